@@ -1,0 +1,1 @@
+"""What viewers watch: channels, stream keys and who is live."""

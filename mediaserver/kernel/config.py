@@ -1,0 +1,229 @@
+"""`config.toml` and the environment → frozen settings. Unknown keys are errors.
+
+`config.toml` at the top of the project is the operator's manual: a test holds every key, default
+and sentence there against the fields here. Any key may be set as MEDIASERVER_SECTION__KEY.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mediaserver.kernel.errors import Invalid
+
+ENVIRONMENT_PREFIX = "MEDIASERVER_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SiteConfig(_Section):
+    name: str = Field(
+        "Mediaserver",
+        min_length=1,
+        max_length=60,
+        description="What the site is called, in the header and in page titles.",
+    )
+    description: str = Field(
+        "Live streams from this server.",
+        max_length=200,
+        description="One sentence under the name on the home page.",
+    )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+)?$",
+        description="Address that people use, such as https://live.example.org. Empty: taken "
+        "from each request.",
+    )
+    accent: str = Field(
+        "",
+        pattern=r"^(#[0-9a-fA-F]{6})?$",
+        description="Colour of buttons and links as #rrggbb. Empty: the built-in violet.",
+    )
+
+
+class HttpConfig(_Section):
+    host: str = Field(
+        "0.0.0.0",  # noqa: S104
+        description="Address to listen on for the web. 127.0.0.1 keeps the site to this machine.",
+    )
+    port: int = Field(8080, ge=0, le=65535, description="Port for the web. 0 picks a free one.")
+    tls_certificate: str = Field(
+        "",
+        description="Certificate file (PEM) for HTTPS. Empty: plain HTTP.",
+    )
+    tls_key: str = Field("", description="Private key file (PEM) that belongs to the certificate.")
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description="Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are "
+        "believed.",
+    )
+
+
+class RtmpConfig(_Section):
+    host: str = Field(
+        "0.0.0.0",  # noqa: S104
+        description="Address to listen on for encoders such as OBS.",
+    )
+    port: int = Field(1935, ge=0, le=65535, description="Port for RTMP. 0 picks a free one.")
+    tls_port: int = Field(
+        -1,
+        ge=-1,
+        le=65535,
+        description="Port for RTMPS, with the certificate of [http]. 0 picks a free one, -1 is "
+        "off.",
+    )
+    bitrate_max_kbps: int = Field(
+        20_000,
+        ge=100,
+        le=200_000,
+        description="A publisher above this rate, averaged over 10 s, is disconnected.",
+    )
+    connections_max: int = Field(
+        512,
+        ge=1,
+        le=50_000,
+        description="Open encoder connections over all; further ones are closed at once.",
+    )
+    connections_per_address_max: int = Field(
+        32,
+        ge=1,
+        le=50_000,
+        description="Open encoder connections from one address.",
+    )
+
+
+class MediaConfig(_Section):
+    preset: Literal["lan", "low", "normal"] = Field(
+        "low",
+        description="lan: 0.2 s parts, about 1 s behind, for a fast local network. low: 0.5 s "
+        "parts, about 2 s behind. normal: plain segments, about 8 s behind, "
+        "easiest to cache.",
+    )
+    grace_s: int = Field(
+        30,
+        ge=0,
+        le=600,
+        description="Seconds that a stream waits for its encoder to come back before it ends.",
+    )
+    window_s: int = Field(
+        40,
+        ge=30,
+        le=120,
+        description="Seconds of the live stream that players can reach, kept in memory.",
+    )
+    streams_max: int = Field(
+        16,
+        ge=1,
+        le=1000,
+        description="Streams that may be live at once; a further encoder is refused.",
+    )
+    thumbnail_interval_s: int = Field(
+        10,
+        ge=2,
+        le=300,
+        description="Seconds between two thumbnails of a live stream.",
+    )
+
+
+class StorageConfig(_Section):
+    path: Path = Field(
+        Path("storage"),
+        description="Folder for everything the site keeps: database, images, recordings, backups.",
+    )
+
+
+class DatabaseConfig(_Section):
+    url: str = Field(
+        "",
+        description="Empty: SQLite in the storage folder. For more than one machine: "
+        "postgresql+asyncpg://user:password@host/name.",
+    )
+
+
+class AccountsConfig(_Section):
+    registration: Literal["open", "closed"] = Field(
+        "open",
+        description="open: anyone may make an account. closed: only the admin makes accounts.",
+    )
+    channels_per_user_max: int = Field(5, ge=1, le=100, description="Channels that a user may own.")
+
+
+class LogConfig(_Section):
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info",
+        description="Least serious kind of line that is written.",
+    )
+    format: Literal["text", "json"] = Field(
+        "text",
+        description="text for people, json for log collectors.",
+    )
+
+
+class MetricsConfig(_Section):
+    allow: tuple[str, ...] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        description="Addresses or networks that may read /metrics.",
+    )
+
+
+class Config(_Section):
+    """All settings. Sections are the tables of config.toml."""
+
+    site: SiteConfig = SiteConfig()
+    http: HttpConfig = HttpConfig()
+    rtmp: RtmpConfig = RtmpConfig()
+    media: MediaConfig = MediaConfig()
+    storage: StorageConfig = StorageConfig()
+    database: DatabaseConfig = DatabaseConfig()
+    accounts: AccountsConfig = AccountsConfig()
+    log: LogConfig = LogConfig()
+    metrics: MetricsConfig = MetricsConfig()
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the database, with the embedded default filled in."""
+        return self.database.url or f"sqlite+aiosqlite:///{self.storage.path / 'mediaserver.db'}"
+
+
+def load_config(path: Path | None, environment: Mapping[str, str] | None = None) -> Config:
+    """Read `path` (when given; it must exist), then the environment over it.
+
+    Raises `Invalid` with every wrong key named as section.key.
+    """
+    tables: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tables = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise Invalid(f"{path}: {error.strerror}", field="config") from error
+        except tomllib.TOMLDecodeError as error:
+            raise Invalid(f"{path}: {error}", field="config") from error
+    for name, value in (os.environ if environment is None else environment).items():
+        section, separator, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        if not name.startswith(ENVIRONMENT_PREFIX) or not separator:
+            continue
+        table = tables.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise Invalid(f"{section} must be a table", field=section)
+        table[key] = value.split(",") if _is_tuple(section, key) else value
+    try:
+        return Config.model_validate(tables)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise Invalid(problems, field="config") from error
+
+
+def _is_tuple(section: str, key: str) -> bool:
+    table = Config.model_fields.get(section)
+    fields = getattr(table.annotation, "model_fields", {}) if table else {}
+    return key in fields and isinstance(fields[key].default, tuple)

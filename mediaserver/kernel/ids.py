@@ -1,0 +1,29 @@
+"""Identifiers and secrets. Every random value of the site comes from here."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_id(prefix: str) -> str:
+    """A random public identifier such as `usr_6q0…`: 100 bits, lower case, no look-alikes."""
+    return f"{prefix}_" + "".join(secrets.choice(_CROCKFORD) for _ in range(20))
+
+
+def new_secret(bits: int = 256) -> str:
+    """A URL-safe secret of at least `bits` random bits. Store only its `digest`."""
+    return secrets.token_urlsafe((bits + 7) // 8)
+
+
+def digest(secret: str) -> str:
+    """SHA-256 of a high-entropy secret, in hex: what may be stored at rest."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def same(a: str, b: str) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(a.encode(), b.encode())

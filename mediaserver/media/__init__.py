@@ -1,0 +1,1 @@
+"""RTMP bytes in, LL-HLS parts out; no SQL, no users, no HTTP."""

@@ -1,0 +1,63 @@
+"""What the engine reports of a live stream, through kernel/events.py.
+
+    BroadcastStarted → BroadcastWentLive → (BroadcastInterrupted → BroadcastResumed)* → BroadcastEnded
+
+A broadcast whose encoder never sends a playable picture ends without having gone live.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastStarted:
+    """An encoder was accepted. `broadcast_id` names this live session until it ends."""
+
+    broadcast_id: str
+    channel_id: str
+    channel: str
+    stream_key_id: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastWentLive:
+    """The first playlist can be served."""
+
+    broadcast_id: str
+    channel_id: str
+    channel: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastInterrupted:
+    """The encoder is gone or silent; the grace period runs."""
+
+    broadcast_id: str
+    channel_id: str
+    channel: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastResumed:
+    """The encoder is back and the same playlist goes on."""
+
+    broadcast_id: str
+    channel_id: str
+    channel: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastEnded:
+    """Over. `reason` is a sentence for the streamer; `went_live` says if anybody could watch."""
+
+    broadcast_id: str
+    channel_id: str
+    channel: str
+    at_ms: int
+    reason: str
+    went_live: bool
