@@ -1,6 +1,6 @@
 """What the engine reports of a live stream, through kernel/events.py.
 
-    BroadcastStarted → BroadcastWentLive → (BroadcastInterrupted → BroadcastResumed)* → BroadcastEnded
+    Started → WentLive → (Interrupted → Resumed)* → Ended
 
 A broadcast whose encoder never sends a playable picture ends without having gone live.
 """
