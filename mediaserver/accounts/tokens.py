@@ -97,9 +97,23 @@ class Tokens:
         """End the family of a refresh token; an unknown one is no error."""
         await self._db.write(_revoke, token, self._clock.wall_ms())
 
+    async def revoke_access(self, access_token: str) -> None:
+        """End the family that an access token was made from. Raises `Unauthorized`."""
+        await self._db.write(_end_family, self._claims(access_token)["fam"], self._clock.wall_ms())
+
     async def user(self, access_token: str) -> User:
         """Whose access token this is. Raises `Unauthorized`."""
-        now_ms = self._clock.wall_ms()
+        claims = self._claims(access_token)
+        user = await self._db.read(_user_of_family, claims["fam"], claims["sub"])
+        if user is None:
+            raise Unauthorized("Log in again.", code="invalid_token")
+        return user
+
+    async def delete_expired(self) -> None:
+        await self._db.write(_delete_expired, self._clock.wall_ms())
+
+    def _claims(self, access_token: str) -> dict[str, str]:
+        """Subject and family of a token that we signed and that hasn't expired."""
         try:
             if len(access_token) > limits.TOKEN_CHARS_MAX:
                 raise jwt.InvalidTokenError
@@ -120,15 +134,9 @@ class Tokens:
             raise Unauthorized("The access token is not valid.", code="invalid_token") from error
         if claims["typ"] != "access" or not isinstance(claims["exp"], int):
             raise Unauthorized("The access token is not valid.", code="invalid_token")
-        if claims["exp"] * 1000 <= now_ms:
+        if claims["exp"] * 1000 <= self._clock.wall_ms():
             raise Unauthorized("The access token has expired.", code="token_expired")
-        user = await self._db.read(_user_of_family, str(claims["fam"]), str(claims["sub"]))
-        if user is None:
-            raise Unauthorized("Log in again.", code="invalid_token")
-        return user
-
-    async def delete_expired(self) -> None:
-        await self._db.write(_delete_expired, self._clock.wall_ms())
+        return {"sub": str(claims["sub"]), "fam": str(claims["fam"])}
 
     def _pair(self, user_id: str, family_id: str, refresh: str) -> TokenPair:
         now_s = self._clock.wall_ms() // 1000

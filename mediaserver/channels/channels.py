@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,6 +164,10 @@ class Channels:
         """All channels by name, at most `CHANNELS_LISTED_MAX`."""
         return await self._db.read(_list_all)
 
+    async def list_by_slug(self, slugs: Sequence[str]) -> list[Channel]:
+        """Those of `slugs` that exist, in no order."""
+        return await self._db.read(_list_by_slug, slugs) if slugs else []
+
     async def list_owned(self, owner: User) -> list[Channel]:
         """The channels of `owner`, oldest first."""
         return await self._db.read(_list_owned, owner.id)
@@ -280,6 +285,10 @@ def _list_all(tx: Transaction) -> list[Channel]:
         _select().order_by(channel.c.name, channel.c.slug).limit(limits.CHANNELS_LISTED_MAX)
     )
     return [to_channel(row) for row in rows]
+
+
+def _list_by_slug(tx: Transaction, slugs: Sequence[str]) -> list[Channel]:
+    return [to_channel(row) for row in tx.execute(_select().where(channel.c.slug.in_(slugs)))]
 
 
 def _list_owned(tx: Transaction, owner_id: str) -> list[Channel]:

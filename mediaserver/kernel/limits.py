@@ -138,3 +138,13 @@ HOUSEKEEPING_INTERVAL_S: Final = 3600.0
 CONTROL_BYTES_MAX: Final = 16 * 1024
 CONTROL_TIMEOUT_S: Final = 10.0
 """One request of the command line to the running site."""
+
+SHOWN_ONCE_MAX: Final = 1_000
+SHOWN_ONCE_MS: Final = 10 * 60 * 1000
+"""New stream keys on their way to the page that shows them."""
+
+THEME_MAX_AGE_S: Final = 365 * 24 * 3600
+"""The choice of dark or light is remembered so long."""
+
+STATIC_MAX_AGE_S: Final = 365 * 24 * 3600
+"""A static file asked for by its hash never changes."""
