@@ -65,7 +65,7 @@ RTMP_BITRATE_WINDOW_S: Final = 10
 AMF_DEPTH_MAX: Final = 8
 AMF_ITEMS_MAX: Final = 512
 AMF_STRING_BYTES_MAX: Final = 4 * KIB
-"""AMF0 values: a connect object of Enhanced RTMP has depth 2, 20 keys and strings under 200 bytes."""
+"""AMF0: a connect object of Enhanced RTMP has depth 2, 20 keys, strings under 200 bytes."""
 
 # Frames and packaging -----------------------------------------------------------------------------
 

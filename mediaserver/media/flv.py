@@ -8,6 +8,7 @@ picture or sound (metadata, commands, further tracks of a multitrack message) co
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import TypeAlias
 
 from mediaserver.media import codecs
@@ -15,6 +16,7 @@ from mediaserver.media.frames import AudioConfig, Frame, Kind, Unsupported, Vide
 
 VideoTag: TypeAlias = VideoConfig | Frame | None
 AudioTag: TypeAlias = AudioConfig | Frame | None
+Parse: TypeAlias = Callable[[bytes, int], VideoConfig | AudioConfig | Frame | None]
 
 # Legacy header, E.4.3 and E.4.2
 _AVC = 7

@@ -45,8 +45,12 @@ class Muxer:
             self._source = av.open(io.BytesIO(flv), "r", format="flv")
         except FFmpegError as error:
             raise Unsupported("The stream's first frames can't be read.") from error
-        self._video = self._template(epoch.video, self._source.streams.video)
-        self._audio = self._template(epoch.audio, self._source.streams.audio)
+        streams = self._source.streams
+        if len(streams.video) < bool(epoch.video) or len(streams.audio) < bool(epoch.audio):
+            raise Unsupported("The stream's first frames can't be read.")
+        self._video = streams.video[0] if epoch.video is not None else None
+        self._audio = streams.audio[0] if epoch.audio is not None else None
+        self._is_hevc = epoch.video is not None and epoch.video.codec is VideoCodec.HEVC
         self.width = self._video.width if self._video is not None else None
         self.height = self._video.height if self._video is not None else None
         self.init = self._mux((), (), 1)[0]
@@ -58,16 +62,6 @@ class Muxer:
     def close(self) -> None:
         self._source.close()
 
-    @staticmethod
-    def _template(
-        config: VideoConfig | AudioConfig | None, streams: tuple[Stream, ...]
-    ) -> Stream | None:
-        if config is None:
-            return None
-        if not streams:
-            raise Unsupported("The stream's first frames can't be read.")
-        return streams[0]
-
     def _mux(
         self, video: tuple[Sample, ...], audio: tuple[Sample, ...], sequence: int
     ) -> tuple[bytes, bytes]:
@@ -75,20 +69,22 @@ class Muxer:
         buffer = io.BytesIO()
         options = {**_OPTIONS, "fragment_index": str(sequence)}
         with av.open(buffer, "w", format="mp4", options=options) as container:
-            tracks: list[tuple[Stream, int, tuple[Sample, ...]]] = []
-            if self._video is not None:
-                stream = container.add_stream_from_template(self._video, opaque=True)
-                tracks.append((stream, VIDEO_TIMESCALE, video))
-            if self._audio is not None:
-                assert self._epoch.audio is not None
-                stream = container.add_stream_from_template(self._audio, opaque=True)
-                tracks.append((stream, self._epoch.audio.sample_rate, audio))
-            for stream, timescale, _ in tracks:
-                stream.time_base = Fraction(1, timescale)
+            stream: Stream
+            tracks: list[tuple[Stream, Fraction, tuple[Sample, ...]]] = []
+            for template, timescale, samples in (
+                (self._video, VIDEO_TIMESCALE, video),
+                (self._audio, self._epoch.audio.sample_rate if self._epoch.audio else 1, audio),
+            ):
+                if template is not None:
+                    # Opaque: copied as it is, without looking for an encoder of its codec.
+                    stream = container.add_stream_from_template(template, opaque=True)
+                    stream.time_base = Fraction(1, timescale)
+                    if template is self._video and self._is_hevc:
+                        stream.codec_context.codec_tag = "hvc1"  # FFmpeg's own choice is hev1
+                    tracks.append((stream, stream.time_base, samples))
             container.start_encoding()
             header_bytes = buffer.tell()
-            for stream, timescale, samples in tracks:
-                time_base = Fraction(1, timescale)
+            for stream, time_base, samples in tracks:
                 for sample in samples:
                     packet = av.Packet(sample.data)
                     packet.stream = stream

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median_low
 from typing import Literal, TypeAlias
 
@@ -79,6 +80,7 @@ class Epoch:
     audio: AudioConfig | None
     timescale: int
     timing: Timing
+    frame_rate: float | None
     template_frames: tuple[Frame, ...]
 
 
@@ -310,9 +312,9 @@ class Packager:
             timescale = audio_config.sample_rate
             frame_ticks = max(1, audio_config.samples(audio[0].frame.data))
         else:
-            steps = [max(1, b.ms - a.ms) for a, b in zip(video, video[1:], strict=False)]
+            steps = [max(1, b.ms - a.ms) for a, b in pairwise(video)]
             mean_ms = (video[-1].ms - video[0].ms) / len(steps)
-            typical_ms = median_low(steps)
+            typical_ms: float = median_low(steps)
             # Milliseconds round 60 frames a second to 16 and 17: the mean is finer, where steady.
             if abs(mean_ms - typical_ms) < 1:
                 typical_ms = mean_ms
@@ -327,6 +329,7 @@ class Packager:
             audio=audio_config,
             timescale=timescale,
             timing=self.timing,
+            frame_rate=VIDEO_TIMESCALE / frame_ticks if video else None,
             template_frames=tuple(one.frame for track in (video, audio) for one in track[:3]),
         )
         self._epochs += 1

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from mediaserver.kernel import limits
 
 AmfValue: TypeAlias = (
-    "float | int | bool | str | None | Sequence[AmfValue] | Mapping[str, AmfValue]"
+    "float | int | bool | str | Sequence[AmfValue] | Mapping[str, AmfValue] | None"
 )
 
 
