@@ -33,12 +33,15 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.db.lock import DatabaseInUse
 from mediaserver.kernel.errors import Invalid, MediaserverError, Unavailable
 from mediaserver.kernel.events import Events
+from mediaserver.kernel.metrics import Metrics
 from mediaserver.kernel.tasks import Tasks
+from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.routes import control
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
-from mediaserver.routes.live_view import LiveStatus, LiveStreams
+from mediaserver.routes.hls import hls_routes
+from mediaserver.routes.live_view import LiveStreams
 
 _log = structlog.get_logger(__name__)
 
@@ -53,15 +56,39 @@ class MediaPath:
     render_metrics: Callable[[], bytes]
 
 
-OpenMedia = Callable[[Config, PublishGate, Events, Clock], AbstractAsyncContextManager[MediaPath]]
+OpenMedia = Callable[
+    [Config, PublishGate, Events, Clock, ssl.SSLContext | None],
+    AbstractAsyncContextManager[MediaPath],
+]
 
 
 @asynccontextmanager
 async def open_media(
-    config: Config, gate: PublishGate, events: Events, clock: Clock
+    config: Config,
+    gate: PublishGate,
+    events: Events,
+    clock: Clock,
+    tls: ssl.SSLContext | None,
 ) -> AsyncIterator[MediaPath]:
-    """Start the media engine. Until it is wired here nothing can be published."""
-    yield MediaPath(NothingLive(), 0, (), lambda: b"")
+    """Start the media engine."""
+    metrics = Metrics()
+    engine = Engine(config, gate, events, clock, metrics, tls=tls)
+    try:
+        await engine.__aenter__()
+    except OSError as error:
+        raise Unavailable(
+            f"Encoders can't connect to {config.rtmp.host} port {config.rtmp.port}: "
+            f"{error.strerror or error}. Set another port in config.toml or with --rtmp-port."
+        ) from error
+    try:
+        yield MediaPath(
+            engine.broadcasts,
+            engine.rtmp_port,
+            hls_routes(engine.origin, engine.thumbnails, metrics),
+            metrics.render,
+        )
+    finally:
+        await engine.__aexit__(None, None, None)
 
 
 class Server:
@@ -115,11 +142,11 @@ class Server:
         channels = Channels(db, clock, config.accounts.channels_per_user_max)
         stream_keys = StreamKeys(db, clock)
 
-        gate = StreamKeyGate(db, throttles)
+        gate = StreamKeyGate(db, throttles, events)
         await stack.enter_async_context(
             Streams(db, clock, events, lambda slug, reason: media.broadcasts.stop(slug, reason))
         )
-        media = await stack.enter_async_context(self._open_media(config, gate, events, clock))
+        media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         self.rtmp_port = media.rtmp_port
 
         housekeeping = Tasks("housekeeping")
@@ -156,19 +183,6 @@ class Server:
         self.setup_url = f"{self.url}/setup?token={token}" if token else None
         health.is_listening = True
         _log.info("listening", http_port=self.http_port, rtmp_port=self.rtmp_port)
-
-
-class NothingLive:
-    """A registry of live streams that is always empty."""
-
-    def status(self, channel: str) -> LiveStatus | None:
-        return None
-
-    def all(self) -> list[LiveStatus]:
-        return []
-
-    def stop(self, channel: str, reason: str) -> bool:
-        return False
 
 
 async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:

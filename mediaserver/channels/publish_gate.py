@@ -5,6 +5,8 @@ Every refusal is a sentence that an OBS user can act on; OBS shows it as it is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import structlog
 
 from mediaserver.accounts.throttles import Rule, Throttles
@@ -12,6 +14,7 @@ from mediaserver.channels import stream_keys
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import RateLimited, Unavailable
+from mediaserver.kernel.events import Events
 from mediaserver.media.gate import PublishGrant, PublishRefused, PublishRequest
 
 _log = structlog.get_logger(__name__)
@@ -22,14 +25,23 @@ APP = "live"
 _FAILURES = Rule("publish-address", limits.GATE_FAILURES_BURST, limits.GATE_FAILURES_INTERVAL_MS)
 
 
+@dataclass(frozen=True, slots=True)
+class PublishGranted:
+    """A key was accepted: its encoder may start the channel's stream, or come back to it."""
+
+    channel: str
+    stream_key_id: str
+
+
 class StreamKeyGate:
     """A `PublishGate`. Only failures are counted: a right key is never slowed down by wrong ones
     unless they came from the same address.
     """
 
-    def __init__(self, db: Database, throttles: Throttles) -> None:
+    def __init__(self, db: Database, throttles: Throttles, events: Events) -> None:
         self._db = db
         self._throttles = throttles
+        self._events = events
 
     async def authorise(self, request: PublishRequest) -> PublishGrant:
         bucket = (_FAILURES, _FAILURES.key(request.peer_address))
@@ -70,6 +82,7 @@ class StreamKeyGate:
             raise PublishRefused(
                 "The server is busy. Try again in a moment.", "NetStream.Publish.Failed"
             ) from error
+        self._events.publish(PublishGranted(found.slug, found.id))
         return PublishGrant(found.channel_id, found.slug, found.id)
 
     async def _count(self, bucket: tuple[Rule, str]) -> None:

@@ -7,6 +7,7 @@ the rows change in the order in which things happened. Owns the table `stream`.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from sqlalchemy import text as sql
 
 from mediaserver.channels import stream_keys
 from mediaserver.channels.channels import channel
+from mediaserver.channels.publish_gate import PublishGranted
 from mediaserver.channels.stream_keys import StreamKeyRevoked
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -74,10 +76,11 @@ class Streams:
 
         self._tasks = Tasks("streams")
         self._queue: asyncio.Queue[_Event | None] = asyncio.Queue(limits.STREAM_WRITES_WAITING_MAX)
-        self._key_of_broadcast: dict[str, str] = {}
+        self._keys_of_channel: defaultdict[str, set[str]] = defaultdict(set)
         self._writer: asyncio.Task[None] | None = None
 
-        events.subscribe(BroadcastStarted, self._started)
+        events.subscribe(PublishGranted, self._granted)
+        events.subscribe(BroadcastStarted, self._enqueue)
         events.subscribe(BroadcastWentLive, self._enqueue)
         events.subscribe(BroadcastEnded, self._ended)
         events.subscribe(StreamKeyRevoked, self._key_revoked)
@@ -104,16 +107,17 @@ class Streams:
         """Wait until everything reported so far is written."""
         await self._queue.join()
 
-    def _started(self, event: BroadcastStarted) -> None:
-        self._key_of_broadcast[event.channel] = event.stream_key_id
-        self._enqueue(event)
+    def _granted(self, event: PublishGranted) -> None:
+        self._keys_of_channel[event.channel].add(event.stream_key_id)
 
     def _ended(self, event: BroadcastEnded) -> None:
-        self._key_of_broadcast.pop(event.channel, None)
+        self._keys_of_channel.pop(event.channel, None)
         self._enqueue(event)
 
     def _key_revoked(self, event: StreamKeyRevoked) -> None:
-        if self._key_of_broadcast.get(event.channel) == event.stream_key_id:
+        # Any key that had a part in this stream counts: which one sends right now is not known
+        # here, and stopping one stream too many is better than leaving a revoked key on air.
+        if event.stream_key_id in self._keys_of_channel.get(event.channel, ()):
             self._stop_broadcast(event.channel, KEY_REVOKED)
 
     def _enqueue(self, event: _Event | None) -> None:

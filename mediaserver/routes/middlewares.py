@@ -66,6 +66,7 @@ async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     if response.prepared:
         return response
     fields = response.headers
+    fields.setdefault("Server", "mediaserver")
     fields.setdefault("X-Content-Type-Options", "nosniff")
     if request.path.startswith("/live/"):
         return response

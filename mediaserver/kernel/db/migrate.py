@@ -6,6 +6,7 @@ transaction, so a failed start leaves the database as it was.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import structlog
@@ -56,6 +57,7 @@ def migrate(connection: Connection) -> None:
             "Run the newer version of the software, or restore a backup."
         )
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config
 
