@@ -123,7 +123,7 @@ async def _forged(tokens: Tokens, alice: User, db: Database) -> dict[str, str]:
         "no expiry": jwt.encode(
             {key: value for key, value in claims.items() if key != "exp"}, secret, "HS256"
         ),
-        "text expiry": jwt.encode({**claims, "jti": None}, secret, "HS256"),
+        "text expiry": jwt.encode({**claims, "exp": "9999999999"}, secret, "HS256"),
         "refresh as access": pair.refresh_token,
         "empty": "",
         "dots": "..",
@@ -132,10 +132,14 @@ async def _forged(tokens: Tokens, alice: User, db: Database) -> dict[str, str]:
 
 
 async def test_forged_tokens(tokens: Tokens, alice: User, db: Database) -> None:
+    accepted = []
     for name, token in (await _forged(tokens, alice, db)).items():
-        with pytest.raises(Unauthorized):
+        try:
             await tokens.user(token)
-            pytest.fail(f"{name} was accepted")
+        except Unauthorized:
+            continue
+        accepted.append(name)
+    assert accepted == []
 
 
 async def test_nothing_readable_is_stored(tokens: Tokens, alice: User, db: Database) -> None:
