@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -92,7 +93,7 @@ async def test_unknown_name_and_wrong_password_look_the_same(site: Site) -> None
         status, text, _ = await site.person().post(
             "/login", {"username": name, "password": "x" * 9}
         )
-        pages.append((status, text.replace(name, "NAME").replace("\ufffd", "NAME")))
+        pages.append((status, re.sub(r"\d{13}", "NOW", text).replace(name, "NAME")))
     assert [status for status, _ in answers] == [401] * 5
     assert all(answer == answers[0] for answer in answers)
     assert all(page == pages[0] for page in pages[:4])

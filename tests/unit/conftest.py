@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,19 +13,7 @@ from mediaserver.accounts.users import User, Users
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.events import Events
-from tests.databases import POSTGRESQL_BINARIES, PostgresqlServer
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresqlServer]:
-    if POSTGRESQL_BINARIES is None:
-        pytest.skip("no PostgreSQL server below /usr/lib/postgresql")
-    server = PostgresqlServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
+from tests.databases import PostgresqlServer
 
 
 @pytest.fixture(
