@@ -78,6 +78,9 @@ STALL_S: Final = 5.0
 TRACK_WAIT_MS: Final = 2_000
 """Media time to wait for the second track before the stream starts without it."""
 
+FRAME_RATE_WAIT_MS: Final = 500
+"""Media time that is measured for the frame rate, at least."""
+
 FIRST_GOP_WAIT_MS: Final = 4_000
 """Media time to wait for the second keyframe, which tells how long segments will be."""
 
