@@ -280,5 +280,8 @@ THEME_MAX_AGE_S: Final = 365 * 24 * 3600
 STATIC_MAX_AGE_S: Final = 365 * 24 * 3600
 """A static file asked for by its hash never changes."""
 
+DEMO_RESTART_S: Final = 3.0
+"""A demo publisher that ended is started again after this."""
+
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX
