@@ -7,6 +7,7 @@ repairs: anything unexpected is `Malformed` with the byte position. (ISO/IEC 144
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -251,7 +252,7 @@ def _read_fragment(data: bytes, moof: Box, mdat: Box, init: Init) -> Fragment:
         raise Malformed(f"moof {sequence} has no sample")
     if spans[0][0] < mdat.body or spans[-1][1] > mdat.end:
         raise Malformed(f"moof {sequence} points outside its mdat")
-    for (_, end), (start, _) in zip(spans, spans[1:], strict=False):
+    for (_, end), (start, _) in itertools.pairwise(spans):
         if start < end:
             raise Malformed(f"moof {sequence} has overlapping samples at {start}")
     if sum(end - start for start, end in spans) != mdat.end - mdat.body:

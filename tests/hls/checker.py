@@ -19,6 +19,7 @@ test machine proves nothing.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -80,6 +81,7 @@ class MediaPlaylistChecker:
         self.playlist: MediaPlaylist | None = None
         self.snapshots = 0
         self.declares_independent_segments = False  # the client sets it from the multivariant
+        self._noted: set[Violation] = set()
         self._text = ""
         self._at_s = 0.0
         self._seen: dict[int, _Seen] = {}
@@ -106,7 +108,8 @@ class MediaPlaylistChecker:
         """
         before = len(self.violations)
         playlist, malformed = read_media_playlist(text)
-        self.violations.extend(malformed)
+        for violation in malformed:
+            self._bad(violation.rule, violation.message)
         self._form(playlist)
         if asked is not None:
             self._answer(playlist, text, asked, held_s)
@@ -129,7 +132,11 @@ class MediaPlaylistChecker:
         return self.violations[before:]
 
     def _bad(self, rule: int, message: str) -> None:
-        self.violations.append(Violation(rule, message))
+        """Note a breach once, however many snapshots repeat it."""
+        violation = Violation(rule, message)
+        if violation not in self._noted:
+            self._noted.add(violation)
+            self.violations.append(violation)
 
     def _form(self, playlist: MediaPlaylist) -> None:
         """Rules that one snapshot shows."""
@@ -157,7 +164,7 @@ class MediaPlaylistChecker:
         for segment in playlist.segments:
             if segment.program_date_time is None:
                 self._bad(14, f"segment {segment.msn} has no PROGRAM-DATE-TIME")
-        for before, after in zip(playlist.segments, playlist.segments[1:], strict=False):
+        for before, after in itertools.pairwise(playlist.segments):
             if before.map_uri != after.map_uri and not after.discontinuity:
                 self._bad(13, f"EXT-X-MAP changes at {after.msn} without EXT-X-DISCONTINUITY")
         self._server_control(playlist)

@@ -9,7 +9,7 @@ bounded by an explicit deadline, never sleeps without a reason and never measure
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
@@ -368,7 +368,8 @@ class LiveHlsClient:
 
     async def _download_whole(self, segment: Segment) -> None:
         """A segment of a playlist without parts: the unit of the media checks is the segment."""
-        assert segment.uri is not None and segment.duration is not None
+        assert segment.uri is not None
+        assert segment.duration is not None
         epoch = await self._epoch(segment)
         if epoch is None:
             return
@@ -473,7 +474,7 @@ class LiveHlsClient:
         playback.violations = list(dict.fromkeys(found))
 
 
-def with_query(url: str, query: dict[str, object]) -> str:
+def with_query(url: str, query: Mapping[str, object]) -> str:
     """`url` with the query parameters added."""
     parts = urlsplit(url)
     pairs = [*parse_qsl(parts.query), *((name, str(value)) for name, value in query.items())]

@@ -50,11 +50,15 @@ def read_multivariant(text: str, *, long_gop: bool = False) -> tuple[Multivarian
         "EXT-X-START",
         "EXT-X-DEFINE",
     }
-    for tag in sorted(set(tags) - allowed):
-        found.append(Violation(2, f"multivariant: {tag} does not belong here"))
-    for tag in ("EXTM3U", "EXT-X-VERSION", "EXT-X-INDEPENDENT-SEGMENTS"):
-        if tags.count(tag) > 1:
-            found.append(Violation(2, f"multivariant: {tag} stands {tags.count(tag)} times"))
+    found.extend(
+        Violation(2, f"multivariant: {tag} does not belong here")
+        for tag in sorted(set(tags) - allowed)
+    )
+    found.extend(
+        Violation(2, f"multivariant: {tag} stands {tags.count(tag)} times")
+        for tag in ("EXTM3U", "EXT-X-VERSION", "EXT-X-INDEPENDENT-SEGMENTS")
+        if tags.count(tag) > 1
+    )
     independent = "EXT-X-INDEPENDENT-SEGMENTS" in tags
     if not independent and not long_gop:
         found.append(Violation(47, "EXT-X-INDEPENDENT-SEGMENTS is missing"))
