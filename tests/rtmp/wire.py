@@ -79,6 +79,7 @@ class RtmpClient:
         self.chunk_size = DEFAULT_CHUNK_SIZE
         self.stream_id = 0
         self.sent_bytes = 0
+        self._local = writer.get_extra_info("sockname")
         self._transaction = 0
         self._news = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -90,6 +91,12 @@ class RtmpClient:
         async with asyncio.timeout(REPLY_DEADLINE_S):
             reader, writer = await asyncio.open_connection(host, port, local_addr=local)
         return cls(reader, writer)
+
+    @property
+    def local_name(self) -> str:
+        """HOST:PORT of our end: what the server knows as the peer."""
+        host, port = self._local[:2]
+        return f"{host}:{port}"
 
     async def __aenter__(self) -> RtmpClient:
         return self
