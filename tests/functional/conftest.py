@@ -37,6 +37,8 @@ def make_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSite]:
     finally:
         codes = {order: site.stop() for order, site in sites.items()}
         assert set(codes.values()) <= {0}, f"exit codes {codes}"
+        for order, site in sites.items():
+            assert not site.serious(), f"{order}: {site.serious()}"
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 
@@ -30,7 +31,7 @@ async def serve(config_values: dict[str, object]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_reader(sys.stdin.fileno(), lambda: None if sys.stdin.buffer.read1(64) else stop.set())
+    loop.add_reader(0, lambda: None if os.read(0, 64) else stop.set())
     async with Server(Config.model_validate(config_values)) as server:
         ports = {
             "http_port": server.http_port,
@@ -40,7 +41,7 @@ async def serve(config_values: dict[str, object]) -> None:
         sys.stdout.write(json.dumps(ports) + "\n")
         sys.stdout.flush()
         await stop.wait()
-    loop.remove_reader(sys.stdin.fileno())
+    loop.remove_reader(0)
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 @asynccontextmanager
 async def viewer(channel: Channel, **options: bool) -> AsyncIterator[LiveHlsClient]:
     """A client on a channel, once there is something to play."""
-    async with LiveHlsClient(channel.playlist_url, **options) as client:  # type: ignore[arg-type]
+    async with LiveHlsClient(channel.playlist_url, **options) as client:
         await client.wait_ready(READY_DEADLINE_S)
         yield client
 
