@@ -118,6 +118,9 @@ hls.js, max(3 parts, 0.8 target durations). A deliberate deviation from rfc8216b
 PART_HOLD_S: Final = 2.0
 """A request for the hinted part waits so long."""
 
+HLS_SEND_TIMEOUT_S: Final = 30.0
+"""One part or segment to one viewer: a link that needs longer can't follow the stream."""
+
 WAITERS_PER_BROADCAST_MAX: Final = 10_000
 """Blocked requests of one stream, about 2 KiB each."""
 
