@@ -26,6 +26,7 @@ from mediaserver.channels.channels import Channels
 from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
+from mediaserver.demo import Demo
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock, SystemClock
 from mediaserver.kernel.config import Config
@@ -182,6 +183,9 @@ class Server:
         token = await setup.open()
         self.setup_url = f"{self.url}/setup?token={token}" if token else None
         health.is_listening = True
+        if self._demo:
+            demo = Demo(users, channels, stream_keys, config.rtmp.host, media.rtmp_port)
+            await stack.enter_async_context(demo)
         _log.info("listening", http_port=self.http_port, rtmp_port=self.rtmp_port)
 
 

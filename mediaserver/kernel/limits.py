@@ -118,6 +118,9 @@ hls.js, max(3 parts, 0.8 target durations). A deliberate deviation from rfc8216b
 PART_HOLD_S: Final = 2.0
 """A request for the hinted part waits so long."""
 
+HLS_SEND_TIMEOUT_S: Final = 30.0
+"""One part or segment to one viewer: a link that needs longer can't follow the stream."""
+
 WAITERS_PER_BROADCAST_MAX: Final = 10_000
 """Blocked requests of one stream, about 2 KiB each."""
 
@@ -279,6 +282,9 @@ THEME_MAX_AGE_S: Final = 365 * 24 * 3600
 
 STATIC_MAX_AGE_S: Final = 365 * 24 * 3600
 """A static file asked for by its hash never changes."""
+
+DEMO_RESTART_S: Final = 3.0
+"""A demo publisher that ended is started again after this."""
 
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX

@@ -1,7 +1,9 @@
 """A real RTMP publisher of our own: a moving picture with a clock in it, and a soft chord.
 
 `python -m mediaserver.media.testcard URL` encodes with PyAV and publishes in real time until the
-server closes the connection. `--demo` runs two of them; it needs no OBS and no ffmpeg.
+server closes the connection; `--demo` runs two of them. With `-` the URL is read from standard
+input, as a stream key has no place in a list of processes, and the end of input ends the publish:
+a parent that dies closes the pipe, however it died.
 """
 
 from __future__ import annotations
@@ -76,13 +78,13 @@ class Clock:
         "abcdfg",
     )
 
-    def __init__(self, height: int) -> None:
-        self._unit = max(2, height // 120)
-        self._left = self._unit * 8
-        self._top = height - self._unit * 22
+    def __init__(self, width: int, height: int) -> None:
+        self._unit = max(2, height // 160)
+        self._left = width - self._unit * 73  # as wide as the text, and a margin
+        self._top = self._unit * 9
 
     def draw(self, frame: av.VideoFrame, wall_ms: int) -> None:
-        """Draw UTC time of day with tenths into the lower left corner."""
+        """Draw UTC time of day with tenths into the upper right corner."""
         plane = frame.planes[0]
         pixels, stride = memoryview(plane).cast("B"), plane.line_size
         seconds, tenth = wall_ms // 1000 % 86_400, wall_ms // 100 % 10
@@ -139,7 +141,7 @@ def publish(
         "buffersink",
     )
     sounds = _graph(scene.sound, "aformat=sample_fmts=fltp", "abuffersink")
-    system, clock = SystemClock(), Clock(height)
+    system, clock = SystemClock(), Clock(width, height)
     with av.open(url, "w", format="flv") as container:
         video = container.add_stream(
             "libx264",
@@ -195,21 +197,21 @@ def _end_with_parent() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Publish a test picture and sound over RTMP.")
-    parser.add_argument("url")
+    parser.add_argument("url", help="where to publish, or - to read it from standard input")
     parser.add_argument("--scene", choices=sorted(SCENES), default="aurora")
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=720)
     parser.add_argument("--bitrate", type=int, default=2_500_000, help="bits per second")
     parser.add_argument("--seconds", type=float, help="stop after so long")
-    parser.add_argument("--end-with-input", action="store_true", help="stop when stdin closes")
     options = parser.parse_args()
     os.nice(5)
-    if options.end_with_input:
-        # A parent that dies closes the pipe, however it died.
+    url = options.url
+    if url == "-":
+        url = sys.stdin.readline().strip()
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         publish(
-            options.url,
+            url,
             SCENES[options.scene],
             options.width,
             options.height,

@@ -24,9 +24,8 @@ def set_limits(values: dict[str, float]) -> None:
 
 
 async def serve(config_values: dict[str, object]) -> None:
-    from mediaserver.server import Server
-
     from mediaserver.kernel.config import Config
+    from mediaserver.server import Server
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
