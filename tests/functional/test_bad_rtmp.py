@@ -58,9 +58,9 @@ async def running(strict_site: Site) -> AsyncIterator[HealthyStream]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def healthy(running: HealthyStream) -> AsyncIterator[HealthyStream]:
     """The healthy stream, checked before and after each test."""
-    await running.check(parts=1)
+    await running.check(parts=0)
     yield running
-    await running.check(parts=3)
+    await running.check(parts=2)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def assert_one_line(site: Site, client: RtmpClient, *, secret: str = "") -
     )
     lines = site.closing_lines(peer)
     assert len(lines) == 1, lines
-    assert lines[0]["why"]
+    assert lines[0]["why"] not in {"", "server stops"}, "a crash has no reason to tell"
     assert not secret or secret not in site.log_text()
 
 
@@ -463,10 +463,7 @@ def followed_by(first: tuple[FlvTag, ...], second: tuple[FlvTag, ...]) -> Iterat
     yield from looped(second, start_ms=8000)
 
 
-@pytest.mark.parametrize(
-    "second",
-    ["size", "hevc", "opus", "without audio"],
-)
+@pytest.mark.parametrize("second", ["size", "hevc", "opus"])
 async def test_the_codec_changes_mid_stream(site: Site, second: str) -> None:
     """A new configuration is a new epoch with its own init segment."""
     channel = await site.new_channel()
@@ -474,7 +471,6 @@ async def test_the_codec_changes_mid_stream(site: Site, second: str) -> None:
         "size": lambda: clip(size="640x360"),
         "hevc": lambda: clip(video="libx265"),
         "opus": lambda: clip(audio="libopus"),
-        "without audio": lambda: clip(audio=None),
     }[second]()
     async with wire_publisher(channel.publish_url, followed_by(clip(), later)) as publisher:
         playback = await play_two_epochs(channel)
@@ -486,10 +482,23 @@ async def test_the_codec_changes_mid_stream(site: Site, second: str) -> None:
         "size": ["avc1", "mp4a"],
         "hevc": ["hvc1", "mp4a"],
         "opus": ["avc1", "Opus"],
-        "without audio": ["avc1"],
     }
     assert codecs[1] == expected[second]
     assert playback.epochs[0].map_uri != playback.epochs[1].map_uri
+
+
+@pytest.mark.parametrize("lost", ["audio", "video"])
+async def test_a_track_stops_mid_stream(site: Site, lost: str) -> None:
+    """The other goes on: with silence filled in, or as a new epoch without the lost track."""
+    channel = await site.new_channel()
+    later = clip(audio=None) if lost == "audio" else clip(video=None)
+    async with (
+        wire_publisher(channel.publish_url, followed_by(clip(), later)) as publisher,
+        viewer(channel) as player,
+    ):
+        playback = await player.play(media_s=18, deadline_s=90)
+        assert publisher.running, publisher.client.statuses
+    playback.assert_clean()
 
 
 def without_keyframes(tags: Iterable[FlvTag], from_ms: int) -> Iterator[FlvTag]:
