@@ -238,7 +238,12 @@ def test_chunk_sizes_out_of_bounds_are_refused(size: int) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "taken"),
-    [(128, 128), (60_000, 60_000), (16 * limits.MIB + 1, 16 * limits.MIB), ((1 << 31) - 1, 1 << 24)],
+    [
+        (128, 128),
+        (60_000, 60_000),
+        (16 * limits.MIB + 1, 16 * limits.MIB),
+        ((1 << 31) - 1, 1 << 24),
+    ],
 )
 def test_chunk_sizes_in_bounds_are_taken(asked: int, taken: int) -> None:
     reader = ChunkReader()
@@ -342,9 +347,7 @@ def test_what_is_encoded_is_read_again_however_it_is_mixed_and_split(data: st.Da
         sent[chunk_id] = data.draw(st.lists(MESSAGES, max_size=4))
         for one in sent[chunk_id]:
             one.chunk_id = chunk_id
-        queues[chunk_id] = [
-            piece for one in sent[chunk_id] for piece in as_chunks(one, chunk_size)
-        ]
+        queues[chunk_id] = [piece for one in sent[chunk_id] for piece in as_chunks(one, chunk_size)]
     wire = control(SET_CHUNK_SIZE, chunk_size)
     while any(queues.values()):
         chunk_id = data.draw(st.sampled_from([one for one in ids if queues[one]]))
@@ -372,7 +375,9 @@ LIKELY_CHUNKS = st.one_of(
         type_id=st.sampled_from([1, 2, 8, 9]),
         extended=st.sampled_from([None, None, 0, 0x1000000]),
     ),
-    st.builds(control, st.sampled_from([SET_CHUNK_SIZE, ABORT]), st.sampled_from([2, 4, 128, 1000])),
+    st.builds(
+        control, st.sampled_from([SET_CHUNK_SIZE, ABORT]), st.sampled_from([2, 4, 128, 1000])
+    ),
     st.binary(max_size=20),
 )
 
