@@ -261,7 +261,7 @@ WHOLE = {
 def test_every_cut_of_a_record_is_broken(parse: Parse) -> None:
     parse(WHOLE[parse])
     for end in range(len(WHOLE[parse])):
-        with pytest.raises(ValueError, match="^broken "):
+        with pytest.raises(ValueError, match=r"^broken "):
             parse(WHOLE[parse][:end])
 
 
@@ -279,7 +279,7 @@ def test_every_cut_of_a_record_is_broken(parse: Parse) -> None:
     ],
 )
 def test_broken_records(parse: Parse, record: bytes) -> None:
-    with pytest.raises(ValueError, match="^broken "):
+    with pytest.raises(ValueError, match=r"^broken "):
         parse(record)
 
 

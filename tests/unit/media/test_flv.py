@@ -115,12 +115,12 @@ def test_legacy_audio_that_browsers_cannot_play(codec: int, name: str) -> None:
 
 @pytest.mark.parametrize("payload", [b"\x17", b"\x17\x01", b"\x27\x01\x00\x00"])
 def test_legacy_video_cut_off(payload: bytes) -> None:
-    with pytest.raises(ValueError, match="^video tag is cut off$"):
+    with pytest.raises(ValueError, match=r"^video tag is cut off$"):
         flv.parse_video(payload, 0)
 
 
 def test_legacy_audio_cut_off() -> None:
-    with pytest.raises(ValueError, match="^audio tag is cut off$"):
+    with pytest.raises(ValueError, match=r"^audio tag is cut off$"):
         flv.parse_audio(b"\xaf", 0)
 
 
@@ -281,7 +281,7 @@ def test_further_tracks_are_left_out(track: bytes) -> None:
     ],
 )
 def test_enhanced_tags_cut_off(payload: bytes) -> None:
-    with pytest.raises(ValueError, match="cut off|broken"):
+    with pytest.raises(ValueError, match=r"cut off|broken"):
         flv.parse_video(payload, 0)
 
 
@@ -312,7 +312,8 @@ def test_captures(capture: Capture) -> None:
         no_picture = 1 if capture.name.startswith("obs") else 2
         assert frames[Kind.VIDEO] == capture.video.count - no_picture
     if capture.audio is not None:
-        assert frames[Kind.AUDIO] == capture.audio.count - 1
+        no_sound = 2 if capture.audio_codec == "Opus" else 1  # enhanced audio ends likewise
+        assert frames[Kind.AUDIO] == capture.audio.count - no_sound
     wanted = [codec for codec in (capture.video_codec, capture.audio_codec) if codec]
     if not capture.name.startswith("gstreamer"):
         assert sorted(name.partition(".")[0].lower() for name in configs) == sorted(

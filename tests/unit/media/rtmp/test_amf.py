@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 
@@ -83,7 +84,7 @@ def test_an_empty_key_is_a_key_unless_the_end_follows() -> None:
 
 @pytest.mark.parametrize("marker", [0x04, 0x07, 0x09, 0x0D, 0x0E, 0x11, 0x12, 0xFF])
 def test_types_that_encoders_have_no_use_for(marker: int) -> None:
-    with pytest.raises(AmfError, match=f"^AMF0 type 0x{marker:02x} is not supported$"):
+    with pytest.raises(AmfError, match=rf"^AMF0 type 0x{marker:02x} is not supported$"):
         decode(bytes((marker,)) + bytes(20))
 
 
@@ -109,7 +110,7 @@ def test_nesting_is_bounded(open_one: bytes, close_one: bytes) -> None:
 
 @pytest.mark.parametrize("count", [limits.AMF_ITEMS_MAX + 1, 0x7FFFFFFF, 0xFFFFFFFF])
 def test_huge_counts_are_refused_at_once(count: int) -> None:
-    with pytest.raises(AmfError, match="^AMF array is too long$"):
+    with pytest.raises(AmfError, match=r"^AMF array is too long$"):
         decode(b"\x0a" + count.to_bytes(4, "big") + b"\x05" * 10)
 
 
@@ -132,7 +133,7 @@ def test_strings_are_bounded() -> None:
         b"\x0c\xff\xff\xff\xff",
         b"\x03" + text(over) + number(1) + END,
     ):
-        with pytest.raises(AmfError, match="^AMF string is too long$"):
+        with pytest.raises(AmfError, match=r"^AMF string is too long$"):
             decode(data)
 
 
@@ -140,7 +141,7 @@ def test_every_cut_is_noticed() -> None:
     whole = encode("connect", 1, {"app": "live", "list": ["a", None, True], "o": {"n": 1.5}})
     boundaries = {0, len(encode("connect")), len(encode("connect", 1)), len(whole)}
     for end in set(range(len(whole))) - boundaries:
-        with pytest.raises(AmfError, match="^AMF data ends in the middle of a value$"):
+        with pytest.raises(AmfError, match=r"^AMF data ends in the middle of a value$"):
             decode(whole[:end])
 
 
@@ -185,10 +186,8 @@ TOKENS = st.sampled_from(
 @settings(max_examples=400)
 @given(st.one_of(st.binary(max_size=200), st.lists(TOKENS, max_size=60).map(b"".join)))
 def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
-    try:
+    with contextlib.suppress(AmfError):
         decode(data)
-    except AmfError:
-        pass
 
 
 @given(st.lists(VALUES, min_size=1, max_size=3), st.data())
@@ -196,7 +195,5 @@ def test_damaged_values_are_decoded_or_refused(values: list[AmfValue], data: st.
     damaged = bytearray(encode(*values))
     at = data.draw(st.integers(0, len(damaged) - 1))
     damaged[at] = data.draw(st.integers(0, 255))
-    try:
+    with contextlib.suppress(AmfError):
         decode(bytes(damaged))
-    except AmfError:
-        pass

@@ -232,7 +232,7 @@ def test_the_chunk_size_may_change_inside_a_message() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 127, 1 << 31, 0xFFFFFFFF])
 def test_chunk_sizes_out_of_bounds_are_refused(size: int) -> None:
-    with pytest.raises(ProtocolError, match=f"^chunk size {size}, at least 128$"):
+    with pytest.raises(ProtocolError, match=rf"^chunk size {size}, at least 128$"):
         read(ChunkReader(), control(SET_CHUNK_SIZE, size))
 
 
@@ -261,14 +261,14 @@ def test_one_chunk_stream_too_many_is_refused() -> None:
     ids = range(3, 3 + limits.RTMP_CHUNK_STREAMS_MAX)
     assert len(read(reader, *(chunk(0, chunk_id, b"x") for chunk_id in ids))) == len(ids)
     assert len(read(reader, chunk(0, 3, b"x"))) == 1
-    with pytest.raises(ProtocolError, match="^more than 32 chunk streams$"):
+    with pytest.raises(ProtocolError, match=r"^more than 32 chunk streams$"):
         read(reader, chunk(0, 3 + limits.RTMP_CHUNK_STREAMS_MAX, b"x"))
 
 
 def test_an_oversize_message_is_refused_before_its_bytes_come() -> None:
     reader = ChunkReader(message_bytes_max=1000)
     read(reader, chunk(0, 4, bytes(128), length=1000))
-    with pytest.raises(ProtocolError, match="^message of 1001 bytes, at most 1000$"):
+    with pytest.raises(ProtocolError, match=r"^message of 1001 bytes, at most 1000$"):
         read(reader, chunk(0, 5, length=1001))
 
 
@@ -276,13 +276,13 @@ def test_unfinished_messages_share_one_bound() -> None:
     reader = ChunkReader(message_bytes_max=1000)
     read(reader, *(chunk(0, chunk_id, bytes(128), length=900) for chunk_id in range(3, 10)))
     assert reader.buffered_bytes == 7 * 128
-    with pytest.raises(ProtocolError, match="^unfinished messages exceed 1000 bytes$"):
+    with pytest.raises(ProtocolError, match=r"^unfinished messages exceed 1000 bytes$"):
         read(reader, chunk(0, 10, bytes(128), length=900))
 
 
 @pytest.mark.parametrize("fmt", [2, 3])
 def test_types_2_and_3_need_a_chunk_stream_that_was_opened(fmt: int) -> None:
-    with pytest.raises(ProtocolError, match=f"^chunk of type {fmt} on chunk stream 5, never open"):
+    with pytest.raises(ProtocolError, match=rf"^chunk of type {fmt} on chunk stream 5, never open"):
         read(ChunkReader(), chunk(fmt, 5, bytes(20)))
 
 
@@ -295,7 +295,7 @@ def test_type_1_on_a_new_chunk_stream_is_tolerated() -> None:
 def test_a_header_inside_an_unfinished_message_is_refused(fmt: int) -> None:
     reader = ChunkReader()
     read(reader, chunk(0, 4, bytes(128), length=200))
-    with pytest.raises(ProtocolError, match=f"^chunk of type {fmt} inside an unfinished message$"):
+    with pytest.raises(ProtocolError, match=rf"^chunk of type {fmt} inside an unfinished message$"):
         read(reader, chunk(fmt, 4, bytes(20)))
 
 
