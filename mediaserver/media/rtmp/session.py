@@ -56,7 +56,8 @@ class RtmpSession(SessionManager):  # type: ignore[misc]  # pyrtmp has no types
 
     async def handshake(self) -> None:
         """C0 C1 ⇄ S0 S1 S2, then C2 (RTMP 1.0 §5.2). Raises `ProtocolError`."""
-        first = await self._read_exactly(4)
+        first = await self._read_exactly(1)
+        first += await self._read_exactly(3)
         if first in _HTTP_METHODS:
             self.writer.write(_HTTP_ANSWER)
             raise ProtocolError("HTTP was sent to the RTMP port")
@@ -74,7 +75,6 @@ class RtmpSession(SessionManager):  # type: ignore[misc]  # pyrtmp has no types
         try:
             data: bytes = await self.reader.readexactly(count)
         except asyncio.IncompleteReadError as error:
-            self.spoke = self.spoke or bool(error.partial)
             raise ConnectionClosed("closed during the handshake") from error
         self.spoke = True
         return data
