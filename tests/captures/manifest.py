@@ -36,6 +36,7 @@ class Capture:
     video_codec: str | None
     audio_codec: str | None
     note: str = ""
+    chroma: str = "4:2:0"
 
     @property
     def path(self) -> Path:
@@ -123,7 +124,8 @@ CAPTURES: tuple[Capture, ...] = (
         Messages(232, 39_877, 4_906),
         "avc1",
         "mp4a",
-        "stays at 128-byte chunks",
+        "stays at 128-byte chunks; High 4:4:4 Predictive, which browsers can't play",
+        chroma="4:4:4",
     ),
     Capture(
         "gstreamer-1.22-rtmpsink-librtmp",
@@ -133,7 +135,8 @@ CAPTURES: tuple[Capture, ...] = (
         Messages(232, 39_877, 4_906),
         "avc1",
         "mp4a",
-        "librtmp; stays at 128-byte chunks",
+        "librtmp; stays at 128-byte chunks; High 4:4:4 Predictive as well",
+        chroma="4:4:4",
     ),
 )
 

@@ -58,4 +58,5 @@ def no_serious_log_lines(request: pytest.FixtureRequest) -> Iterator[None]:
     marks = [(one, len(one.log)) for one in used]
     yield
     for one, mark in marks:
+        one.catch_up()
         assert not one.serious(mark), one.log_text(mark)

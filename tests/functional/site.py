@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 
@@ -23,6 +25,13 @@ POLL_S = 0.05
 ADMIN, PASSWORD = "tester", "correct horse battery staple"
 
 LogLine = dict[str, Any]
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The answer itself is what is looked at."""
+
+    def redirect_request(self, *arguments: object) -> None:
+        return None
 
 
 async def until(
@@ -98,6 +107,11 @@ class Site:
         if not ready.wait(START_DEADLINE_S) or not self.http_port:
             self.stop()
             raise AssertionError(f"the server did not start:\n{self.log_text()}")
+        try:
+            self._set_up()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> int:
         """SIGTERM; the exit code. A server that hangs is killed and that is an error."""
@@ -150,6 +164,11 @@ class Site:
     def log_text(self, since: int = 0) -> str:
         return "\n".join(json.dumps(line) for line in self.log[since:])
 
+    def catch_up(self) -> None:
+        """Return when the server has had its turn: what it was about to log is logged."""
+        with urllib.request.urlopen(f"{self.url}/healthz", timeout=20) as answer:
+            assert answer.status == 200
+
     def serious(self, since: int = 0) -> list[LogLine]:
         """Errors, and anything that is no log line at all, such as a traceback."""
         return [
@@ -192,10 +211,23 @@ class Site:
             text = await response.text()
             return response.status, json.loads(text) if text.startswith(("{", "[")) else None
 
-    async def set_up(self) -> None:
+    def _post(self, path: str, body: bytes, content_type: str) -> tuple[int, bytes]:
+        headers = {
+            "Content-Type": content_type,
+            "Origin": self.url,
+            "Sec-Fetch-Site": "same-origin",
+        }
+        request = urllib.request.Request(self.url + path, body, headers)
+        opener = urllib.request.build_opener(_NoRedirect)
+        try:
+            with opener.open(request, timeout=20) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def _set_up(self) -> None:
         """The admin's first visit: the one-time link, then the form; then a token for the API."""
-        if self._token:
-            return
         token = parse_qs(urlsplit(self.setup_url).query).get("token", [""])[0]
         form = {
             "token": token,
@@ -205,24 +237,17 @@ class Site:
             "channel_name": "First",
             "channel_slug": "first",
         }
-        headers = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,
-            session.post(
-                f"{self.url}/setup", data=form, headers=headers, allow_redirects=False
-            ) as response,
-        ):
-            text = await response.text()
-            assert response.status in {302, 303}, f"/setup answered {response.status}: {text[:500]}"
-        status, body = await self.api(
-            "POST", "/api/v1/auth/login", {"username": ADMIN, "password": PASSWORD}
+        status, body = self._post(
+            "/setup", urlencode(form).encode(), "application/x-www-form-urlencoded"
         )
+        assert status in {302, 303}, f"/setup answered {status}: {body[:500]!r}"
+        login = json.dumps({"username": ADMIN, "password": PASSWORD}).encode()
+        status, body = self._post("/api/v1/auth/login", login, "application/json")
         assert status == 200, (status, body)
-        self._token = body["access_token"]
+        self._token = json.loads(body)["access_token"]
 
     async def new_channel(self) -> Channel:
         """A fresh channel and a stream key for it."""
-        await self.set_up()
         self._channels += 1
         slug = f"test-{self._channels}"
         status, body = await self.api(

@@ -7,9 +7,10 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 from tests.functional.site import Channel, Site, until
-from tests.hls.client import LiveHlsClient, Playback
+from tests.hls.client import LiveHlsClient, Playback, with_query
 from tests.rtmp.publishers import WirePublisher, ffmpeg_path, ffprobe_path, wire_publisher
 
 READY_DEADLINE_S = 40.0
@@ -40,6 +41,25 @@ class HealthyStream:
     @property
     def playback(self) -> Playback:
         return self._client.playback
+
+    @property
+    def newest_segment_path(self) -> str:
+        """Path of the newest whole segment."""
+        playlist, url = self._client.checker.playlist, self._client.media_url
+        assert playlist is not None
+        assert url is not None
+        uri = playlist.full[-1].uri
+        assert uri is not None
+        return urlsplit(urljoin(url, uri)).path
+
+    @property
+    def next_question(self) -> str:
+        """A blocking reload for the part after the next one."""
+        playlist, url = self._client.checker.playlist, self._client.media_url
+        assert playlist is not None
+        assert url is not None
+        msn, part = playlist.position
+        return with_query(url, {"_HLS_msn": msn, "_HLS_part": part + 1})
 
     async def check(self, parts: int = 2) -> None:
         """`parts` more parts arrive, nothing broke so far, it is still the first epoch."""

@@ -18,7 +18,6 @@ from tests.functional.streams import probe, run, viewer
 from tests.hls.client import LiveHlsClient, with_query
 from tests.hls.playlist import read_media_playlist
 from tests.rtmp.clips import clip, looped
-from tests.rtmp.flv import AUDIO
 from tests.rtmp.publishers import (
     ffmpeg_path,
     ffmpeg_publisher,
@@ -27,6 +26,7 @@ from tests.rtmp.publishers import (
     wire_publisher,
 )
 from tests.rtmp.replay import replay
+from tests.rtmp.wire import PublishUrl, RtmpClient
 
 needs_ffmpeg = pytest.mark.skipif(
     ffmpeg_path() is None or ffprobe_path() is None, reason="Debian's ffmpeg is not installed"
@@ -103,7 +103,11 @@ async def test_the_m3u8_library_reads_the_playlists(site: Site) -> None:
     assert media.preload_hint.hint_type == "PART"
 
 
-@pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: capture.name)
+PLAYABLE = [capture for capture in CAPTURES if capture.chroma == "4:2:0"]
+UNPLAYABLE = [capture for capture in CAPTURES if capture.chroma != "4:2:0"]
+
+
+@pytest.mark.parametrize("capture", PLAYABLE, ids=lambda capture: capture.name)
 async def test_what_real_encoders_sent(site: Site, capture: Capture, tmp_path: Path) -> None:
     """The bytes of nine encoders through a socket, four times as fast as they were sent."""
     channel = await site.new_channel()
@@ -113,13 +117,13 @@ async def test_what_real_encoders_sent(site: Site, capture: Capture, tmp_path: P
             playing = asyncio.create_task(client.play(deadline_s=DEADLINE_S))
             encoder = await replaying
             assert [s.level for s in encoder.statuses] == ["status"], encoder.statuses
-            await encoder.close()
             status, body = await site.api("POST", f"/api/v1/channels/{channel.slug}/stop")
             assert status == 200, body
             playback = await playing
     finally:
-        replaying.cancel()
         await asyncio.gather(replaying, return_exceptions=True)
+        if not replaying.cancelled() and replaying.exception() is None:
+            await replaying.result().close()
     playback.assert_clean()
     assert playback.ended
     (epoch,) = playback.epochs
@@ -128,6 +132,40 @@ async def test_what_real_encoders_sent(site: Site, capture: Capture, tmp_path: P
     sent = [messages.last_ms for messages in (capture.video, capture.audio) if messages]
     assert playback.media_s > 0.6 * min(sent) / 1000, "the unfinished end may be dropped, no more"
     await probe(playback, tmp_path)
+
+
+@pytest.mark.parametrize("capture", UNPLAYABLE, ids=lambda capture: capture.name)
+async def test_what_browsers_cannot_play_is_refused(site: Site, capture: Capture) -> None:
+    """GStreamer's default test picture is 4:4:4: its bytes are read and its user is told."""
+    channel = await site.new_channel()
+    encoder = await replay(capture, channel.publish_url, speed=4)
+    async with encoder:
+        outcome = await encoder.outcome()
+    assert outcome.closed
+    assert outcome.error is not None
+    assert "4:4:4" in outcome.error.description
+    assert len(site.closing_lines(encoder.local_name)) == 1
+
+
+async def test_an_encoder_that_stays_at_128_byte_chunks(site: Site) -> None:
+    channel = await site.new_channel()
+    target = PublishUrl.parse(channel.publish_url)
+    client = await RtmpClient.open(target.host, target.port)
+    async with client:
+        await client.handshake()
+        await client.connect(target.app)
+        await client.create_stream()
+        status = await client.publish(target.name)
+        assert status.code == "NetStream.Publish.Start"
+        assert client.chunk_size == 128
+        sending = asyncio.create_task(client.send_tags(looped(clip(bframes=2))))
+        try:
+            async with viewer(channel) as player:
+                playback = await player.play(media_s=6, deadline_s=DEADLINE_S)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+    playback.assert_clean()
 
 
 @pytest.mark.parametrize("missing", ["audio", "video"])
@@ -521,8 +559,3 @@ async def test_the_api_tells_the_states(site: Site) -> None:
         assert live["video_codec"].startswith("avc1.")
         assert live["audio_codec"] == "mp4a.40.2"
     await site.wait_state(channel.slug, "reconnecting", 20)
-
-
-def test_tags_of_a_clip_have_sound() -> None:
-    """The premise of this module's audio assertions."""
-    assert any(tag.kind == AUDIO for tag in clip())
