@@ -248,6 +248,9 @@ CHANNELS_LISTED_MAX: Final = 200
 REQUEST_BODY_BYTES_MAX: Final = 64 * 1024
 """A form or a JSON document; the longest text that we take is 2,000 characters."""
 
+REQUEST_BODY_TIMEOUT_S: Final = 20.0
+"""From the head of a request to the end of its small body."""
+
 FORM_FIELDS_MAX: Final = 50
 """Fields in a form; the longest form has seven."""
 

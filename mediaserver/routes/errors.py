@@ -39,6 +39,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "That doesn't work here",
+    408: "That took too long",
     409: "That contradicts something",
     413: "Too large",
     415: "Wrong kind of content",
@@ -51,6 +52,7 @@ _TITLES = {
 _MESSAGES = {
     404: "There is nothing at this address.",
     405: "This address doesn't take that kind of request.",
+    408: "The request came in too slowly.",
     413: "That is more than this site takes at once.",
     415: "This address takes another content type.",
 }

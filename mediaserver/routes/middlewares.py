@@ -93,6 +93,10 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         problem = problem_of(error)
     except MediaserverError as error:
         problem = problem_of(error)
+    except ConnectionError:
+        raise  # the visitor has gone: there is nobody to answer and nothing to log
+    except web.RequestPayloadError:
+        problem = problem_of(web.HTTPBadRequest())
     except Exception as error:
         _log.exception("request failed", method=request.method, path=request.path)
         problem = problem_of(error)

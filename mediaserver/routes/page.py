@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -78,13 +79,22 @@ def local_path(target: str, default: str = "/") -> str:
     return target if len(target) <= 2_000 and _LOCAL_PATH.fullmatch(target) else default
 
 
+async def read_body(request: web.Request) -> bytes:
+    """The whole body; one that trickles in is given up."""
+    try:
+        async with asyncio.timeout(limits.REQUEST_BODY_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout from error
+
+
 async def read_form(request: web.Request) -> dict[str, str]:
     """The fields of an urlencoded form; the first one counts where a name is repeated."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise web.HTTPUnsupportedMediaType
     try:
         pairs = parse_qsl(
-            (await request.read()).decode(),
+            (await read_body(request)).decode(),
             keep_blank_values=True,
             max_num_fields=limits.FORM_FIELDS_MAX,
             errors="strict",

@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from mediaserver.kernel import limits
 from tests.functional.platform_site import PASSWORD, Person, Site, running_site
 
 
@@ -165,6 +166,23 @@ async def test_too_much(site: Site, alice: Person) -> None:
         headers={"Content-Type": "application/x-www-form-urlencoded"},
     )
     assert status == 422
+
+
+async def test_a_body_that_trickles_in_is_given_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "REQUEST_BODY_TIMEOUT_S", 0.2)
+    for path, content_type in (
+        ("/login", "application/x-www-form-urlencoded"),
+        ("/api/v1/auth/login", "application/json"),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.server.http_port)
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
+        writer.write(f"{head}Content-Length: 100\r\n\r\nuser".encode())
+        async with asyncio.timeout(10):
+            assert b" 408 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
 
 
 @pytest.mark.parametrize(

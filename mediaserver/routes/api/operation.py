@@ -24,6 +24,7 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel.errors import MediaserverError, Unauthorized
 from mediaserver.routes.errors import BadInput
 from mediaserver.routes.keys import TOKENS, VIEWER
+from mediaserver.routes.page import read_body
 
 PREFIX = "/api/v1"
 
@@ -81,7 +82,7 @@ class Operation:
         )
 
     async def _parse(self, request: web.Request, model: type[Body]) -> Body:
-        raw = await request.read()
+        raw = await read_body(request)
         if not raw and self.is_body_optional:
             raw = b"{}"
         elif request.content_type != "application/json":

@@ -1,0 +1,50 @@
+"""What the error middleware does with errors that are nobody's fault."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from aiohttp.typedefs import Handler
+from structlog.testing import capture_logs
+
+from mediaserver.kernel.errors import NotFound, RateLimited
+from mediaserver.routes.middlewares import errors
+
+
+def _raising(error: Exception) -> Handler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        raise error
+
+    return handler
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(), BrokenPipeError()])
+async def test_a_visitor_who_left_is_not_logged(error: Exception) -> None:
+    with capture_logs() as logs, pytest.raises(ConnectionError):
+        await errors(make_mocked_request("GET", "/live/x/y/part1.m4s"), _raising(error))
+    assert logs == []
+
+
+async def test_a_broken_body_is_a_bad_request() -> None:
+    with capture_logs() as logs:
+        response = await errors(
+            make_mocked_request("POST", "/api/v1/auth/login"), _raising(web.RequestPayloadError())
+        )
+    assert (response.status, logs) == (400, [])
+
+
+async def test_expected_errors_are_not_logged() -> None:
+    with capture_logs() as logs:
+        for error, status in ((NotFound("x"), 404), (RateLimited("x", retry_after_s=7), 429)):
+            response = await errors(make_mocked_request("GET", "/api/x"), _raising(error))
+            assert response.status == status
+    assert response.headers["Retry-After"] == "7"
+    assert logs == []
+
+
+async def test_bugs_are_logged_once() -> None:
+    with capture_logs() as logs:
+        response = await errors(make_mocked_request("GET", "/api/x"), _raising(KeyError("x")))
+    assert response.status == 500
+    assert len(logs) == 1
