@@ -53,7 +53,10 @@ stream = table(
 
 KEY_REVOKED = "The stream key was revoked."
 
-_Event = BroadcastStarted | BroadcastWentLive | BroadcastEnded
+_Event = PublishGranted | BroadcastStarted | BroadcastWentLive | BroadcastEnded
+
+_GRANT_SETTLES_S = 1.0
+"""From a grant to a stream that can be stopped; the engine needs a few turns of the loop."""
 
 
 class Streams:
@@ -109,6 +112,7 @@ class Streams:
 
     def _granted(self, event: PublishGranted) -> None:
         self._keys_of_channel[event.channel].add(event.stream_key_id)
+        self._enqueue(event)
 
     def _ended(self, event: BroadcastEnded) -> None:
         self._keys_of_channel.pop(event.channel, None)
@@ -143,18 +147,27 @@ class Streams:
 
     async def _apply(self, event: _Event) -> None:
         match event:
+            case PublishGranted():
+                await self._confirm(event)
             case BroadcastStarted():
-                if not await self._db.write(_insert, event):
-                    # Revoked between the gate's look and the first event: nobody else saw it.
-                    self._stop_broadcast(event.channel, KEY_REVOKED)
+                await self._db.write(_insert, event)
             case BroadcastWentLive():
                 await self._db.write(_set_live, event)
             case BroadcastEnded():
                 await self._db.write(_set_ended, event)
 
+    async def _confirm(self, event: PublishGranted) -> None:
+        """Write down the use of the key. A key revoked between the gate's look at it and the start
+        of the stream was missed by `_key_revoked`: it is caught here.
+        """
+        if await self._db.write(stream_keys.touch, event.stream_key_id, self._clock.wall_ms()):
+            return
+        if not self._stop_broadcast(event.channel, KEY_REVOKED):
+            await asyncio.sleep(_GRANT_SETTLES_S)
+            self._stop_broadcast(event.channel, KEY_REVOKED)
 
-def _insert(tx: Transaction, event: BroadcastStarted) -> bool:
-    """Store a new live session. False when its key no longer works."""
+
+def _insert(tx: Transaction, event: BroadcastStarted) -> None:
     tx.execute(
         update(stream)
         .where(stream.c.channel_id == event.channel_id, stream.c.ended_at_ms.is_(None))
@@ -170,7 +183,6 @@ def _insert(tx: Transaction, event: BroadcastStarted) -> bool:
             started_at_ms=event.at_ms,
         )
     )
-    return stream_keys.touch(tx, event.stream_key_id, event.at_ms)
 
 
 def _set_live(tx: Transaction, event: BroadcastWentLive) -> None:

@@ -32,6 +32,7 @@ _OPTIONS = {
     "use_editlist": "0",
     "avoid_negative_ts": "disabled",
 }
+_UNREADABLE = "The stream's first frames can't be read."
 
 
 class Muxer:
@@ -44,20 +45,26 @@ class Muxer:
         try:
             self._source = av.open(io.BytesIO(flv), "r", format="flv")
         except FFmpegError as error:
-            raise Unsupported("The stream's first frames can't be read.") from error
+            raise Unsupported(_UNREADABLE) from error
         streams = self._source.streams
         if len(streams.video) < bool(epoch.video) or len(streams.audio) < bool(epoch.audio):
-            raise Unsupported("The stream's first frames can't be read.")
+            raise Unsupported(_UNREADABLE)
         self._video = streams.video[0] if epoch.video is not None else None
         self._audio = streams.audio[0] if epoch.audio is not None else None
         self._is_hevc = epoch.video is not None and epoch.video.codec is VideoCodec.HEVC
         self.width = self._video.width if self._video is not None else None
         self.height = self._video.height if self._video is not None else None
-        self.init = self._mux((), (), 1)[0]
+        try:
+            self.init = self._mux((), (), 1)[0]
+        except FFmpegError as error:
+            raise Unsupported(_UNREADABLE) from error
 
     def part(self, part: Part, sequence: int) -> bytes:
         """`moof` and `mdat` of a part. `sequence` counts the fragments of a playlist from 1."""
-        return self._mux(part.video, part.audio, sequence)[1]
+        try:
+            return self._mux(part.video, part.audio, sequence)[1]
+        except FFmpegError as error:
+            raise Unsupported("The stream has frames that can't be put into MP4.") from error
 
     def close(self) -> None:
         self._source.close()

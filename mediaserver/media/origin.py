@@ -112,6 +112,7 @@ class LiveStream:
         self._inits: dict[int, bytes] = {}
         self._segments: deque[_Segment] = deque()
         self._retired: deque[_Segment] = deque()
+        self._longest_us = 0
         self._discontinuity_sequence = 0
         self._next_msn = 1
         self._rendered: dict[bool, Rendered] = {}
@@ -173,12 +174,13 @@ class LiveStream:
         if self.byte_count <= limits.BROADCAST_BYTES_MAX:
             kept_us = max(self._window_us, kept_us)
         total_us = sum(segment.duration_us for segment in self._segments)
+        self._longest_us = max(self._longest_us, total_us)
         while total_us - self._segments[0].duration_us >= kept_us:
             segment = self._segments.popleft()
             total_us -= segment.duration_us
             self._discontinuity_sequence += segment.discontinuity
             self._retired.append(segment)
-        self._forget_retired(kept_us)
+        self._forget_retired()
 
     def publish(self) -> None:
         """Make what was appended the current version and wake everybody who waits."""
@@ -195,11 +197,12 @@ class LiveStream:
         self.ended = True
         self.publish()
 
-    def _forget_retired(self, kept_us: int) -> None:
-        """Rule 9: a removed segment stays fetchable for as long as a playlist that named it."""
+    def _forget_retired(self) -> None:
+        """Rule 9: a removed segment stays fetchable for its own duration and as long again as the
+        longest playlist that named it."""
         retired_us = sum(segment.duration_us for segment in self._retired)
         while self._retired and (
-            retired_us - self._retired[0].duration_us > kept_us
+            retired_us - 2 * self._retired[0].duration_us > self._longest_us
             or self.byte_count > limits.BROADCAST_BYTES_MAX
         ):
             segment = self._retired.popleft()
@@ -242,7 +245,8 @@ class LiveStream:
         A blocked request is answered with the unchanged playlist after `PLAYLIST_HOLD_S`, before
         players give up. Raises `Invalid` for a request too far ahead (rule 35).
         """
-        if request.msn is not None and not self.ended and self._preset.lists_parts:
+        waits = self._timing is not None and self._preset.lists_parts and not self.ended
+        if request.msn is not None and waits:
             self._check_advance(request.msn, request.part)
             await self._wait_until(
                 lambda: self._holds(request.msn, request.part), limits.PLAYLIST_HOLD_S

@@ -33,6 +33,7 @@ EPOCH_BASE_S = 10
 
 _WRAP = 1 << 32
 _HALF_WRAP = 1 << 31
+_NEAR_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class _Timed:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A part that has its video and waits for its audio."""
+    """A part that has its video and waits for its audio. One without length ends a segment."""
 
     start: int
     end: int
@@ -148,6 +149,7 @@ class Packager:
         self._video_arrival_ms = 0
         self._wall_end_ms = 0
         self._last_ms: dict[Kind, int] = {}
+        self._frame_ticks = 0
         self._epochs = 0
         self._msn = 1
 
@@ -184,6 +186,7 @@ class Packager:
             self._video_arrival_ms = arrival_ms
             self._watch_keyframes(timed)
         if self._run is not None and self._must_renew(frame):
+            outputs += self._run.push(timed)  # it tells how long the picture before it stood
             outputs += self._end_epoch()
             self._last_ms[frame.kind] = timed.ms
         if self._run is not None:
@@ -191,6 +194,11 @@ class Packager:
         else:
             outputs += self._collect(timed)
         return outputs
+
+    def pause(self) -> list[Output]:
+        """The publisher is silent: drop what is unfinished. It may go on where it stopped, without
+        its configurations."""
+        return self._end_epoch()
 
     def interrupt(self) -> list[Output]:
         """The publisher is gone: drop what is unfinished, forget its tracks and its time."""
@@ -322,6 +330,10 @@ class Packager:
             if abs(mean_ms - typical_ms) < 1:
                 typical_ms = mean_ms
             frame_ticks = max(1, round(typical_ms * VIDEO_TIMESCALE / 1000))
+            # A later epoch starts with few frames, which tell no more than whole milliseconds.
+            if abs(frame_ticks - self._frame_ticks) < VIDEO_TIMESCALE // 1000:
+                frame_ticks = self._frame_ticks
+            self._frame_ticks = frame_ticks
         if self.timing is None:
             keyframes = [one.ms for one in video if one.frame.keyframe]
             gop_ms = keyframes[1] - keyframes[0] if len(keyframes) > 1 else None
@@ -358,8 +370,12 @@ class _Unwrapper:
             self._last = timestamp_ms
             return timestamp_ms
         step = (timestamp_ms - self._last + _HALF_WRAP) % _WRAP - _HALF_WRAP
-        if step < 60_000 - _HALF_WRAP:
-            step += _HALF_WRAP  # a sender that counts in 31 bits went round
+        # A step of nearly half the range is a sender that counts in 31 bits and went round, or
+        # one that has gone round and steps back a little, as tracks do that are out of step.
+        if step < _NEAR_MS - _HALF_WRAP:
+            step += _HALF_WRAP
+        elif step >= _HALF_WRAP - _NEAR_MS:
+            step -= _HALF_WRAP
         self._last += step
         return self._last
 
@@ -367,7 +383,7 @@ class _Unwrapper:
 def _timing(preset: Preset, frame_ms: float, gop_ms: int | None, has_video: bool) -> Timing:
     """The longest part that whole frames fill to 85 % (rfc8216bis §4.4.4.9), with room for
     jitter of half a frame; segments long enough for the encoder's group of pictures."""
-    frames = max(1, round(preset.part_ms / frame_ms))
+    frames = max(1, int(preset.part_ms / frame_ms + 0.5))
     part_target_ms = min((frames + 0.5) * frame_ms, frames * frame_ms / 0.86)
     if preset.lists_parts:
         fits = not has_video or (gop_ms is not None and gop_ms <= 6_000)
@@ -466,6 +482,10 @@ class _Run:
 
     def _cut(self, end: int, *, ends_segment: bool = False) -> None:
         assert self._start is not None
+        if end - self._segment_start > self._segment_ticks_max:
+            # A long frame came where none was expected: the segment had to end before this part.
+            self._cuts.append(_Cut(self._start, self._start, True, ()))
+            self._segment_start = self._start
         if self._start < end:
             self._cuts.append(_Cut(self._start, end, ends_segment, tuple(self._samples)))
             self._samples = []
@@ -485,14 +505,19 @@ class _Run:
             if at + samples // 2 < self._sound_end:
                 return  # before the first picture
             self._sounds_begun = True
-            if self.epoch.video is None or at - self._sound_end < rate * 0.1:
+            if self.epoch.video is None:
                 at = self._sound_end
+            else:
+                self._fill_sound(at, config)
         drift_max = limits.AUDIO_DRIFT_MS_MAX * rate // 1000
         drift = at - self._sound_end
         if drift < -drift_max:
             return  # sent twice, or its place is filled already
         if drift > drift_max:
-            self._fill_sound(at, config)
+            if self.epoch.video is None and config.silence() is None:
+                self._base_ms += drift * 1000 // rate  # taken out, like a pause of a mute picture
+            else:
+                self._fill_sound(at, config)
         self._add_sound(Sample(self._sound_end, samples, 0, True, timed.frame.data))
 
     def _add_sound(self, sample: Sample) -> None:
@@ -518,7 +543,7 @@ class _Run:
         silence = config.silence()
         samples = config.samples(silence) if silence is not None else 0
         if silence is None or samples <= 0:
-            self._sound_end = until
+            self._sound_end = max(self._sound_end, until)
             return
         while self._sound_end + samples // 2 < until:
             self._add_sound(Sample(self._sound_end, samples, 0, True, silence))
@@ -547,19 +572,20 @@ class _Run:
 
     def _finish(self, cut: _Cut, sounds: tuple[Sample, ...]) -> Iterator[Output]:
         leading = self.epoch.video is not None
-        self.wall_end_ms = self._wall_ms(cut.end)
-        yield Part(
-            epoch=self.epoch.number,
-            msn=self.msn,
-            index=self._part_index,
-            start=cut.start,
-            duration=cut.end - cut.start,
-            wall_ms=self._wall_ms(cut.start),
-            independent=any(sample.keyframe for sample in cut.video),
-            video=cut.video if leading else (),
-            audio=sounds if leading else cut.video,
-        )
-        self._part_index += 1
+        if cut.start < cut.end:
+            self.wall_end_ms = self._wall_ms(cut.end)
+            yield Part(
+                epoch=self.epoch.number,
+                msn=self.msn,
+                index=self._part_index,
+                start=cut.start,
+                duration=cut.end - cut.start,
+                wall_ms=self._wall_ms(cut.start),
+                independent=any(sample.keyframe for sample in cut.video),
+                video=cut.video if leading else (),
+                audio=sounds if leading else cut.video,
+            )
+            self._part_index += 1
         if cut.ends_segment:
             yield SegmentEnd(self.msn)
             self.msn += 1
