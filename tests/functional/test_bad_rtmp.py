@@ -119,12 +119,21 @@ async def assert_ended(
 
 @pytest.mark.parametrize("key", ["wrong", "", "x" * 500, "../../etc", "é€", "k?token=1", "a\x00b"])
 async def test_wrong_key(site: Site, key: str) -> None:
+    mark = len(site.log)
     client = await raw(site)
     async with client:
         status = await client.start("live", key)
         assert status.level == "error"
         assert status.code.startswith("NetStream.Publish.")
         await assert_ended(site, client, secret=key if len(key) > 8 else "")
+    assert_one_refusal(site, mark)
+
+
+def assert_one_refusal(site: Site, mark: int) -> None:
+    """One refused encoder is one line, whichever part of the server writes it."""
+    site.catch_up()
+    lines = [line for line in site.log[mark:] if "refused" in str(line.get("event"))]
+    assert len(lines) == 1, lines
 
 
 async def test_revoked_key(site: Site) -> None:
@@ -132,10 +141,12 @@ async def test_revoked_key(site: Site) -> None:
     path = f"/api/v1/channels/{channel.slug}/stream-keys/{channel.key_id}"
     status, body = await site.api("DELETE", path)
     assert status in {200, 204}, body
+    mark = len(site.log)
     client = await raw(site)
     async with client:
         assert (await client.start("live", channel.key)).level == "error"
         await assert_ended(site, client, secret=channel.key)
+    assert_one_refusal(site, mark)
 
 
 async def test_a_key_that_is_revoked_while_it_is_live(site: Site) -> None:
@@ -688,7 +699,7 @@ async def test_10_000_idle_connections_that_are_let_in(make_site: MakeSite) -> N
 
 
 async def test_players_that_leave_while_they_wait(site: Site, healthy: HealthyStream) -> None:
-    """A thousand blocked reloads whose askers hang up."""
+    """Five hundred blocked reloads, half of whose askers hang up."""
     before = site.open_files
     url = healthy.next_question
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
