@@ -33,7 +33,7 @@ from mediaserver.media.events import (
     BroadcastWentLive,
 )
 from mediaserver.media.fmp4 import Muxer
-from mediaserver.media.frames import Frame, Unsupported, VideoCodec
+from mediaserver.media.frames import AudioConfig, Frame, Unsupported, VideoCodec, VideoConfig
 from mediaserver.media.gate import PublishGrant, PublishRefused
 from mediaserver.media.origin import LiveStream, Origin
 from mediaserver.media.packager import PRESETS, Epoch, Output, Packager, Part
@@ -110,7 +110,8 @@ class Broadcast:
         self._last_frame_ms = clock.monotonic_ms()
         self._lost_at_ms = 0
         self._rates: deque[tuple[int, int]] = deque()
-        self._attached_at_ms = 0
+        self._began_at_ms = 0
+        self._refusal: str | None = None
         self._last_part_ms = 0
         self._epoch_starts: deque[int] = deque()
         self._went_live = False
@@ -121,14 +122,16 @@ class Broadcast:
     def attach(self, publisher: Publisher) -> None:
         assert self.publisher is None
         self.publisher = publisher
-        self._attached_at_ms = self._last_frame_ms = self._clock.monotonic_ms()
+        self._began_at_ms = self._last_frame_ms = self._clock.monotonic_ms()
         self._rates.clear()
+        self._refusal = None
 
     def detach(self, publisher: Publisher) -> None:
         """The publisher's connection is closed. One that was replaced changes nothing."""
         if self.publisher is publisher:
             self.publisher = None
             self._interrupt()
+            self._take(self._packager.interrupt())
 
     def push_video(self, payload: bytes, timestamp_ms: int) -> None:
         """A video message's body. Raises `Unsupported` with the reason to end the publish."""
@@ -140,16 +143,25 @@ class Broadcast:
 
     def _push(self, parse: flv.Parse, payload: bytes, timestamp_ms: int) -> None:
         self.bytes_received += len(payload)
-        try:
-            tag = parse(payload, timestamp_ms)
-        except ValueError as error:
-            raise Unsupported(f"The encoder sent something broken: {error}.") from error
-        if tag is None or self.state is BroadcastState.ENDED:
+        if self.state is BroadcastState.ENDED:
             return
+        try:
+            self._push_tag(parse(payload, timestamp_ms))
+        except ValueError as error:
+            self._refusal = f"The encoder sent something broken: {error}."
+            raise Unsupported(self._refusal) from error
+        except Unsupported as error:
+            self._refusal = str(error)
+            raise
+
+    def _push_tag(self, tag: VideoConfig | AudioConfig | Frame | None) -> None:
         if isinstance(tag, Frame):
-            self._last_frame_ms = self._clock.monotonic_ms()
+            now_ms = self._clock.monotonic_ms()
+            if self.state is BroadcastState.RECONNECTING and self.is_silent:
+                self._began_at_ms = now_ms
+            self._last_frame_ms = now_ms
             self._take(self._packager.push(tag, self._clock.wall_ms()))
-        else:
+        elif tag is not None:
             self._take(self._packager.configure(tag))
 
     # Packager → origin --------------------------------------------------------------------------
@@ -159,15 +171,21 @@ class Broadcast:
         if not outputs:
             return
         made_part = False
-        for output in outputs:
-            if isinstance(output, Epoch):
-                self._begin_epoch(output)
-            elif isinstance(output, Part):
-                self._append(output)
-                made_part = True
-            else:
-                self.stream.end_segment()
-        self.stream.publish()
+        try:
+            for output in outputs:
+                if isinstance(output, Epoch):
+                    self._begin_epoch(output)
+                elif isinstance(output, Part):
+                    self._append(output)
+                    made_part = True
+                else:
+                    self.stream.end_segment()
+        except Unsupported:
+            # The rest came to nothing: the packager goes on from where the playlist is.
+            self._packager.discard(self.stream.close_segment())
+            raise
+        finally:
+            self.stream.publish()
         if made_part and self.stream.playable:
             self._go_live()
 
@@ -217,12 +235,12 @@ class Broadcast:
     def _interrupt(self) -> None:
         """No frames any more: drop what is unfinished and wait for the publisher."""
         if self.state is BroadcastState.LIVE:
-            self._take(self._packager.interrupt())
+            self._take(self._packager.pause())
             self.state = BroadcastState.RECONNECTING
             self._lost_at_ms = self._clock.monotonic_ms()
             self._report(BroadcastInterrupted)
         elif self.state is BroadcastState.STARTING and self.publisher is None:
-            self.end("The encoder left before it sent a picture or sound.")
+            self.end(self._refusal or "The encoder left before it sent a picture or sound.")
 
     def end(self, reason: str) -> None:
         """Over, for good. Players get an ENDLIST."""
@@ -261,20 +279,33 @@ class Broadcast:
         """What time alone decides. Called about twice a second."""
         now_ms = self._clock.monotonic_ms()
         if self.state is BroadcastState.STARTING:
-            if now_ms - self._attached_at_ms > limits.FIRST_MEDIA_TIMEOUT_S * 1000:
+            if not self._may_begin(now_ms):
                 self.end(
                     f"No picture or sound that can be shown came for "
                     f"{limits.FIRST_MEDIA_TIMEOUT_S:.0f} s."
                 )
         elif self.state is BroadcastState.LIVE and self.is_silent:
             self._interrupt()
-        elif (
-            self.state is BroadcastState.RECONNECTING and now_ms - self._lost_at_ms > self._grace_ms
-        ):
-            self.end("The encoder did not come back in time.")
+        elif self.state is BroadcastState.RECONNECTING:
+            is_back = self.publisher is not None and not self.is_silent
+            if now_ms - self._lost_at_ms > self._grace_ms and not (
+                is_back and self._may_begin(now_ms)
+            ):
+                self.end(self._refusal or "The encoder did not come back in time.")
         self._rates.append((now_ms, self.bytes_received))
         while now_ms - self._rates[0][0] > limits.RTMP_BITRATE_WINDOW_S * 1000:
             self._rates.popleft()
+
+    def _may_begin(self, now_ms: int) -> bool:
+        """A publisher gets some time from its first frame to the first part."""
+        return now_ms - self._began_at_ms <= limits.FIRST_MEDIA_TIMEOUT_S * 1000
+
+    def exceeds(self, bitrate_max_bps: int) -> bool:
+        """More came than the limit allows in a whole window: a burst at the start is none."""
+        if not self._rates:
+            return False
+        received = self._rates[-1][1] - self._rates[0][1]
+        return received * 8 > bitrate_max_bps * limits.RTMP_BITRATE_WINDOW_S
 
     @property
     def bitrate_bps(self) -> int:
@@ -363,12 +394,15 @@ class Broadcasts:
         if sum(one.state is not BroadcastState.ENDED for one in self._current.values()) >= (
             self._media.streams_max
         ):
-            raise PublishRefused("The server is full: too many streams are live.")
+            raise PublishRefused(
+                "The server is full: too many streams are live.", "NetStream.Publish.Failed"
+            )
         if (before := self._current.pop(grant.channel, None)) is not None:
             self._ended.append(before)
         broadcast = Broadcast(grant, self._media, self._clock, self._events, self._metrics)
         self._current[grant.channel] = broadcast
         self._origin.add(grant.channel, broadcast.stream)
+        broadcast.attach(publisher)
         self._events.publish(
             BroadcastStarted(
                 broadcast.id,
@@ -378,7 +412,6 @@ class Broadcasts:
                 broadcast.started_at_ms,
             )
         )
-        broadcast.attach(publisher)
         return broadcast
 
     def status(self, channel: str) -> BroadcastStatus | None:
@@ -409,7 +442,7 @@ class Broadcasts:
         for broadcast in list(self._current.values()):
             if broadcast.state is not BroadcastState.ENDED:
                 broadcast.check()
-                if broadcast.bitrate_bps > self._bitrate_max_bps:
+                if broadcast.exceeds(self._bitrate_max_bps):
                     broadcast.end(
                         f"The bitrate is above this server's limit of "
                         f"{self._bitrate_max_bps // 1000} kb/s."

@@ -182,6 +182,13 @@ class LiveStream:
             self._retired.append(segment)
         self._forget_retired()
 
+    def close_segment(self) -> int:
+        """End the open segment, if there is one, with the parts that it has. Returns the number
+        of the next segment."""
+        if self._segments and not self._segments[-1].ended:
+            self.end_segment()
+        return self._next_msn
+
     def publish(self) -> None:
         """Make what was appended the current version and wake everybody who waits."""
         self.version += 1

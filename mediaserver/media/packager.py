@@ -207,6 +207,11 @@ class Packager:
         self._time = _Unwrapper()
         return outputs
 
+    def discard(self, msn: int) -> None:
+        """What was made last came to nothing: forget the publisher and go on with segment `msn`."""
+        self.interrupt()
+        self._msn = msn
+
     # Time ---------------------------------------------------------------------------------------
 
     @property

@@ -1,0 +1,609 @@
+"""A live publish from start to end: its states, their events, and every reason to end it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from mediaserver.kernel import limits
+from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import MediaConfig, RtmpConfig
+from mediaserver.kernel.errors import NotFound
+from mediaserver.kernel.events import Events
+from mediaserver.kernel.metrics import Metrics
+from mediaserver.media import events as media_events
+from mediaserver.media.broadcast import Broadcast, Broadcasts, BroadcastState
+from mediaserver.media.events import (
+    BroadcastEnded,
+    BroadcastInterrupted,
+    BroadcastResumed,
+    BroadcastStarted,
+    BroadcastWentLive,
+)
+from mediaserver.media.frames import Unsupported
+from mediaserver.media.gate import PublishGrant, PublishRefused
+from mediaserver.media.origin import Origin, PlaylistRequest
+from tests.unit.media.captured import messages
+
+GRANT = PublishGrant("chn_1", "film", "key_1")
+OTHER = PublishGrant("chn_2", "other", "key_2")
+SILENT_AAC = messages("ffmpeg-5.1-silent-aac")  # 8 s, 30 frames a second
+GROUP_MS = 2_000
+Message = tuple[int, bytes, int]
+
+
+class FakePublisher:
+    """A connection that notes why it was ended."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def disconnect(self, reason: str) -> None:
+        self.reasons.append(reason)
+
+
+class Site:
+    """Broadcasts on a clock that the test moves, and everything they report."""
+
+    def __init__(self, *, bitrate_max_kbps: int = 20_000, **media: Any) -> None:
+        self.clock = FakeClock()
+        self.metrics = Metrics()
+        self.origin = Origin()
+        self.reported: list[object] = []
+        events = Events()
+        for name in ("Started", "WentLive", "Interrupted", "Resumed", "Ended"):
+            events.subscribe(getattr(media_events, f"Broadcast{name}"), self.reported.append)
+        self.events = events
+        self.broadcasts = Broadcasts(
+            MediaConfig(**media),
+            RtmpConfig(bitrate_max_kbps=bitrate_max_kbps),
+            self.origin,
+            self.clock,
+            events,
+            self.metrics,
+        )
+
+    def open(self, grant: PublishGrant = GRANT) -> tuple[Broadcast, FakePublisher]:
+        publisher = FakePublisher()
+        return self.broadcasts.open(grant, publisher), publisher
+
+    def pass_ms(self, ms: int) -> None:
+        """Time goes by, with the half-second look of `Broadcasts.run`."""
+        while ms > 0:
+            self.clock.advance(min(500, ms))
+            ms -= 500
+            self.broadcasts.check()
+
+    def send(
+        self, broadcast: Broadcast, sent: Sequence[Message], *, real_time: bool = True
+    ) -> None:
+        """Messages at the pace of their timestamps."""
+        last_ms = sent[0][2]
+        for type_id, body, timestamp in sent:
+            if real_time and timestamp > last_ms:
+                self.clock.advance(timestamp - last_ms)
+                if timestamp // 500 != last_ms // 500:
+                    self.broadcasts.check()
+                last_ms = timestamp
+            push = broadcast.push_video if type_id == 9 else broadcast.push_audio
+            push(body, timestamp)
+
+    def names(self) -> list[str]:
+        return [type(event).__name__.removeprefix("Broadcast") for event in self.reported]
+
+    def state(self, channel: str = "film") -> BroadcastState | None:
+        status = self.broadcasts.status(channel)
+        return status.state if status is not None else None
+
+
+def between(from_ms: int, until_ms: int) -> list[Message]:
+    """The stream from its headers, then from `from_ms`, without its end of sequence."""
+    headers = [one for one in SILENT_AAC if is_header(one)]
+    return headers + [
+        one
+        for one in SILENT_AAC
+        if from_ms <= one[2] < until_ms and not is_header(one) and one[1][:2] != b"\x17\x02"
+    ]
+
+
+def is_header(one: Message) -> bool:
+    return one[1][1] == 0 and one[2] == 0
+
+
+def media_of(sent: Sequence[Message]) -> list[Message]:
+    return [one for one in sent if not is_header(one)]
+
+
+def later(sent: Sequence[Message], ms: int) -> list[Message]:
+    return [(type_id, body, timestamp + ms) for type_id, body, timestamp in sent]
+
+
+def live_site(**options: Any) -> tuple[Site, Broadcast, FakePublisher]:
+    """A site with a stream of 5 s that is live."""
+    site = Site(**options)
+    broadcast, publisher = site.open()
+    site.send(broadcast, between(0, 5_000))
+    assert site.state() is BroadcastState.LIVE
+    return site, broadcast, publisher
+
+
+async def playlist(broadcast: Broadcast) -> str:
+    return (await broadcast.stream.playlist(PlaylistRequest())).plain.decode()
+
+
+# From start to end --------------------------------------------------------------------------------
+
+
+async def test_a_whole_life() -> None:
+    site = Site()
+    opened_ms = site.clock.wall_ms()
+    broadcast, publisher = site.open()
+    assert site.state() is BroadcastState.STARTING
+    assert site.origin.current("film") is broadcast.stream
+    with pytest.raises(NotFound):
+        broadcast.stream.multivariant()
+
+    site.send(broadcast, between(0, 2_000))
+    assert site.state() is BroadcastState.STARTING
+    # The second keyframe tells how long segments are: the first parts come with it.
+    site.send(broadcast, media_of(between(2_000, 5_000)))
+    assert site.state() is BroadcastState.LIVE
+    assert site.names() == ["Started", "WentLive"]
+    status = site.broadcasts.status("film")
+    assert status is not None
+    assert (status.video_codec, status.audio_codec) == ("avc1.64000D", "mp4a.40.2")
+    assert (status.width, status.height) == (320, 180)
+    assert status.warning is None
+    assert status.session == broadcast.stream.session
+
+    broadcast.detach(publisher)
+    assert site.state() is BroadcastState.RECONNECTING
+    site.pass_ms(30_000)
+    assert site.state() is BroadcastState.RECONNECTING
+    site.pass_ms(500)
+    assert site.state() is BroadcastState.ENDED
+    assert (await playlist(broadcast)).endswith("#EXT-X-ENDLIST\n")
+
+    assert site.names() == ["Started", "WentLive", "Interrupted", "Ended"]
+    started, went_live, interrupted, ended = site.reported
+    names = (broadcast.id, "chn_1", "film")
+    assert started == BroadcastStarted(*names, "key_1", opened_ms)
+    assert isinstance(went_live, BroadcastWentLive)
+    assert 2_000 <= went_live.at_ms - opened_ms <= 2_100
+    assert interrupted == BroadcastInterrupted(*names, ended_at(ended) - 30_500)
+    assert ended == BroadcastEnded(
+        *names, site.clock.wall_ms(), "The encoder did not come back in time.", True
+    )
+    assert publisher.reasons == []
+
+    # The ended stream is kept for a minute.
+    site.pass_ms(60_000)
+    assert site.state() is BroadcastState.ENDED
+    site.pass_ms(500)
+    assert site.state() is None
+    with pytest.raises(NotFound):
+        site.origin.current("film")
+    assert site.broadcasts.all() == []
+
+
+def ended_at(event: object) -> int:
+    assert isinstance(event, BroadcastEnded)
+    return event.at_ms
+
+
+def test_a_publisher_comes_back_and_the_same_playlist_goes_on() -> None:
+    site, broadcast, publisher = live_site()
+    broadcast.detach(publisher)
+    site.pass_ms(10_000)
+    again, _ = site.open()
+    assert again is broadcast
+    assert site.state() is BroadcastState.RECONNECTING
+    site.send(again, between(0, 5_000))
+    assert site.state() is BroadcastState.LIVE
+    assert site.names() == ["Started", "WentLive", "Interrupted", "Resumed"]
+    assert isinstance(site.reported[-1], BroadcastResumed)
+
+
+async def test_coming_back_is_one_discontinuity() -> None:
+    site, broadcast, publisher = live_site()
+    before = await playlist(broadcast)
+    broadcast.detach(publisher)
+    site.pass_ms(3_000)
+    again, _ = site.open()
+    site.send(again, between(0, 5_000))
+    after = await playlist(broadcast)
+    assert "#EXT-X-DISCONTINUITY\n" not in before
+    assert after.count("#EXT-X-DISCONTINUITY\n") == 1
+    assert after.count("#EXT-X-MAP:") == 2
+    for tag in ("#EXT-X-TARGETDURATION", "#EXT-X-PART-INF", "#EXT-X-SERVER-CONTROL"):
+        assert line(before, tag) == line(after, tag)
+
+
+def line(text: str, start: str) -> str:
+    return next(one for one in text.splitlines() if one.startswith(start))
+
+
+async def test_a_stalled_publisher_goes_on_over_the_same_connection() -> None:
+    """It doesn't send its headers again."""
+    site, broadcast, publisher = live_site()
+    site.pass_ms(5_000)
+    assert site.state() is BroadcastState.LIVE
+    site.pass_ms(500)
+    assert site.state() is BroadcastState.RECONNECTING
+    assert "#EXT-X-ENDLIST" not in await playlist(broadcast)
+    site.pass_ms(8_000)
+    site.send(broadcast, later(media_of(between(2_000, 8_000)), 16_500))
+    assert site.state() is BroadcastState.LIVE
+    assert site.names() == ["Started", "WentLive", "Interrupted", "Resumed"]
+    assert (await playlist(broadcast)).count("#EXT-X-DISCONTINUITY\n") == 1
+    assert publisher.reasons == []
+
+
+def test_a_stalled_publisher_that_stays_silent_is_disconnected() -> None:
+    site, _, publisher = live_site()
+    site.pass_ms(5_500 + 30_500)
+    assert site.state() is BroadcastState.ENDED
+    assert publisher.reasons == ["The encoder did not come back in time."]
+
+
+def test_a_connection_that_closes_after_a_stall_waits_no_longer() -> None:
+    site, broadcast, publisher = live_site()
+    site.pass_ms(5_500 + 20_000)
+    broadcast.detach(publisher)
+    site.pass_ms(10_500)
+    assert site.names() == ["Started", "WentLive", "Interrupted", "Ended"]
+
+
+@pytest.mark.parametrize("grace_s", [0, 30])
+def test_a_publisher_that_is_back_gets_time_for_its_first_part(grace_s: int) -> None:
+    """It returns in the last moment and takes a group of pictures to begin."""
+    site, broadcast, publisher = live_site(grace_s=grace_s)
+    broadcast.detach(publisher)
+    site.pass_ms(grace_s * 1000)
+    again, _ = site.open()
+    assert again is broadcast
+    waiting = [one for one in between(200, 6_000) if is_header(one) or one[2] < 8_000]
+    site.send(again, waiting)
+    assert site.names() == ["Started", "WentLive", "Interrupted", "Resumed"]
+
+
+def test_a_publisher_that_is_back_in_vain_is_given_up() -> None:
+    site, broadcast, publisher = live_site()
+    broadcast.detach(publisher)
+    site.pass_ms(29_000)
+    _, back = site.open()
+    assert site.state() is BroadcastState.RECONNECTING
+    site.pass_ms(6_500)
+    assert site.state() is BroadcastState.ENDED
+    assert back.reasons == ["The encoder did not come back in time."]
+
+
+# Streams that never begin -------------------------------------------------------------------------
+
+
+def test_an_encoder_that_leaves_before_a_picture() -> None:
+    site = Site()
+    broadcast, publisher = site.open()
+    site.send(broadcast, between(0, 1_000))
+    broadcast.detach(publisher)
+    assert site.names() == ["Started", "Ended"]
+    assert site.reported[-1] == BroadcastEnded(
+        broadcast.id,
+        "chn_1",
+        "film",
+        site.clock.wall_ms(),
+        "The encoder left before it sent a picture or sound.",
+        False,
+    )
+
+
+def test_an_encoder_that_sends_nothing() -> None:
+    site = Site()
+    _, publisher = site.open()
+    site.pass_ms(20_000)
+    assert site.state() is BroadcastState.STARTING
+    site.pass_ms(500)
+    assert site.names() == ["Started", "Ended"]
+    assert publisher.reasons == ["No picture or sound that can be shown came for 20 s."]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (
+            b"\x17\x00\x00\x00\x00\x01\x7a\x00\x1f\xff\xe1\x00",
+            (
+                "H.264 in 4:2:2 can't be played by browsers. "
+                "Set the encoder to 8-bit 4:2:0 (in OBS: colour format NV12)."
+            ),
+        ),
+        (b"\x17\x00\x00\x00\x00\x07", "The encoder sent something broken: broken avcC record."),
+        (b"\x17", "The encoder sent something broken: video tag is cut off."),
+    ],
+)
+def test_what_cannot_be_shown_is_the_reason_of_the_end(body: bytes, reason: str) -> None:
+    site = Site()
+    broadcast, publisher = site.open()
+    with pytest.raises(Unsupported) as caught:
+        broadcast.push_video(body, 0)
+    assert str(caught.value) == reason
+    broadcast.detach(publisher)
+    ended = site.reported[-1]
+    assert isinstance(ended, BroadcastEnded)
+    assert ended.reason == reason
+
+
+def with_a_broken_header() -> list[Message]:
+    """Its avcC record has the right start and no parameter sets."""
+    broken = b"\x17\x00\x00\x00\x00" + b"\x01\x64\x00\x0d\xff\xe1\x00"
+    return [
+        (type_id, broken if body[:2] == b"\x17\x00" else body, ms)
+        for type_id, body, ms in between(0, 8_000)
+    ]
+
+
+def test_a_header_that_ffmpeg_cannot_read_ends_the_stream_with_its_reason() -> None:
+    """The packager has made parts by then, which came to nothing."""
+    site = Site()
+    broadcast, publisher = site.open()
+    with pytest.raises(Unsupported, match=r"^The stream's first frames can't be read\.$"):
+        site.send(broadcast, with_a_broken_header())
+    broadcast.detach(publisher)
+    assert site.names() == ["Started", "Ended"]
+    ended = site.reported[-1]
+    assert isinstance(ended, BroadcastEnded)
+    assert ended.reason == "The stream's first frames can't be read."
+
+
+async def test_a_live_stream_survives_a_publisher_that_turns_unplayable() -> None:
+    site, broadcast, publisher = live_site()
+    with pytest.raises(Unsupported):
+        site.send(broadcast, later(with_a_broken_header(), 5_000))
+    broadcast.detach(publisher)
+    assert site.state() is BroadcastState.RECONNECTING
+    before = await playlist(broadcast)
+    again, _ = site.open()
+    assert again is broadcast
+    site.send(again, between(0, 5_000))
+    assert site.state() is BroadcastState.LIVE
+    after = await playlist(broadcast)
+    assert after.startswith(before[: before.index("#EXT-X-PRELOAD-HINT")])
+
+
+# A second publisher -------------------------------------------------------------------------------
+
+
+def test_a_second_publisher_is_refused_while_the_first_sends() -> None:
+    site, broadcast, first = live_site()
+    with pytest.raises(PublishRefused) as caught:
+        site.open()
+    assert caught.value.code == "NetStream.Publish.BadName"
+    assert caught.value.description == "This channel is live already. Stop the other encoder first."
+    assert broadcast.publisher is first
+    assert first.reasons == []
+
+
+def test_a_second_publisher_takes_over_from_a_silent_one() -> None:
+    site, broadcast, first = live_site()
+    site.clock.advance(5_001)
+    again, second = site.open()
+    assert again is broadcast
+    assert broadcast.publisher is second
+    assert first.reasons == ["Another encoder took over, as this one had fallen silent."]
+    broadcast.detach(first)  # its connection closes later
+    assert broadcast.publisher is second
+    site.send(again, between(0, 5_000))
+    assert site.names() == ["Started", "WentLive", "Interrupted", "Resumed"]
+
+
+def test_a_second_publisher_begins_anew_where_the_silent_one_had_not_begun() -> None:
+    site = Site()
+    broadcast, first = site.open()
+    site.clock.advance(5_001)
+    other, second = site.open()
+    assert other is not broadcast
+    assert first.reasons == ["Another encoder took over, as this one had fallen silent."]
+    assert site.names() == ["Started", "Ended", "Started"]
+    assert other.publisher is second
+    assert site.origin.current("film") is other.stream
+
+
+def test_channels_are_apart() -> None:
+    site, broadcast, _ = live_site()
+    other, _ = site.open(OTHER)
+    assert other is not broadcast
+    assert [status.channel for status in site.broadcasts.all()] == ["film", "other"]
+
+
+async def test_after_the_end_a_new_stream_begins_and_the_old_stays_a_minute() -> None:
+    site, broadcast, _ = live_site()
+    assert site.broadcasts.stop("film", "Stopped by you.")
+    other, _ = site.open()
+    assert other is not broadcast
+    assert site.origin.current("film") is other.stream
+    session = broadcast.stream.session
+    assert site.origin.stream("film", session) is broadcast.stream
+    site.send(other, between(0, 8_000))
+    site.clock.advance(53_000)
+    site.broadcasts.check()
+    with pytest.raises(NotFound):
+        site.origin.stream("film", session)
+    assert site.origin.current("film") is other.stream
+
+
+# Ends ---------------------------------------------------------------------------------------------
+
+
+def test_stop() -> None:
+    site, broadcast, publisher = live_site()
+    assert not site.broadcasts.stop("other", "x")
+    assert site.broadcasts.stop("film", "Stopped by you.")
+    assert not site.broadcasts.stop("film", "Stopped by you.")
+    assert publisher.reasons == ["Stopped by you."]
+    assert site.state() is BroadcastState.ENDED
+    assert site.names() == ["Started", "WentLive", "Ended"]
+    # What is still under way is ignored, and so is the end of the connection.
+    site.send(broadcast, media_of(between(5_000, 8_000)), real_time=False)
+    broadcast.push_video(b"\x17", 0)
+    broadcast.detach(publisher)
+    assert site.names() == ["Started", "WentLive", "Ended"]
+
+
+def test_a_handler_may_stop_a_stream_as_it_starts() -> None:
+    site = Site()
+    site.events.subscribe(
+        BroadcastStarted, lambda event: site.broadcasts.stop(event.channel, "Not now.") and None
+    )
+    broadcast, publisher = site.open()
+    assert publisher.reasons == ["Not now."]
+    assert broadcast.publisher is None
+    assert site.names() == ["Started", "Ended"]
+
+
+def test_end_all() -> None:
+    site, _, publisher = live_site()
+    _, other = site.open(OTHER)
+    site.broadcasts.end_all("The server stops.")
+    assert publisher.reasons == other.reasons == ["The server stops."]
+    assert site.names()[-2:] == ["Ended", "Ended"]
+
+
+def test_streams_are_bounded() -> None:
+    site = Site(streams_max=2)
+    site.open()
+    site.open(OTHER)
+    third = PublishGrant("chn_3", "third", "key_3")
+    with pytest.raises(PublishRefused) as caught:
+        site.open(third)
+    assert caught.value.description == "The server is full: too many streams are live."
+    assert caught.value.code == "NetStream.Publish.Failed"
+    site.broadcasts.stop("other", "x")
+    site.open(third)
+
+
+def test_a_bitrate_over_the_limit_ends_the_stream() -> None:
+    site, broadcast, publisher = live_site(bitrate_max_kbps=1_000)
+    padding = b"\x27\x01\x00\x00\x00" + bytes(70_000)
+    for second in range(20):
+        site.pass_ms(500)
+        broadcast.push_video(padding, 5_000 + second * 500)
+    assert publisher.reasons == ["The bitrate is above this server's limit of 1000 kb/s."]
+    assert site.state() is BroadcastState.ENDED
+
+
+def test_a_bitrate_below_the_limit_does_not() -> None:
+    site, broadcast, publisher = live_site(bitrate_max_kbps=1_000)
+    padding = b"\x27\x01\x00\x00\x00" + bytes(55_000)
+    for second in range(25):
+        site.pass_ms(500)
+        broadcast.push_video(padding, 5_000 + second * 500)
+    assert publisher.reasons == []
+    status = site.broadcasts.status("film")
+    assert status is not None
+    assert 870_000 < status.bitrate_bps < 890_000
+
+
+def test_a_burst_at_the_start_is_within_the_average() -> None:
+    """The limit is averaged over 10 s: an encoder that empties its queue at once is welcome."""
+    site = Site(bitrate_max_kbps=1_000)
+    broadcast, publisher = site.open()
+    site.pass_ms(500)
+    site.send(broadcast, [*between(0, 5_000)], real_time=False)
+    broadcast.push_video(b"\x27\x01\x00\x00\x00" + bytes(500_000), 5_000)
+    site.pass_ms(500)
+    assert publisher.reasons == []
+
+
+def test_epochs_are_bounded() -> None:
+    """A publisher whose clock keeps jumping is refused."""
+    site, broadcast, _ = live_site()
+    step = media_of(between(0, 3_000))
+    for number in range(1, limits.EPOCHS_PER_MINUTE_MAX):  # the first epoch counts too
+        site.send(broadcast, later(step, number * 100_000), real_time=False)
+    with pytest.raises(Unsupported) as caught:
+        site.send(broadcast, later(step, 10_000_000), real_time=False)
+    assert str(caught.value) == "The stream's clock or codecs keep changing."
+
+
+def test_epochs_over_a_longer_time_are_fine() -> None:
+    site, broadcast, _ = live_site()
+    step = media_of(between(0, 3_000))
+    for number in range(1, 60):
+        site.clock.advance(1_000)
+        site.send(broadcast, later(step, number * 100_000))
+    assert site.state() is BroadcastState.LIVE
+
+
+# What others see ----------------------------------------------------------------------------------
+
+
+def test_a_long_keyframe_interval_is_a_warning() -> None:
+    site = Site()
+    broadcast, _ = site.open()
+    inter = [(t, b"\x27" + body[1:] if body[:2] == b"\x17\x01" and 0 < ms < 6_000 else body, ms)
+             for t, body, ms in between(0, 8_000)]  # fmt: skip
+    site.send(broadcast, inter)
+    status = site.broadcasts.status("film")
+    assert status is not None
+    assert status.warning == (
+        "Keyframes come every 6.0 s, so viewers wait long to join. "
+        "Set the keyframe interval to 2 s (in OBS: Settings, Output, Advanced)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("capture", "warning"),
+    [
+        ("ffmpeg-8.1-enhanced-hevc-aac", "HEVC does not play in every browser. H.264 does."),
+        ("ffmpeg-8.1-enhanced-av1-aac", "AV1 does not play in every browser. H.264 does."),
+        ("ffmpeg-8.1-enhanced-h264-opus", None),
+        ("ffmpeg-5.1-audio-only", None),
+    ],
+)
+def test_codecs_that_not_every_browser_plays_are_a_warning(
+    capture: str, warning: str | None
+) -> None:
+    site = Site()
+    broadcast, _ = site.open()
+    site.send(broadcast, messages(capture))
+    assert site.state() is BroadcastState.LIVE
+    status = site.broadcasts.status("film")
+    assert status is not None
+    assert status.warning == warning
+
+
+@pytest.mark.parametrize("preset", ["lan", "low", "normal"])
+async def test_every_preset_goes_live(preset: str) -> None:
+    _site, broadcast, _ = live_site(preset=preset)
+    text = await playlist(broadcast)
+    assert ("#EXT-X-PART:" in text) == (preset != "normal")
+
+
+def test_gauges() -> None:
+    site, broadcast, _ = live_site()
+    site.open(OTHER)
+    broadcast.stream.seen("someone")
+    site.broadcasts.check()
+    text = site.metrics.render().decode()
+    for sample in (
+        'mediaserver_broadcasts{state="live"} 1.0',
+        'mediaserver_broadcasts{state="starting"} 1.0',
+        'mediaserver_broadcasts{state="ended"} 0.0',
+        "mediaserver_viewers 1.0",
+        "mediaserver_hls_waiters 0.0",
+        "mediaserver_epochs_total 1.0",
+        f"mediaserver_hls_window_bytes {float(broadcast.stream.byte_count)}",
+    ):
+        assert f"\n{sample}\n" in text
+
+
+def test_status_is_a_copy() -> None:
+    site, _, _ = live_site()
+    status = site.broadcasts.status("film")
+    assert status is not None
+    assert dataclasses.is_dataclass(status)
+    site.broadcasts.stop("film", "x")
+    assert status.state is BroadcastState.LIVE
