@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import structlog
-
 from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.channels import stream_keys
 from mediaserver.kernel import limits
@@ -16,8 +14,6 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import RateLimited, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.media.gate import PublishGrant, PublishRefused, PublishRequest
-
-_log = structlog.get_logger(__name__)
 
 APP = "live"
 """The last part of rtmp://HOST:1935/live."""
@@ -65,13 +61,7 @@ class StreamKeyGate:
                 raise PublishRefused("This stream key is unknown. Make a new one in the studio.")
             if found.is_revoked:
                 raise PublishRefused("This stream key was revoked. Make a new one in the studio.")
-        except PublishRefused as refused:
-            _log.info(
-                "publish refused",
-                address=request.peer_address,
-                encoder=request.encoder,
-                reason=refused.description,
-            )
+        except PublishRefused:
             await self._count(bucket)
             raise
         except RateLimited as limited:
