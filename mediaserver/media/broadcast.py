@@ -126,14 +126,11 @@ class Broadcast:
         self._rates.clear()
         self._refusal = None
 
-    def detach(self, publisher: Publisher, why: str) -> None:
+    def detach(self, publisher: Publisher) -> None:
         """The publisher's connection is closed. One that was replaced changes nothing."""
         if self.publisher is publisher:
             self.publisher = None
-            if self.state is BroadcastState.STARTING:
-                self.end(why)
-            else:
-                self._interrupt()
+            self._interrupt()
             self._take(self._packager.interrupt())
 
     def push_video(self, payload: bytes, timestamp_ms: int) -> None:
@@ -386,9 +383,8 @@ class Broadcasts:
                     "NetStream.Publish.BadName",
                 )
             silent = broadcast.publisher
-            why = "Another encoder took over, as this one had fallen silent."
-            broadcast.detach(silent, why)
-            silent.disconnect(why)
+            broadcast.detach(silent)
+            silent.disconnect("Another encoder took over, as this one had fallen silent.")
             if broadcast.is_over():
                 return self._begin(grant, publisher)
         broadcast.attach(publisher)

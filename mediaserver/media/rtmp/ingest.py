@@ -253,7 +253,7 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
             peer=session.peername,
             why=why or "server stops",
         )
-        broadcast.detach(self, why or "The server stops.")
+        broadcast.detach(self)
 
 
 class Ingest:

@@ -159,7 +159,7 @@ async def test_a_whole_life() -> None:
     assert status.warning is None
     assert status.session == broadcast.stream.session
 
-    broadcast.detach(publisher, "closed by the encoder")
+    broadcast.detach(publisher)
     assert site.state() is BroadcastState.RECONNECTING
     site.pass_ms(30_000)
     assert site.state() is BroadcastState.RECONNECTING
@@ -196,7 +196,7 @@ def ended_at(event: object) -> int:
 
 def test_a_publisher_comes_back_and_the_same_playlist_goes_on() -> None:
     site, broadcast, publisher = live_site()
-    broadcast.detach(publisher, "closed by the encoder")
+    broadcast.detach(publisher)
     site.pass_ms(10_000)
     again, _ = site.open()
     assert again is broadcast
@@ -210,7 +210,7 @@ def test_a_publisher_comes_back_and_the_same_playlist_goes_on() -> None:
 async def test_coming_back_is_one_discontinuity() -> None:
     site, broadcast, publisher = live_site()
     before = await playlist(broadcast)
-    broadcast.detach(publisher, "closed by the encoder")
+    broadcast.detach(publisher)
     site.pass_ms(3_000)
     again, _ = site.open()
     site.send(again, between(0, 5_000))
@@ -252,7 +252,7 @@ def test_a_stalled_publisher_that_stays_silent_is_disconnected() -> None:
 def test_a_connection_that_closes_after_a_stall_waits_no_longer() -> None:
     site, broadcast, publisher = live_site()
     site.pass_ms(5_500 + 20_000)
-    broadcast.detach(publisher, "closed by the encoder")
+    broadcast.detach(publisher)
     site.pass_ms(10_500)
     assert site.names() == ["Started", "WentLive", "Interrupted", "Ended"]
 
@@ -261,7 +261,7 @@ def test_a_connection_that_closes_after_a_stall_waits_no_longer() -> None:
 def test_a_publisher_that_is_back_gets_time_for_its_first_part(grace_s: int) -> None:
     """It returns in the last moment and takes a group of pictures to begin."""
     site, broadcast, publisher = live_site(grace_s=grace_s)
-    broadcast.detach(publisher, "closed by the encoder")
+    broadcast.detach(publisher)
     site.pass_ms(grace_s * 1000)
     again, _ = site.open()
     assert again is broadcast
@@ -272,7 +272,7 @@ def test_a_publisher_that_is_back_gets_time_for_its_first_part(grace_s: int) -> 
 
 def test_a_publisher_that_is_back_in_vain_is_given_up() -> None:
     site, broadcast, publisher = live_site()
-    broadcast.detach(publisher, "closed by the encoder")
+    broadcast.detach(publisher)
     site.pass_ms(29_000)
     _, back = site.open()
     assert site.state() is BroadcastState.RECONNECTING
@@ -288,14 +288,14 @@ def test_an_encoder_that_leaves_before_a_picture() -> None:
     site = Site()
     broadcast, publisher = site.open()
     site.send(broadcast, between(0, 1_000))
-    broadcast.detach(publisher, "closed by the encoder")
+    broadcast.detach(publisher)
     assert site.names() == ["Started", "Ended"]
     assert site.reported[-1] == BroadcastEnded(
         broadcast.id,
         "chn_1",
         "film",
         site.clock.wall_ms(),
-        "closed by the encoder",
+        "The encoder left before it sent a picture or sound.",
         False,
     )
 
@@ -330,7 +330,7 @@ def test_what_cannot_be_shown_is_the_reason_of_the_end(body: bytes, reason: str)
     with pytest.raises(Unsupported) as caught:
         broadcast.push_video(body, 0)
     assert str(caught.value) == reason
-    broadcast.detach(publisher, "closed by the encoder")
+    broadcast.detach(publisher)
     ended = site.reported[-1]
     assert isinstance(ended, BroadcastEnded)
     assert ended.reason == reason
@@ -351,7 +351,7 @@ def test_a_header_that_ffmpeg_cannot_read_ends_the_stream_with_its_reason() -> N
     broadcast, publisher = site.open()
     with pytest.raises(Unsupported, match=r"^The stream's first frames can't be read\.$"):
         site.send(broadcast, with_a_broken_header())
-    broadcast.detach(publisher, "closed by the encoder")
+    broadcast.detach(publisher)
     assert site.names() == ["Started", "Ended"]
     ended = site.reported[-1]
     assert isinstance(ended, BroadcastEnded)
@@ -362,7 +362,7 @@ async def test_a_live_stream_survives_a_publisher_that_turns_unplayable() -> Non
     site, broadcast, publisher = live_site()
     with pytest.raises(Unsupported):
         site.send(broadcast, later(with_a_broken_header(), 5_000))
-    broadcast.detach(publisher, "closed by the encoder")
+    broadcast.detach(publisher)
     assert site.state() is BroadcastState.RECONNECTING
     before = await playlist(broadcast)
     again, _ = site.open()
@@ -393,7 +393,7 @@ def test_a_second_publisher_takes_over_from_a_silent_one() -> None:
     assert again is broadcast
     assert broadcast.publisher is second
     assert first.reasons == ["Another encoder took over, as this one had fallen silent."]
-    broadcast.detach(first, "closed by the encoder")  # its connection closes later
+    broadcast.detach(first)  # its connection closes later
     assert broadcast.publisher is second
     site.send(again, between(0, 5_000))
     assert site.names() == ["Started", "WentLive", "Interrupted", "Resumed"]
@@ -448,7 +448,7 @@ def test_stop() -> None:
     # What is still under way is ignored, and so is the end of the connection.
     site.send(broadcast, media_of(between(5_000, 8_000)), real_time=False)
     broadcast.push_video(b"\x17", 0)
-    broadcast.detach(publisher, "closed by the encoder")
+    broadcast.detach(publisher)
     assert site.names() == ["Started", "WentLive", "Ended"]
 
 
