@@ -37,7 +37,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         (length,) = LENGTH.unpack(head)
         try:
             answer = jpeg(requests.read(length))
-        except (FFmpegError, MemoryError, ValueError):
+        except (FFmpegError, LookupError, MemoryError, ValueError):
             answer = b""
         answers.write(LENGTH.pack(len(answer)) + answer)
         answers.flush()

@@ -90,6 +90,9 @@ class _Decoder:
             _log.warning("thumbnail decoder failed", error=str(error) or type(error).__name__)
             await self.aclose()
             return None
+        except asyncio.CancelledError:
+            await self.aclose()  # its answer would be taken for the next request's
+            raise
 
     @staticmethod
     async def _start() -> asyncio.subprocess.Process:

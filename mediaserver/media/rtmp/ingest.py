@@ -77,9 +77,15 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
 
     async def client_callback(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Serve the connection until it ends. Never raises but for cancellation."""
-        session = self._session = RtmpSession(reader, writer, self._metrics)
+        try:
+            await self._run(RtmpSession(reader, writer, self._metrics))
+        finally:
+            writer.close()
+
+    async def _run(self, session: RtmpSession) -> None:
+        self._session = session
         self._task = asyncio.current_task()
-        why, linger = "", True
+        why, linger = "server error", True
         try:
             async with asyncio.timeout(limits.RTMP_HANDSHAKE_TIMEOUT_S):
                 await session.handshake()
@@ -94,30 +100,31 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
             if isinstance(error, Unsupported):
                 self._tell(session, "NetStream.Publish.Rejected", why)
         except TimeoutError:
-            why = "time-out before publish"
-            self._tell(session, "NetConnection.Connect.Closed", "Nothing to publish came in time.")
+            if self._broadcast is not None:
+                why, linger = "connection lost: timed out", False
+            else:
+                why = "time-out before publish"
+                self._tell(
+                    session, "NetConnection.Connect.Closed", "Nothing to publish came in time."
+                )
         except OSError as error:
             why, linger = f"connection lost: {error.strerror or error}", False
         except asyncio.CancelledError:
             if self._disconnect_reason is None:
-                writer.close()
+                why = "server stops"
                 raise
             why = self._disconnect_reason
             self._tell(session, "NetStream.Publish.Rejected", why)
         finally:
             self._ended(session, why)
-        try:
-            if linger and not writer.is_closing():
-                await session.linger()
-        finally:
-            writer.close()
+        if linger and not session.writer.is_closing():
+            await session.linger()
 
     def disconnect(self, reason: str) -> None:
         """Part of `broadcast.Publisher`: end the connection from outside, once."""
         if self._disconnect_reason is None and self._task is not None:
             self._disconnect_reason = reason
-            if self._task is not asyncio.current_task():
-                self._task.cancel()
+            self._task.cancel()  # its own task, too: an event's handler may run in it
 
     async def _serve(self, session: RtmpSession) -> None:
         messages = session.read_chunks_from_stream()
@@ -245,13 +252,13 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
         if broadcast is None:
             self._metrics.rtmp_refused.labels("before_publish").inc()
             write = _log.info if session.spoke else _log.debug
-            write("connection refused", peer=session.peername, why=why or "server stops")
+            write("connection refused", peer=session.peername, why=why)
             return
         _log.info(
             "publish closed",
             channel=broadcast.grant.channel,
             peer=session.peername,
-            why=why or "server stops",
+            why=why,
         )
         broadcast.detach(self)
 
