@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import clip, nginx
-from benchmarks.processes import Child, module
+from benchmarks.processes import Child, memory_folder, module
 from benchmarks.report import Report, progress, ratio
 
 _CHUNKS = (4096, 128)
@@ -91,11 +91,10 @@ def _serve(
     if side == "ours":
         with module("engine_server", {"preset": "low"}, log=log) as server:
             return _measure(server, server.says(15)["rtmp"], path, chunk, options, log)
-    root = memory_folder(folder) / "files"
-    root.mkdir(exist_ok=True)
-    rival = nginx.start(folder / "nginx", root, fragment_s=2)
-    with rival.child as server:
-        return _measure(server, rival.rtmp_port, path, chunk, options, log)
+    with memory_folder() as root:
+        rival = nginx.start(folder / "nginx", root, fragment_s=2)
+        with rival.child as server:
+            return _measure(server, rival.rtmp_port, path, chunk, options, log)
 
 
 def _measure(
@@ -126,8 +125,3 @@ def _parse(parser: str, path: Path, chunk: int, seconds: float) -> float:
     options = {"parser": name, "clip": str(path), "chunk": chunk, "seconds": seconds}
     with module("parsers", options) as child:
         return float(child.says(120)["cpu_s"]) * 60 / seconds
-
-
-def memory_folder(folder: Path) -> Path:
-    """`folder`, or one of the same name that is kept in memory; made, and removed with it."""
-    return folder

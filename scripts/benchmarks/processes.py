@@ -14,8 +14,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -148,6 +150,15 @@ def wait_for_port(port: int, child: Child, timeout_s: float = 10.0) -> None:
         else:
             return
     raise RuntimeError(f"{child.name} does not listen on port {port}{child._why()}")
+
+
+@contextmanager
+def memory_folder() -> Iterator[Path]:
+    """A temporary folder, kept in memory (tmpfs) where the system has one."""
+    place = Path("/dev/shm")
+    where = str(place) if os.access(place, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=where) as folder:
+        yield Path(folder)
 
 
 def cores() -> tuple[int, int]:
