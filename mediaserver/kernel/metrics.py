@@ -62,6 +62,11 @@ class Metrics:
         self.hls_bytes = Counter(
             "mediaserver_hls_sent_bytes", "Bytes of HLS answers", registry=registry
         )
+        self.hls_slow_viewers = Counter(
+            "mediaserver_hls_slow_viewers",
+            "Connections cut as they took too long to read",
+            registry=registry,
+        )
         self.thumbnails = Counter(
             "mediaserver_thumbnails", "Thumbnails by outcome", ["outcome"], registry=registry
         )

@@ -51,8 +51,8 @@ class Engine:
         async with AsyncExitStack() as stack:
             tasks = Tasks("engine")
             stack.push_async_callback(tasks.aclose)
-            stack.callback(self.broadcasts.end_all, "The server stops.")
             stack.push_async_callback(self._ingest.aclose)
+            stack.callback(self.broadcasts.end_all, "The server stops.")  # first: encoders hear why
             tasks.start(self.broadcasts.run(), "broadcasts")
             tasks.start(self.thumbnails.run(), "thumbnails")
             await self._ingest.start()

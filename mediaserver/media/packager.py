@@ -298,7 +298,10 @@ class Packager:
         if self.timing is not None or not video:
             return True
         keyframes = sum(one.frame.keyframe for one in video)
-        return keyframes > 1 or video[-1].ms - video[0].ms >= limits.FIRST_GOP_WAIT_MS
+        measured_ms = video[-1].ms - video[0].ms
+        return (
+            keyframes > 1 and measured_ms >= limits.FRAME_RATE_WAIT_MS
+        ) or measured_ms >= limits.FIRST_GOP_WAIT_MS
 
     def _start(self) -> list[Output]:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0

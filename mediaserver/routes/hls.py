@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import hdrs, web
 
+from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.origin import MEDIA_PLAYLIST, Origin, PlaylistRequest, Rendered
@@ -34,6 +37,7 @@ class _Hls:
         self._bytes = metrics.hls_bytes
         self._playlists = metrics.hls_requests.labels("playlist")
         self._media = metrics.hls_requests.labels("media")
+        self._slow = metrics.hls_slow_viewers
 
     async def multivariant(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -83,17 +87,23 @@ class _Hls:
         except Unavailable as error:
             return _plain(503, error.message)
         self._media.inc()
-        size = sum(len(piece) for piece in pieces)
-        self._bytes.inc(size)
-        if len(pieces) == 1:
-            return web.Response(body=pieces[0], content_type=_MEDIA_TYPE, headers=_FOREVER)
         response = web.StreamResponse(headers=_FOREVER)
         response.content_type = _MEDIA_TYPE
-        response.content_length = size
+        response.content_length = sum(len(piece) for piece in pieces)
         await response.prepare(request)
-        if request.method != hdrs.METH_HEAD:
-            for piece in pieces:
-                await response.write(piece)
+        if request.method == hdrs.METH_HEAD:
+            return response
+        self._bytes.inc(response.content_length)
+        try:
+            # Every viewer sends the same shared bytes; one that hardly reads must not keep them.
+            async with asyncio.timeout(limits.HLS_SEND_TIMEOUT_S):
+                for piece in pieces:
+                    await response.write(piece)
+                await response.write_eof()
+        except TimeoutError:
+            self._slow.inc()
+            if request.transport is not None:
+                request.transport.abort()
         return response
 
     async def thumbnail(self, request: web.Request) -> web.StreamResponse:

@@ -1,0 +1,125 @@
+/** What every page does with JavaScript. Nothing here is needed to use a page. */
+
+import { wireCopyFields } from "./copy.js";
+import { setText, uptime } from "./format.js";
+
+function tickClocks() {
+  for (const time of document.querySelectorAll("time[data-since]")) {
+    const since = Number(/** @type {HTMLElement} */ (time).dataset.since);
+    if (since) setText(time, uptime(since));
+  }
+}
+
+function wireMenus() {
+  const menus = /** @type {NodeListOf<HTMLDetailsElement>} */ (
+    document.querySelectorAll("details[data-menu]")
+  );
+  document.addEventListener("click", (event) => {
+    for (const menu of menus) {
+      if (!menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
+    }
+  });
+  for (const menu of menus) {
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      menu.open = false;
+      menu.querySelector("summary")?.focus();
+    });
+    menu.addEventListener("focusout", (event) => {
+      const to = /** @type {Node | null} */ (event.relatedTarget);
+      if (to && !menu.contains(to)) menu.open = false;
+    });
+  }
+}
+
+/** Sets the theme at once; the cookie is the server's, so the form is still sent. */
+function wireTheme() {
+  for (const form of document.querySelectorAll("form.theme-switch")) {
+    form.addEventListener("submit", (event) => {
+      const button = /** @type {HTMLButtonElement | null} */ (
+        /** @type {SubmitEvent} */ (event).submitter
+      );
+      if (!button) return;
+      event.preventDefault();
+      const watch = document.querySelector("main.watch");
+      document.documentElement.dataset.theme =
+        button.value === "auto" && watch ? "dark" : button.value;
+      for (const other of document.querySelectorAll(".theme-switch button")) {
+        const same = /** @type {HTMLButtonElement} */ (other).value === button.value;
+        other.setAttribute("aria-pressed", String(same));
+      }
+      const body = new URLSearchParams({ theme: button.value, next: location.pathname });
+      fetch("/theme", { method: "POST", body, redirect: "manual" }).catch(() => {});
+    });
+  }
+}
+
+function wireReveal() {
+  for (const group of document.querySelectorAll("[data-reveal]")) {
+    const field = group.querySelector("input");
+    const button = group.querySelector("button[aria-pressed]");
+    if (!field || !(button instanceof HTMLElement)) continue;
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const shown = field.type === "password";
+      field.type = shown ? "text" : "password";
+      button.setAttribute("aria-pressed", String(shown));
+      const use = button.querySelector("use");
+      use?.setAttribute(
+        "href",
+        (use.getAttribute("href") ?? "").replace(/#.*/, shown ? "#eye-off" : "#eye"),
+      );
+    });
+  }
+}
+
+/** @param {string} name */
+function slugOf(name) {
+  const plain = name.normalize("NFKD").toLowerCase().replace(/[̀-ͯ]/g, "");
+  return plain.replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 30);
+}
+
+/** Suggests an address from the channel's name until the address is edited by hand. */
+function wireSlugs() {
+  for (const scope of document.querySelectorAll("[data-slug-from]")) {
+    const { slugFrom, slugTo } = /** @type {HTMLElement} */ (scope).dataset;
+    const from = scope.querySelector(`input[name="${slugFrom}"]`);
+    const to = scope.querySelector(`input[name="${slugTo}"]`);
+    if (!(from instanceof HTMLInputElement) || !(to instanceof HTMLInputElement)) continue;
+    let own = to.value !== "";
+    to.addEventListener("input", () => (own = to.value !== ""));
+    from.addEventListener("input", () => {
+      if (!own) to.value = slugOf(from.value);
+    });
+  }
+}
+
+/** A form with data-confirm asks in its dialog first. */
+function wireConfirm() {
+  for (const form of document.querySelectorAll("form[data-confirm]")) {
+    if (!(form instanceof HTMLFormElement)) continue;
+    const dialog = document.getElementById(form.dataset.confirm ?? "");
+    if (!(dialog instanceof HTMLDialogElement)) continue;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      setText(dialog.querySelector("[data-confirm-text]"), form.dataset.confirmName ?? "");
+      dialog.returnValue = "no";
+      dialog.showModal();
+      dialog.addEventListener(
+        "close",
+        () => {
+          if (dialog.returnValue === "yes") form.submit();
+        },
+        { once: true },
+      );
+    });
+  }
+}
+
+wireCopyFields();
+wireMenus();
+wireTheme();
+wireReveal();
+wireSlugs();
+wireConfirm();
+setInterval(tickClocks, 1000);

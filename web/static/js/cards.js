@@ -1,0 +1,73 @@
+/** Stream cards that the page fills or freshens from GET /api/v1/live. Nothing moves by itself. */
+
+import { setSince, setText, viewers } from "./format.js";
+
+/** @typedef {{slug: string, channel_name: string, title: string | null, thumbnail_url: string | null,
+ *   started_at_ms: number, viewers: number, state: string}} Card */
+
+const REQUEST_TIMEOUT_MS = 8_000;
+const HUES = 8;
+const LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+
+/** @returns {Promise<Card[]>} */
+export async function fetchLive() {
+  const answer = await fetch("/api/v1/live", {
+    headers: { accept: "application/json" },
+    cache: "no-store",
+    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+  });
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  return (await answer.json()).streams;
+}
+
+/** A new card, drawn by the server's own macro in a <template>. @param {Card} item */
+export function makeCard(item) {
+  const template = /** @type {HTMLTemplateElement} */ (document.getElementById("card-template"));
+  const card = /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
+  card.dataset.slug = item.slug;
+  const link = card.querySelector("a");
+  if (link) link.href = `/@${encodeURIComponent(item.slug)}`;
+  const first = LETTERS.indexOf(item.slug.slice(0, 1));
+  const last = LETTERS.indexOf(item.slug.slice(-1));
+  const hue = (((first * 3 + last * 5 + item.slug.length) % HUES) + HUES) % HUES;
+  for (const avatar of card.querySelectorAll(".avatar")) {
+    avatar.className = avatar.className.replace(/avatar--?\d+/, `avatar-${hue}`);
+    avatar.textContent = (item.channel_name || item.slug).slice(0, 1);
+  }
+  updateCard(card, item);
+  return card;
+}
+
+/** @param {HTMLElement} card @param {Card} item */
+export function updateCard(card, item) {
+  setText(card.querySelector(".card-title a"), item.title || item.channel_name);
+  setText(card.querySelector(".card-channel"), item.channel_name);
+  setText(card.querySelector("[data-viewers]"), viewers(item.viewers));
+  setSince(card.querySelector("time"), item.started_at_ms);
+  if (item.thumbnail_url) freshen(card, item.thumbnail_url);
+}
+
+/** The picture changes once the new one is there, so nothing flashes.
+ * @param {HTMLElement} card @param {string} url */
+function freshen(card, url) {
+  const next = new Image(640, 360);
+  next.alt = "";
+  next.src = url + (url.includes("?") ? "&" : "?") + `t=${Math.floor(Date.now() / 1000)}`;
+  next
+    .decode()
+    .then(() => {
+      const old = card.querySelector("img");
+      if (old) old.replaceWith(next);
+      else card.querySelector(".thumb > .avatar")?.after(next);
+    })
+    .catch(() => {}); // no thumbnail yet: the initial stays
+}
+
+/** A picture that failed shows the channel's initial instead of a broken mark. */
+export function hideBrokenImages() {
+  for (const image of document.querySelectorAll(".thumb img")) {
+    if (!(image instanceof HTMLImageElement)) continue;
+    if (image.complete && image.naturalWidth === 0) image.remove();
+    else image.addEventListener("error", () => image.remove(), { once: true });
+  }
+}

@@ -1,0 +1,101 @@
+/** One playlist in one <video> through hls.js. Knows no page and no state of the channel. */
+
+import Hls from "../vendor/hls/hls.light.min.js";
+
+/** @typedef {{network: boolean, codecs: boolean, details: string}} SourceFailure */
+
+/** Safari's audio crackles when the rate changes, so it only seeks. */
+const CATCH_UP_RATE = "GestureEvent" in window ? 1 : 1.1;
+
+const CONFIG = {
+  enableWorker: false, // fMP4 passes through: nothing to demux
+  lowLatencyMode: true,
+  liveDurationInfinity: true, // else the live button never believes it is live
+  maxLiveSyncPlaybackRate: CATCH_UP_RATE,
+  liveSyncOnStallIncrease: 0.25,
+  backBufferLength: 30,
+  maxBufferLength: 12,
+  manifestLoadPolicy: {
+    default: {
+      maxTimeToFirstByteMs: 8_000,
+      maxLoadTimeMs: 12_000,
+      timeoutRetry: { maxNumRetry: 1, retryDelayMs: 500, maxRetryDelayMs: 2_000 },
+      errorRetry: { maxNumRetry: 1, retryDelayMs: 500, maxRetryDelayMs: 2_000 },
+    },
+  },
+};
+
+/** How this browser can play HLS. Asked in this order: some answer "maybe" to native HLS. */
+export function playback() {
+  if (Hls.isSupported()) return "hls.js";
+  return document.createElement("video").canPlayType("application/vnd.apple.mpegurl")
+    ? "native"
+    : "none";
+}
+
+/** Whether the browser decodes what a CODECS attribute names. @param {string} codecs */
+export function canDecode(codecs) {
+  const source = window.ManagedMediaSource ?? window.MediaSource;
+  return !source || source.isTypeSupported(`video/mp4; codecs="${codecs}"`);
+}
+
+export class HlsSource {
+  #mediaRecoveries = 0;
+
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {string} url
+   * @param {{onPlaylist: (details: any) => void, onFailure: (failure: SourceFailure) => void,
+   *   onLevels: () => void, onStall: () => void}} hooks
+   */
+  constructor(video, url, hooks) {
+    this.video = video;
+    this.hooks = hooks;
+    this.stalls = 0;
+    this.hls = new Hls(CONFIG);
+    this.hls.on(Hls.Events.MANIFEST_PARSED, () => hooks.onLevels());
+    this.hls.on(Hls.Events.LEVEL_UPDATED, (_event, data) => hooks.onPlaylist(data.details));
+    this.hls.on(Hls.Events.ERROR, (_event, data) => this.#error(data));
+    this.hls.loadSource(url);
+    this.hls.attachMedia(video);
+  }
+
+  destroy() {
+    this.hls.destroy();
+  }
+
+  /** @returns {{index: number, label: string}[]} best first */
+  get levels() {
+    const levels = this.hls.levels.map((level, index) => ({
+      index,
+      label: level.height ? `${level.height}p` : `${Math.round(level.bitrate / 1000)} kb/s`,
+    }));
+    return levels.reverse();
+  }
+
+  /** CODECS of the level that plays, as the playlist names them. */
+  get codecs() {
+    const level = this.hls.levels[Math.max(0, this.hls.currentLevel)];
+    return [level?.videoCodec, level?.audioCodec].filter(Boolean).join(", ");
+  }
+
+  /** @param {any} data */
+  #error(data) {
+    if (data.details === Hls.ErrorDetails.BUFFER_STALLED_ERROR) {
+      this.stalls += 1;
+      this.hooks.onStall();
+    }
+    if (!data.fatal) return;
+    const codecs =
+      data.details === Hls.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR ||
+      data.details === Hls.ErrorDetails.BUFFER_INCOMPATIBLE_CODECS_ERROR ||
+      data.details === Hls.ErrorDetails.BUFFER_ADD_CODEC_ERROR;
+    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && !codecs && this.#mediaRecoveries < 1) {
+      this.#mediaRecoveries += 1;
+      this.hls.recoverMediaError();
+      return;
+    }
+    const network = data.type === Hls.ErrorTypes.NETWORK_ERROR;
+    this.hooks.onFailure({ network, codecs, details: data.details });
+  }
+}

@@ -1,0 +1,380 @@
+/**
+ * <live-player>: joins the picture (hls-source), the server's word (live-state) and the controls.
+ * `data-state` is what is shown; `stats` is a read-only view for tests; each word of the server
+ * goes on as a bubbling "live-view" event. Server-rendered by macros/player.html.
+ */
+
+import { HlsSource, canDecode, playback } from "./hls-source.js";
+import { Latency } from "./latency.js";
+import { LivePoll, playerState } from "./live-state.js";
+import { PlayerPanel } from "./player-panel.js";
+import { wireKeys } from "./player-keys.js";
+import { toggleTheatre } from "./theatre.js";
+import { Volume } from "./volume.js";
+
+/** @typedef {import("./live-state.js").LiveView} LiveView */
+/** @typedef {import("./live-state.js").MediaState} MediaState */
+
+const STATE_DELAY_MS = 400; // a shorter wait is not worth a spinner
+const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
+const STUCK_MS = 6_000;
+const PAUSE_LOAD_MS = 20_000;
+const STUDIO_POLL_MS = 1_000;
+const STEP_S = 5;
+const VOLUME_STEP = 0.05;
+const CODEC_NAMES = [
+  [/hvc1|hev1|hevc|h\.?265/i, "HEVC", "Safari plays it, and Chrome or Edge where the machine decodes HEVC."],
+  [/av01|av1/i, "AV1", "A current Chrome, Edge or Firefox plays it."],
+  [/opus/i, "Opus", "A current Chrome, Edge or Firefox plays it."],
+];
+
+class LivePlayer extends HTMLElement {
+  /** @type {HlsSource | null} */ #source = null;
+  /** @type {MediaState} */ #media = "idle";
+  /** @type {number | undefined} */ #delayed;
+  /** @type {number | undefined} */ #retry;
+  /** @type {number | undefined} */ #watch;
+  /** @type {number | undefined} */ #pausing;
+  #attempt = 0;
+  #stalls = 0;
+  #played = false;
+  #lastTime = 0;
+  #movedAt = 0;
+  #userPaused = false;
+
+  connectedCallback() {
+    if (this.poll) return;
+    const data = this.querySelector("script[data-live]");
+    this.video = /** @type {HTMLVideoElement} */ (this.querySelector("video"));
+    this.controller = /** @type {HTMLElement} */ (this.querySelector("media-controller"));
+    /** @type {LiveView} */
+    this.view = JSON.parse(data?.textContent ?? '{"state": "offline"}');
+    this.preview = this.hasAttribute("data-preview");
+    this.video.controls = false;
+    this.video.removeAttribute("src");
+    this.video.load();
+    this.volume = new Volume(this.video, this.querySelector('[data-action="sound"]'), this.preview);
+    this.latency = new Latency(this.video, this.controller);
+    this.panel = new PlayerPanel(this, this.video, () => this.#details(), (level) => {
+      if (this.#source) this.#source.hls.currentLevel = level;
+    });
+    this.poll = new LivePoll(
+      this.dataset.url ?? "",
+      (view) => this.#heard(view),
+      this.preview ? STUDIO_POLL_MS : undefined,
+    );
+    this.#wireMedia();
+    this.#wireActions();
+    this.#follow(true);
+    this.poll.start(this.view.state);
+    this.#watch = window.setInterval(() => this.#check(), 1_000);
+  }
+
+  disconnectedCallback() {
+    this.poll?.stop();
+    clearInterval(this.#watch);
+    this.#unload();
+  }
+
+  /** Read-only figures, for tests and for the curious. */
+  get stats() {
+    const video = /** @type {any} */ (this.video);
+    return Object.freeze({
+      state: this.dataset.state,
+      server: this.view?.state,
+      latencyMs: this.#source ? this.latency?.delayMs : null,
+      edgeMs: this.#source ? Math.round((this.latency?.behindEdgeS ?? 0) * 1000) : null,
+      targetMs: this.#source ? Math.round((this.latency?.targetS ?? 0) * 1000) : null,
+      stalls: this.#stalls,
+      currentTime: video.currentTime,
+      paused: video.paused,
+      muted: video.muted,
+      playbackRate: video.playbackRate,
+      buffered: Array.from({ length: video.buffered.length }, (_, i) => [
+        video.buffered.start(i),
+        video.buffered.end(i),
+      ]),
+      decodedAudioBytes: video.webkitAudioDecodedByteCount ?? null,
+      decodedVideoFrames: video.getVideoPlaybackQuality?.().totalVideoFrames ?? null,
+      droppedVideoFrames: video.getVideoPlaybackQuality?.().droppedVideoFrames ?? null,
+      broadcastId: this.view?.broadcast_id ?? null,
+    });
+  }
+
+  /* The server's word */
+
+  /** @param {LiveView} view */
+  #heard(view) {
+    const before = this.view;
+    this.view = view;
+    const other = view.broadcast_id !== before?.broadcast_id;
+    if (view.state === "live" && before?.state === "reconnecting") this.#movedAt = performance.now();
+    this.#follow(other || (this.#source === null && this.#media !== "retrying"));
+    this.dispatchEvent(new CustomEvent("live-view", { bubbles: true, detail: { view, before } }));
+  }
+
+  /** Loads, keeps or drops the source as the server's word asks. @param {boolean} load */
+  #follow(load) {
+    const { state, playlist_url: url, poster_url: poster } = this.view ?? { state: "offline" };
+    const on = state === "live" || state === "reconnecting";
+    if (on && url && load && this.#media !== "unsupported") {
+      if (poster) this.video?.setAttribute("poster", poster);
+      this.#load(url);
+    }
+    if (!on && this.#media !== "playing") this.#unload();
+    this.toggleAttribute("data-sound-only", on && !this.view?.video_codec && !!this.view?.audio_codec);
+    this.#chip();
+    this.#show();
+  }
+
+  /* The source */
+
+  /** @param {string} url */
+  #load(url) {
+    this.#unload();
+    const way = playback();
+    if (way === "none") {
+      this.#unsupported("");
+      return;
+    }
+    this.#setMedia("loading");
+    this.#movedAt = performance.now();
+    this.#played = false;
+    if (way === "native") {
+      this.video.src = url;
+    } else {
+      const source = new HlsSource(this.video, url, {
+        onPlaylist: (details) => this.latency?.playlist(details),
+        onLevels: () => this.panel?.showLevels(source.levels, -1),
+        onFailure: (failure) => this.#failed(failure),
+        onStall: () => {
+          this.#stalls += 1;
+          this.latency?.stalled();
+        },
+      });
+      this.#source = source;
+      this.latency?.attach(source.hls);
+    }
+    if (!this.#userPaused) void this.#play();
+  }
+
+  #unload() {
+    clearTimeout(this.#retry);
+    clearTimeout(this.#pausing);
+    if (this.#source) {
+      this.latency?.attach(null);
+      this.#source.destroy();
+      this.#source = null;
+    }
+    if (this.#media !== "unsupported") this.#media = "idle";
+  }
+
+  async #play() {
+    const plays = await this.volume?.play();
+    if (!plays) this.#setMedia("blocked");
+  }
+
+  /** @param {import("./hls-source.js").SourceFailure} failure */
+  #failed(failure) {
+    if (failure.codecs) {
+      this.#unsupported(this.#source?.codecs ?? "");
+      return;
+    }
+    const wait = RETRY_MS[Math.min(this.#attempt, RETRY_MS.length - 1)];
+    this.#attempt += 1;
+    this.#unload();
+    this.#setMedia("retrying");
+    const line = this.querySelector("[data-retry-text]");
+    if (line) line.textContent = `Trying again in ${wait / 1000} second${wait > 1000 ? "s" : ""}.`;
+    this.#retry = window.setTimeout(() => this.#tryAgain(), wait);
+    this.poll?.now();
+  }
+
+  #tryAgain() {
+    this.#media = "idle";
+    this.#follow(true);
+    this.poll?.now();
+  }
+
+  /** @param {string} named CODECS of the playlist */
+  #unsupported(named) {
+    this.#unload();
+    this.#media = "unsupported";
+    const codecs = `${this.view?.video_codec ?? ""} ${this.view?.audio_codec ?? ""} ${named}`;
+    const known = CODEC_NAMES.find(([pattern]) => /** @type {RegExp} */ (pattern).test(codecs));
+    const title = this.querySelector('[data-layer="unsupported"] .player-layer-title');
+    const text = this.querySelector("[data-unsupported-text]");
+    if (known && title && text) {
+      title.textContent = `This browser can’t play ${known[1]}`;
+      text.textContent = `The streamer sends ${known[1]}. ${known[2]}`;
+    }
+    this.#show();
+  }
+
+  /* The media element */
+
+  #wireMedia() {
+    const video = this.video;
+    video.addEventListener("playing", () => {
+      if (!this.#played) this.#soundOnly();
+      this.#played = true;
+      this.#attempt = 0;
+      this.#setMedia("playing");
+    });
+    video.addEventListener("waiting", () => this.#waits());
+    video.addEventListener("ended", () => {
+      this.#setMedia("ended");
+      this.poll?.now();
+    });
+    video.addEventListener("pause", () => {
+      if (video.ended || !this.#played || this.#media === "idle") return;
+      this.#userPaused = !document.hidden || this.#userPaused;
+      this.#setMedia("paused");
+      // a picture that stands still for long need not keep loading
+      this.#pausing = window.setTimeout(() => this.#source?.hls.stopLoad(), PAUSE_LOAD_MS);
+    });
+    video.addEventListener("play", () => {
+      this.#userPaused = false;
+      clearTimeout(this.#pausing);
+      if (!this.#source) return;
+      if (!this.#source.hls.loadingEnabled) this.#source.hls.startLoad(-1);
+      if (this.#played && this.latency?.follow) this.latency.toEdge();
+      if (this.#media === "paused" || this.#media === "blocked") this.#setMedia("waiting");
+    });
+    video.addEventListener("error", () => {
+      if (!this.#source && video.error && this.#media !== "idle") {
+        this.#failed({ network: true, codecs: video.error.code === 4, details: "native" });
+      }
+    });
+    video.addEventListener("dblclick", () => this.#press("media-fullscreen-button"));
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden || !this.#played || video.paused) return;
+      if (this.latency?.follow && this.latency.behindEdgeS > this.latency.targetS + 2) {
+        this.latency.toEdge();
+      }
+    });
+  }
+
+  /** hls.js tells of no picture only by its absence. */
+  #soundOnly() {
+    if (this.view?.video_codec) return;
+    this.toggleAttribute("data-sound-only", this.video.videoWidth === 0);
+  }
+
+  #waits() {
+    if (this.#media !== "playing") return;
+    this.#setMedia("waiting");
+    if (this.view?.state === "live") this.poll?.now();
+  }
+
+  /** Once a second: a picture that should move but doesn't gets its source anew. */
+  #check() {
+    const video = this.video;
+    const now = performance.now();
+    if (video.currentTime !== this.#lastTime) {
+      this.#lastTime = video.currentTime;
+      this.#movedAt = now;
+      return;
+    }
+    const shouldMove = this.view?.state === "live" && !video.paused && !document.hidden;
+    const waits = this.#media === "waiting" || this.#media === "loading" || this.#media === "ended";
+    if (shouldMove && waits && now - this.#movedAt > STUCK_MS && this.view?.playlist_url) {
+      this.#load(this.view.playlist_url);
+    }
+  }
+
+  /* What is shown */
+
+  /** @param {MediaState} media */
+  #setMedia(media) {
+    this.#media = media;
+    if (media === "waiting" || media === "ended") this.#follow(false);
+    this.#chip();
+    this.#show();
+  }
+
+  #show() {
+    clearTimeout(this.#delayed);
+    const state = playerState(this.view?.state ?? "offline", this.#media);
+    if (state === this.dataset.state) return;
+    const apply = () => {
+      this.dataset.state = state;
+      this.dispatchEvent(new CustomEvent("player-state", { bubbles: true, detail: state }));
+    };
+    if (state === "buffering") this.#delayed = window.setTimeout(apply, STATE_DELAY_MS);
+    else apply();
+  }
+
+  #chip() {
+    const chip = /** @type {HTMLElement | null} */ (this.querySelector("[data-chip]"));
+    if (chip) chip.hidden = !(this.view?.state === "reconnecting" && this.#media === "playing");
+  }
+
+  #details() {
+    const { buffered, currentTime } = this.video;
+    const end = buffered.length ? buffered.end(buffered.length - 1) : currentTime;
+    return {
+      delayMs: this.latency?.delayMs ?? 0,
+      targetS: this.latency?.targetS ?? 0,
+      bufferS: Math.max(0, end - currentTime),
+      codecs: this.#source?.codecs ?? "",
+      stalls: this.#stalls,
+    };
+  }
+
+  /* Actions */
+
+  /** @param {string} name of a media-chrome button */
+  #press(name) {
+    /** @type {HTMLElement | null} */ (this.querySelector(name))?.click();
+  }
+
+  #wireActions() {
+    const video = this.video;
+    /** @type {import("./player-keys.js").Actions} */
+    const actions = {
+      play: () => (video.paused ? void this.#play() : video.pause()),
+      sound: () => this.volume?.unmute(),
+      mute: () => (video.muted ? this.volume?.unmute() : (video.muted = true)),
+      louder: () => {
+        video.volume = Math.min(1, video.volume + VOLUME_STEP);
+        video.muted = false;
+      },
+      quieter: () => (video.volume = Math.max(0, video.volume - VOLUME_STEP)),
+      back: () => this.latency?.step(-STEP_S),
+      forward: () => this.latency?.step(STEP_S),
+      live: () => {
+        this.latency?.toEdge();
+        if (video.paused) void this.#play();
+      },
+      fullscreen: () => this.#press("media-fullscreen-button"),
+      pip: () => this.#press("media-pip-button"),
+      captions: () => this.#press("media-captions-button"),
+      theatre: () => !this.preview && toggleTheatre(),
+      panel: () => this.panel?.toggle(),
+      stats: () => this.panel?.toggleStats(),
+      help: () => this.panel?.showHelp(),
+      retry: () => this.#tryAgain(),
+    };
+    wireKeys(this, actions);
+    this.addEventListener("click", (event) => {
+      const button = /** @type {Element} */ (event.target).closest("[data-action]");
+      const name = button?.getAttribute("data-action") ?? "";
+      if (name !== "sound") actions[name]?.();
+      if (button?.closest(".player-panel")) this.panel?.toggle();
+    });
+    // media-chrome would go to the very end of the playlist, where nothing is buffered yet
+    this.addEventListener(
+      "mediaseektoliverequest",
+      (event) => {
+        event.stopPropagation();
+        actions.live();
+      },
+      { capture: true },
+    );
+  }
+}
+
+customElements.define("live-player", LivePlayer);
+
+export { canDecode };

@@ -1,0 +1,60 @@
+/** The watch page round the player: title, viewers, time on air, sharing, who else is live. */
+
+import "./player.js";
+import { announce } from "./announce.js";
+import { fetchLive, hideBrokenImages, makeCard } from "./cards.js";
+import { copyFrom } from "./copy.js";
+import { setSince, setText, viewers } from "./format.js";
+
+/** @typedef {import("./live-state.js").LiveView} LiveView */
+
+const ALSO_MAX = 6;
+
+const main = /** @type {HTMLElement} */ (document.querySelector("main.watch"));
+const onAir = /** @type {HTMLElement} */ (main.querySelector("[data-on-air]"));
+const offAir = /** @type {HTMLElement} */ (main.querySelector("[data-off-air]"));
+
+/** @param {LiveView} view @param {LiveView | undefined} before */
+function show(view, before) {
+  const live = ["starting", "live", "reconnecting"].includes(view.state);
+  onAir.hidden = !live;
+  offAir.hidden = live;
+  if (live) {
+    setText(onAir.querySelector("[data-viewers]"), viewers(view.viewers ?? 0));
+    setSince(onAir.querySelector("time"), view.started_at_ms ?? null);
+    if (view.title) setText(main.querySelector("[data-title]"), view.title);
+  }
+  if (view.state === before?.state) return;
+  if (view.state === "live" && before?.state !== "reconnecting") announce("The stream is live");
+  if (view.state === "ended") announce("The stream has ended");
+}
+
+function wireShare() {
+  const button = /** @type {HTMLElement | null} */ (main.querySelector("[data-share]"));
+  if (!button) return;
+  button.hidden = false;
+  const url = location.origin + location.pathname;
+  button.addEventListener("click", () => {
+    const phone = matchMedia("(hover: none)").matches && "share" in navigator;
+    if (phone) navigator.share({ url, title: document.title }).catch(() => {});
+    else void copyFrom(button, url, { done: "Link copied" });
+  });
+}
+
+async function showAlso() {
+  const section = /** @type {HTMLElement | null} */ (main.querySelector("[data-also]"));
+  const grid = section?.querySelector(".cards");
+  if (!section || !grid) return;
+  const streams = await fetchLive().catch(() => []);
+  const others = streams.filter((item) => item.slug !== main.dataset.channel).slice(0, ALSO_MAX);
+  grid.replaceChildren(...others.map(makeCard));
+  section.hidden = others.length === 0;
+}
+
+document.addEventListener("live-view", (event) => {
+  const { view, before } = /** @type {CustomEvent} */ (event).detail;
+  show(view, before);
+});
+wireShare();
+hideBrokenImages();
+void showAlso();
