@@ -8,9 +8,10 @@ import json
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -39,7 +40,8 @@ _CHROMIUM_FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 _LOAD_TIMEOUT_S = 20.0
-_KEY = "clock"
+_CHANNEL = "clock"
+_SERVERS = {"site": "site", "bare": "engine"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,13 @@ def add_options(group: Any) -> None:
     group.add_argument("--loads", type=int, default=7, help="loads of the page (%(default)s)")
     group.add_argument("--size", default="640x360", help="of the picture (%(default)s)")
     group.add_argument("--case", default="", help="only the rows whose name has this in it")
-    group.add_argument("--hls-config", default="{}", help="settings of hls.js over ours, as JSON")
+    group.add_argument(
+        "--player",
+        choices=("site", "bare"),
+        default="site",
+        help="ours in the site's own page, or in the bare page that the rival gets (%(default)s)",
+    )
+    group.add_argument("--hls-config", default="{}", help="settings of hls.js in the bare page, as JSON")
 
 
 def run(options: argparse.Namespace, folder: Path) -> Report:
@@ -174,34 +182,39 @@ def _published(
     case: Case, page: Path, folder: Path, log: Path, options: argparse.Namespace
 ) -> Iterator[tuple[str, Child]]:
     """A server with the clock on it → the address of the page that plays it."""
-    with memory_folder() as root:
+    key, source = _CHANNEL, f"/live/{_CHANNEL}/index.m3u8"
+    with memory_folder() as root, ExitStack() as stack:
         if case.server == "nginx":
             shutil.copytree(page, root / "page")
             rival = nginx.start(folder / "nginx", root, fragment_s=1)
-            server, http_port, rtmp_port = rival.child, rival.http_port, rival.rtmp_port
-            source = f"/hls/{_KEY}.m3u8"
+            stack.enter_context(rival.child)
+            http_port, rtmp_port = rival.http_port, rival.rtmp_port
+            source = f"/hls/{_CHANNEL}.m3u8"
         else:
-            server = module("engine_server", {"preset": case.server, "page": str(page)}, log=log)
-            ports = server.says(15)
-            http_port, rtmp_port = ports["http"], ports["rtmp"]
-            source = f"/live/{_KEY}/index.m3u8"
+            server_options = {"preset": case.server, "page": str(page)}
+            if options.player == "site":
+                storage = tempfile.mkdtemp(dir=folder)
+                server_options |= {"storage": storage, "channel": _CHANNEL}
+            server = module(f"{_SERVERS[options.player]}_server", server_options, log=log)
+            ready = stack.enter_context(server).says(20)
+            http_port, rtmp_port, key = ready["http"], ready["rtmp"], ready.get("key", key)
         publisher_options = {
-            "url": f"rtmp://127.0.0.1:{rtmp_port}/live/{_KEY}",
+            "url": f"rtmp://127.0.0.1:{rtmp_port}/live/{key}",
             "size": options.size,
             "gop_s": 1 if case.server == "nginx" else 2,
             "seconds": 60 + options.settle_s + options.watch_s + options.loads * _LOAD_TIMEOUT_S,
         }
-        with server, module("clock_publisher", publisher_options, log=log) as publisher:
-            publisher.says(20)
-            _wait_for_window(f"http://127.0.0.1:{http_port}{source}", is_ours=source[1] == "l")
-            query = f"source={quote(source)}&config={quote(options.hls_config)}"
-            if not case.rtt_ms:
-                yield f"http://127.0.0.1:{http_port}/page/index.html?{query}", publisher
-                return
+        publisher = stack.enter_context(module("clock_publisher", publisher_options, log=log))
+        publisher.says(20)
+        _wait_for_window(f"http://127.0.0.1:{http_port}{source}", is_ours=case.server != "nginx")
+        if case.rtt_ms:
             proxy_options = {"port": http_port, "rtt_ms": case.rtt_ms}
-            with module("delay_proxy", proxy_options, log=log) as proxy:
-                port = proxy.says(10)["port"]
-                yield f"http://127.0.0.1:{port}/page/index.html?{query}", publisher
+            proxy = stack.enter_context(module("delay_proxy", proxy_options, log=log))
+            http_port = proxy.says(10)["port"]
+        path = f"/page/index.html?source={quote(source)}&config={quote(options.hls_config)}"
+        if case.server != "nginx" and options.player == "site":
+            path = f"/@{_CHANNEL}"
+        yield f"http://127.0.0.1:{http_port}{path}", publisher
 
 
 def _wait_for_window(playlist_url: str, *, is_ours: bool) -> None:
@@ -247,7 +260,12 @@ def _opened(browser: Browser, address: str) -> Iterator[Page]:
         context.add_init_script(path=_PAGE / "meter.js")
         page = context.new_page()
         page.goto(address, wait_until="commit")
-        page.wait_for_function("benchMeter.firstMs !== null", timeout=_LOAD_TIMEOUT_S * 1000)
+        # Polled: the site's Content-Security-Policy lets nothing wait inside the page.
+        deadline = time.monotonic() + _LOAD_TIMEOUT_S
+        while page.evaluate("window.benchMeter?.firstMs ?? null") is None:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no frame within {_LOAD_TIMEOUT_S:.0f} s at {address}")
+            time.sleep(0.05)
         yield page
     finally:
         context.close()
