@@ -73,11 +73,15 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
         )
     minutes = options.streams * options.ingest_s / 60
     report.notes += [
-        f"Servers: {options.streams} streams at real pace for {options.ingest_s} s "
-        f"({minutes:.1f} stream minutes) after {_WARM_S:.0f} s of warming up; user and system "
-        f"time of the server process; median of {options.ingest_runs} runs, sides in turn.",
-        "Parsers: an excerpt of the same bytes from memory, without a socket, and scaled. "
-        "pyrtmp's messages keep their FLV tags unparsed; our figure includes the tags.",
+        (
+            f"Servers: {options.streams} streams at real pace for {options.ingest_s} s "
+            f"({minutes:.1f} stream minutes) after {_WARM_S:.0f} s of warming up; user and system "
+            f"time of the server process; median of {options.ingest_runs} runs, sides in turn."
+        ),
+        (
+            "Parsers: an excerpt of the same bytes from memory, without a socket, and scaled. "
+            "pyrtmp's messages keep their FLV tags unparsed; our figure includes the tags."
+        ),
         "nginx-rtmp writes 2 s TS fragments; the folder is in memory (tmpfs) where there is one.",
     ]
     return report

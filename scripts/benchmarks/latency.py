@@ -90,7 +90,9 @@ def add_options(group: Any) -> None:
         default="site",
         help="ours in the site's own page, or in the bare page that the rival gets (%(default)s)",
     )
-    group.add_argument("--hls-config", default="{}", help="settings of hls.js in the bare page, as JSON")
+    group.add_argument(
+        "--hls-config", default="{}", help="settings of hls.js in the bare page, as JSON"
+    )
 
 
 def run(options: argparse.Namespace, folder: Path) -> Report:
@@ -120,16 +122,22 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
     for case, figures in measured.items():
         _add(report, case, figures)
     report.notes += [
-        "Latency runs from the moment a frame is drawn and stamped with the wall clock to the "
-        "callback for its presentation in the page, on the same machine's clock. It includes the "
-        f"encoder (x264 ultrafast zerolatency, {options.size}, 30 frames a second, 2.5 Mb/s, AAC), "
-        "RTMP, packaging, delivery, the player's hold-back, decoding and compositing in software. "
-        "Nothing is subtracted. It leaves out capture and the monitor.",
-        f"Every shown frame of {options.watch_s} s counts, from {options.settle_s} s after the "
-        "first frame on. Stalls and the longest still (between two shown frames) count from the "
-        "first frame on: each `waiting` of the video element or stall that hls.js reports.",
-        f"First frame: {options.loads} loads, each with an empty cache, from navigation start to "
-        "the first decoded frame, page, player script and playlists included.",
+        (
+            "Latency runs from the moment a frame is drawn and stamped with the wall clock to the "
+            "callback for its presentation in the page, on the same machine's clock. It includes the "
+            f"encoder (x264 ultrafast zerolatency, {options.size}, 30 frames a second, 2.5 Mb/s, AAC), "
+            "RTMP, packaging, delivery, the player's hold-back, decoding and compositing in software. "
+            "Nothing is subtracted. It leaves out capture and the monitor."
+        ),
+        (
+            f"Every shown frame of {options.watch_s} s counts, from {options.settle_s} s after the "
+            "first frame on. Stalls and the longest still (between two shown frames) count from the "
+            "first frame on: each `waiting` of the video element or stall that hls.js reports."
+        ),
+        (
+            f"First frame: {options.loads} loads, each with an empty cache, from navigation start to "
+            "the first decoded frame, page, player script and playlists included."
+        ),
         f"GOP 2 s for ours, 1 s for nginx-rtmp, which can't cut elsewhere. {player}, with the "
         "site's settings"
         + (f" and {options.hls_config}" if options.hls_config != "{}" else "")

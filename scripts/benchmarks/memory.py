@@ -89,9 +89,11 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
                 )
             )
     report.notes += [
-        "In real time, sampled each 10 s; slope by least squares after the first 2 minutes, in "
-        "which the window fills; noise is the deviation from that line. One viewer follows our "
-        "stream by blocking reloads all the while and reads every part.",
+        (
+            "In real time, sampled each 10 s; slope by least squares after the first 2 minutes, in "
+            "which the window fills; noise is the deviation from that line. One viewer follows our "
+            "stream by blocking reloads all the while and reads every part."
+        ),
         "nginx-rtmp keeps its window in files, which don't count as its memory.",
     ]
     return report

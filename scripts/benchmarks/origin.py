@@ -79,7 +79,9 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
     p50, p95 = percentile(everyone_ms, 0.5), percentile(everyone_ms, 0.95)
     worst = median(1000 * max(one) for one in rounds)
     for text, value in (("p50", p50), ("p95", p95), ("last viewer, median", worst)):
-        report.rows.append((f"wake-up of {options.viewers:,}: {text}, ms", f"{value:.0f}", "-", "-"))
+        report.rows.append(
+            (f"wake-up of {options.viewers:,}: {text}, ms", f"{value:.0f}", "-", "-")
+        )
     report.goals.append(
         (
             f"{options.viewers:,} blocked viewers: p95 at most {_WAKE_MAX_MS} ms, is {p95:.0f}",
@@ -87,12 +89,16 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
         )
     )
     report.notes += [
-        f"Server on core {server_core}, client on core {client_core}; wrk with {_CONNECTIONS} "
-        f"connections for {options.load_s} s, median of {options.load_runs}, sides in turn. "
-        f"Playlist of {playlist_bytes:,} bytes, part of {_PART_BYTES:,} (0.5 s at 6 Mb/s). nginx "
-        "sends files from memory (tmpfs) and knows no blocking reload.",
-        f"Wake-up: {options.rounds} parts; from the call of publish() to each viewer's complete "
-        "answer at the client, which is Python on raw sockets and counts into the figure.",
+        (
+            f"Server on core {server_core}, client on core {client_core}; wrk with {_CONNECTIONS} "
+            f"connections for {options.load_s} s, median of {options.load_runs}, sides in turn. "
+            f"Playlist of {playlist_bytes:,} bytes, part of {_PART_BYTES:,} (0.5 s at 6 Mb/s). nginx "
+            "sends files from memory (tmpfs) and knows no blocking reload."
+        ),
+        (
+            f"Wake-up: {options.rounds} parts; from the call of publish() to each viewer's complete "
+            "answer at the client, which is Python on raw sockets and counts into the figure."
+        ),
     ]
     return report
 

@@ -55,7 +55,7 @@ class Child:
                 stderr=errors,
                 env={**os.environ, **(environment or {})},
                 cwd=cwd,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  no threads yet
+                preexec_fn=_die_with_parent,
             )
         self.pid = self._process.pid
         self._unread = b""

@@ -104,7 +104,11 @@ class Publisher:
                     self._writer.write(encode_message(PingResponse(stamp), 128))
 
     async def send(
-        self, headers: Sequence[bytes], frames: Sequence[tuple[int, bytes]], start: float, end: float
+        self,
+        headers: Sequence[bytes],
+        frames: Sequence[tuple[int, bytes]],
+        start: float,
+        end: float,
     ) -> None:
         """At real pace from the loop time `start` to `end`."""
         loop = asyncio.get_running_loop()
