@@ -75,7 +75,6 @@ class Figures:
     gap_ms: float = 0.0
     unread: int = 0
     firsts_ms: list[float] = field(default_factory=list)
-    publisher_late_ms: float = 0.0
 
 
 def add_options(group: Any) -> None:
@@ -124,29 +123,34 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
     report.notes += [
         (
             "Latency runs from the moment a frame is drawn and stamped with the wall clock to the "
-            "callback for its presentation in the page, on the same machine's clock. It includes the "
-            f"encoder (x264 ultrafast zerolatency, {options.size}, 30 frames a second, 2.5 Mb/s, AAC), "
-            "RTMP, packaging, delivery, the player's hold-back, decoding and compositing in software. "
-            "Nothing is subtracted. It leaves out capture and the monitor."
+            "callback for its presentation in the page, on the same machine's clock. It includes "
+            f"the encoder (x264 ultrafast zerolatency, {options.size}, 30 frames a second, "
+            "2.5 Mb/s, AAC), RTMP, packaging, delivery, the player's hold-back, decoding and "
+            "compositing in software. Nothing is subtracted. It leaves out capture and the monitor."
         ),
         (
             f"Every shown frame of {options.watch_s} s counts, from {options.settle_s} s after the "
-            "first frame on. Stalls and the longest still (between two shown frames) count from the "
-            "first frame on: each `waiting` of the video element or stall that hls.js reports."
+            "first frame on. Stalls and the longest still (between two shown frames) count from "
+            "the first frame on: each `waiting` of the video element or stall that hls.js reports."
         ),
         (
-            f"First frame: {options.loads} loads, each with an empty cache, from navigation start to "
-            "the first decoded frame, page, player script and playlists included."
+            f"First frame: {options.loads} loads, each with an empty cache, from navigation start "
+            "to the first decoded frame; page, scripts and playlists included."
         ),
-        f"GOP 2 s for ours, 1 s for nginx-rtmp, which can't cut elsewhere. {player}, with the "
-        "site's settings"
-        + (f" and {options.hls_config}" if options.hls_config != "{}" else "")
-        + ". RTT is added by a proxy that delays all bytes and the connection's handshake, without "
-        "a limit on the rate.",
-        "The publisher was late by at most "
-        f"{max(figures.publisher_late_ms for figures in measured.values()):.0f} ms."
-        if any(figures.publisher_late_ms for figures in measured.values())
-        else "All in one run, one after another.",
+        (
+            (
+                "Ours is the site's own page and player; nginx-rtmp has none, so it gets a bare "
+                if options.player == "site"
+                else "Both get a bare "
+            )
+            + f"page with {player} and the site's settings of it"
+            + (f", and {options.hls_config}" if options.hls_config != "{}" else "")
+            + ". GOP 2 s for ours, 1 s for nginx-rtmp, which can't cut elsewhere."
+        ),
+        (
+            "RTT is added by a proxy that delays all bytes and the connection's handshake, without "
+            "a limit on the rate and without loss."
+        ),
     ]
     return report
 
@@ -283,7 +287,7 @@ def _hls_js(folder: Path, target: Path) -> str:
     """The site's own copy, or the same file from npm; what it is called."""
     if _VENDORED.exists():
         shutil.copy(_VENDORED, target)
-        return f"The site's own {_VENDORED.name}"
+        return f"{_HLS_JS} (light)"
     npm = shutil.which("npm")
     if npm is None:
         raise RuntimeError("hls.js is not vendored yet, and npm is not there to fetch it")

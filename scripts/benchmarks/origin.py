@@ -75,16 +75,22 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
         report.rows.append((kind, f"{mine:,.0f}", f"{theirs:,.0f}", ratio(mine, theirs)))
     mine, theirs = (median(rates[side, "parts/s"]) * _PART_BYTES / 1e9 for side in bases)
     report.rows.append(("parts, GB/s", f"{mine:.2f}", f"{theirs:.2f}", ratio(mine, theirs)))
-    everyone_ms = [1000 * seconds for one in rounds for seconds in one]
-    p50, p95 = percentile(everyone_ms, 0.5), percentile(everyone_ms, 0.95)
-    worst = median(1000 * max(one) for one in rounds)
-    for text, value in (("p50", p50), ("p95", p95), ("last viewer, median", worst)):
+    in_rounds_ms = [[1000 * seconds for seconds in one] for one in rounds]
+    p95 = median(percentile(one, 0.95) for one in in_rounds_ms)
+    everyone_ms = [ms for one in in_rounds_ms for ms in one]
+    for text, value in (
+        ("p50 of a part", median(percentile(one, 0.5) for one in in_rounds_ms)),
+        ("p95 of a part", p95),
+        ("last viewer of a part", median(max(one) for one in in_rounds_ms)),
+        ("p95 over all parts", percentile(everyone_ms, 0.95)),
+    ):
         report.rows.append(
             (f"wake-up of {options.viewers:,}: {text}, ms", f"{value:.0f}", "-", "-")
         )
     report.goals.append(
         (
-            f"{options.viewers:,} blocked viewers: p95 at most {_WAKE_MAX_MS} ms, is {p95:.0f}",
+            f"{options.viewers:,} blocked viewers: p95 of a part at most {_WAKE_MAX_MS} ms, "
+            f"is {p95:.0f}",
             p95 <= _WAKE_MAX_MS,
         )
     )
@@ -92,12 +98,13 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
         (
             f"Server on core {server_core}, client on core {client_core}; wrk with {_CONNECTIONS} "
             f"connections for {options.load_s} s, median of {options.load_runs}, sides in turn. "
-            f"Playlist of {playlist_bytes:,} bytes, part of {_PART_BYTES:,} (0.5 s at 6 Mb/s). nginx "
-            "sends files from memory (tmpfs) and knows no blocking reload."
+            f"Playlist of {playlist_bytes:,} bytes, part of {_PART_BYTES:,} (0.5 s at 6 Mb/s). "
+            "nginx sends files from memory (tmpfs) and knows no blocking reload."
         ),
         (
-            f"Wake-up: {options.rounds} parts; from the call of publish() to each viewer's complete "
-            "answer at the client, which is Python on raw sockets and counts into the figure."
+            f"Wake-up: medians of {options.rounds} parts; from the call of publish() to each "
+            "viewer's complete answer at the client, which is Python on raw sockets and counts "
+            "into the figure."
         ),
     ]
     return report
