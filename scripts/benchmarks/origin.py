@@ -89,8 +89,10 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
         )
     report.goals.append(
         (
-            f"{options.viewers:,} blocked viewers: p95 of a part at most {_WAKE_MAX_MS} ms, "
-            f"is {p95:.0f}",
+            (
+                f"{options.viewers:,} blocked viewers: p95 of a part at most {_WAKE_MAX_MS} ms, "
+                f"is {p95:.0f}"
+            ),
             p95 <= _WAKE_MAX_MS,
         )
     )
