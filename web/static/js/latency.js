@@ -1,5 +1,7 @@
 /** Keeps the picture near the live edge, and knows how far behind it is. */
 
+import { Pace } from "./pace.js";
+
 const CALM_MS = 60_000;
 const SLACK_S = 2.5;
 const LATENCY_MAX_S = 8;
@@ -10,6 +12,7 @@ export class Latency {
   #raised = false;
   #lowered = false;
   #holdBackS = 0;
+  /** @type {Pace | null} */ #pace = null;
 
   /** @param {HTMLVideoElement} video @param {HTMLElement} controller the media-controller */
   constructor(video, controller) {
@@ -28,6 +31,8 @@ export class Latency {
     this.#raised = false;
     this.#lowered = false;
     this.#holdBackS = 0;
+    this.#pace?.stop();
+    this.#pace = hls ? new Pace(this.video, hls, () => this.follow) : null;
   }
 
   /** Takes hold-back from the playlist: it differs by preset and by the encoder's keyframes.
@@ -104,13 +109,9 @@ export class Latency {
 
   #steer() {
     if (!this.hls) return;
-    // Both are read anew on each tick. Without a part hold-back 8 s would be less than normal.
+    // Read anew on each tick. Without a part hold-back 8 s would be less than normal.
     this.hls.config.liveMaxLatencyDuration = this.follow
       ? Math.max(LATENCY_MAX_S, 2.5 * this.#holdBackS)
       : Infinity;
-    this.hls.config.maxLiveSyncPlaybackRate = this.follow
-      ? this.hls.userConfig.maxLiveSyncPlaybackRate
-      : 1;
-    if (!this.follow) this.video.playbackRate = 1;
   }
 }

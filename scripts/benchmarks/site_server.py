@@ -1,0 +1,60 @@
+"""`python -m benchmarks.site_server JSON`: the whole site with one channel and its stream key.
+
+Options: `preset`; `storage`, an empty folder; `channel`. Says {"rtmp", "http", "key"}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+import uvloop
+
+from mediaserver.kernel.config import Config, HttpConfig, MediaConfig, RtmpConfig, StorageConfig
+from mediaserver.kernel.ids import new_secret
+from mediaserver.kernel.log import set_up_logging
+from mediaserver.server import Server, run_command
+
+_USER = "bench"
+
+
+async def main() -> None:
+    options = json.loads(sys.argv[1])
+    set_up_logging("warning", "text")
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    config = Config(
+        http=HttpConfig(host="127.0.0.1", port=0),
+        rtmp=RtmpConfig(host="127.0.0.1", port=0),
+        media=MediaConfig(preset=options["preset"]),
+        storage=StorageConfig(path=Path(options["storage"])),
+    )
+    channel, password = options["channel"], new_secret(128)
+    user = {"username": _USER, "email": "bench@example.org", "password": password, "is_admin": True}
+    await run_command(config, "user", user)
+    await run_command(config, "channel", {"owner": _USER, "slug": channel, "name": channel})
+    async with Server(config) as server:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{server.http_port}") as session:
+
+            async def post(path: str, body: dict[str, str], token: str = "") -> dict[str, str]:
+                headers = {"Authorization": f"Bearer {token}"} if token else {}
+                async with session.post(path, json=body, headers=headers) as answer:
+                    answer.raise_for_status()
+                    made: dict[str, str] = await answer.json()
+                    return made
+
+            login = {"username": _USER, "password": password}
+            token = (await post("/api/v1/auth/login", login))["access_token"]
+            keys = f"/api/v1/channels/{channel}/stream-keys"
+            key = (await post(keys, {"name": "bench"}, token))["key"]
+        ready = {"rtmp": server.rtmp_port, "http": server.http_port, "key": key}
+        print(json.dumps(ready), flush=True)
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
