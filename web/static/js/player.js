@@ -4,7 +4,7 @@
  * goes on as a bubbling "live-view" event. Server-rendered by macros/player.html.
  */
 
-import { HlsSource, canDecode, playback } from "./hls-source.js";
+import { HlsSource, playback } from "./hls-source.js";
 import { Latency } from "./latency.js";
 import { LivePoll, playerState } from "./live-state.js";
 import { PlayerPanel } from "./player-panel.js";
@@ -108,6 +108,7 @@ class LivePlayer extends HTMLElement {
     const before = this.view;
     this.view = view;
     const other = view.broadcast_id !== before?.broadcast_id;
+    if (other && this.#media === "unsupported") this.#media = "idle";
     if (view.state === "live" && before?.state === "reconnecting") this.#movedAt = performance.now();
     this.#follow(other || (this.#source === null && this.#media !== "retrying"));
     this.dispatchEvent(new CustomEvent("live-view", { bubbles: true, detail: { view, before } }));
@@ -142,10 +143,14 @@ class LivePlayer extends HTMLElement {
     this.#played = false;
     if (way === "native") {
       this.video.src = url;
+      if (!this.#userPaused) void this.#play();
     } else {
       const source = new HlsSource(this.video, url, {
         onPlaylist: (details) => this.latency?.playlist(details),
-        onLevels: () => this.panel?.showLevels(source.levels, -1),
+        onLevels: () => {
+          this.panel?.showLevels(source.levels, -1);
+          if (!this.#userPaused) void this.#play();
+        },
         onFailure: (failure) => this.#failed(failure),
         onStall: () => {
           this.#stalls += 1;
@@ -155,7 +160,6 @@ class LivePlayer extends HTMLElement {
       this.#source = source;
       this.latency?.attach(source.hls);
     }
-    if (!this.#userPaused) void this.#play();
   }
 
   #unload() {
@@ -317,7 +321,9 @@ class LivePlayer extends HTMLElement {
       delayMs: this.latency?.delayMs ?? 0,
       targetS: this.latency?.targetS ?? 0,
       bufferS: Math.max(0, end - currentTime),
-      codecs: this.#source?.codecs ?? "",
+      codecs:
+        this.#source?.codecs ||
+        [this.view?.video_codec, this.view?.audio_codec].filter(Boolean).join(", "),
       stalls: this.#stalls,
     };
   }
@@ -376,5 +382,3 @@ class LivePlayer extends HTMLElement {
 }
 
 customElements.define("live-player", LivePlayer);
-
-export { canDecode };
