@@ -1,8 +1,9 @@
 """Renders every template with made-up data, for looking at pages without the rest of the server.
 
 Used by the page tests and by hand: `python tests/browser/gallery.py` serves it,
-`python tests/browser/gallery.py --shots FOLDER` takes a screenshot of every case. It sends the same
-Content-Security-Policy as the real pages. `Scene.live` is what the live API answers; tests change it.
+`python tests/browser/gallery.py --shots FOLDER` takes a screenshot of every case. It sends the
+same Content-Security-Policy as the real pages. `Scene.live` is what the live API answers; tests
+change it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from yarl import URL
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from yarl import URL
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "web" / "templates"
@@ -430,7 +431,7 @@ async def _main() -> None:
             print(base)
             await asyncio.Event().wait()
             return
-        from playwright.async_api import async_playwright  # noqa: PLC0415
+        from playwright.async_api import async_playwright
 
         options.shots.mkdir(parents=True, exist_ok=True)
         async with async_playwright() as playwright:
