@@ -19,6 +19,11 @@ def new_secret(bits: int = 256) -> str:
     return secrets.token_urlsafe((bits + 7) // 8)
 
 
+def random_bytes(count: int) -> bytes:
+    """`count` random bytes."""
+    return secrets.token_bytes(count)
+
+
 def digest(secret: str) -> str:
     """SHA-256 of a high-entropy secret, in hex: what may be stored at rest."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,154 @@
+"""Browser sessions: an opaque token in a cookie, its digest in the database.
+
+Owns the table `session`. The cookie itself is made by routes/cookies.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, delete, insert, select, update
+
+from mediaserver.accounts.users import User, to_user, user_account
+from mediaserver.kernel import limits
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.db.schema import identifier, int64, table, text
+from mediaserver.kernel.ids import digest, new_id, new_secret
+
+session = table(
+    "session",
+    identifier(),
+    text("user_id", ForeignKey("user_account.id", ondelete="CASCADE"), index=True),
+    text("token_digest"),
+    text("address"),
+    text("user_agent"),
+    int64("created_at_ms"),
+    int64("seen_at_ms"),
+    int64("expires_at_ms"),
+    UniqueConstraint("token_digest"),
+    CheckConstraint("length(token_digest) = 64", name="token_digest"),
+    CheckConstraint("expires_at_ms > created_at_ms", name="expires_at"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """`token` is the only copy of the secret; `max_age_s` is for the cookie."""
+
+    token: str
+    max_age_s: int
+
+
+class Sessions:
+    """Starts, finds and ends sessions."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def start(
+        self, user: User, *, address: str, user_agent: str, replaces: str | None
+    ) -> NewSession:
+        """A new session for `user`. `replaces` is the token the browser came with: it ends here, so
+        that a token planted before the log-in opens nothing after it.
+        """
+        token = new_secret()
+        await self._db.write(
+            _start, user.id, token, address, user_agent[:200], replaces, self._clock.wall_ms()
+        )
+        return NewSession(token, limits.SESSION_ABSOLUTE_MS // 1000)
+
+    async def user(self, token: str) -> User | None:
+        """Whose session this is; None when there is none or it has expired."""
+        if not 20 <= len(token) <= limits.TOKEN_CHARS_MAX:
+            return None
+        now_ms = self._clock.wall_ms()
+        found = await self._db.read(_find, token, now_ms)
+        if found is None:
+            return None
+        user, session_id, seen_at_ms = found
+        if now_ms - seen_at_ms >= limits.SESSION_TOUCH_MS:
+            await self._db.write(_touch, session_id, now_ms)
+        return user
+
+    async def end(self, token: str) -> None:
+        await self._db.write(_end, token)
+
+    async def end_all(self, user: User) -> None:
+        """Sign `user` out everywhere."""
+        await self._db.write(_end_all, user.id)
+
+    async def delete_expired(self) -> None:
+        await self._db.write(_delete_expired, self._clock.wall_ms())
+
+
+def _start(
+    tx: Transaction,
+    user_id: str,
+    token: str,
+    address: str,
+    user_agent: str,
+    replaces: str | None,
+    now_ms: int,
+) -> None:
+    if replaces is not None:
+        _end(tx, replaces)
+    oldest = (
+        tx.execute(
+            select(session.c.id)
+            .where(session.c.user_id == user_id)
+            .order_by(session.c.seen_at_ms.desc())
+            .offset(limits.SESSIONS_PER_USER_MAX - 1)
+        )
+        .scalars()
+        .all()
+    )
+    if oldest:
+        tx.execute(delete(session).where(session.c.id.in_(oldest)))
+    tx.execute(
+        insert(session).values(
+            id=new_id("ses"),
+            user_id=user_id,
+            token_digest=digest(token),
+            address=address,
+            user_agent=user_agent,
+            created_at_ms=now_ms,
+            seen_at_ms=now_ms,
+            expires_at_ms=now_ms + limits.SESSION_ABSOLUTE_MS,
+        )
+    )
+
+
+def _find(tx: Transaction, token: str, now_ms: int) -> tuple[User, str, int] | None:
+    row = tx.execute(
+        select(user_account, session.c.id.label("session_id"), session.c.seen_at_ms)
+        .join(session, session.c.user_id == user_account.c.id)
+        .where(
+            session.c.token_digest == digest(token),
+            session.c.expires_at_ms > now_ms,
+            session.c.seen_at_ms > now_ms - limits.SESSION_IDLE_MS,
+        )
+    ).first()
+    return None if row is None else (to_user(row), row.session_id, row.seen_at_ms)
+
+
+def _touch(tx: Transaction, session_id: str, now_ms: int) -> None:
+    tx.execute(update(session).where(session.c.id == session_id).values(seen_at_ms=now_ms))
+
+
+def _end(tx: Transaction, token: str) -> None:
+    tx.execute(delete(session).where(session.c.token_digest == digest(token)))
+
+
+def _end_all(tx: Transaction, user_id: str) -> None:
+    tx.execute(delete(session).where(session.c.user_id == user_id))
+
+
+def _delete_expired(tx: Transaction, now_ms: int) -> None:
+    tx.execute(
+        delete(session).where(
+            (session.c.expires_at_ms <= now_ms)
+            | (session.c.seen_at_ms <= now_ms - limits.SESSION_IDLE_MS)
+        )
+    )

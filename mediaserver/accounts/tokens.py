@@ -1,0 +1,257 @@
+"""Tokens for API clients: a short-lived JWT and a refresh token that works once.
+
+A log-in opens a family of refresh tokens. Each use of one gives the next; using one twice means
+that somebody has a copy, so the whole family ends, and with it the access tokens made from it.
+Owns the tables `token_family` and `refresh_token`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jwt
+import structlog
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from mediaserver.accounts.users import User, find_by_id, to_user, user_account
+from mediaserver.kernel import limits
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.db import Database, Transaction, values
+from mediaserver.kernel.db.schema import identifier, int64, table, text
+from mediaserver.kernel.errors import Unauthorized
+from mediaserver.kernel.ids import digest, new_id, new_secret
+
+_log = structlog.get_logger(__name__)
+
+token_family = table(
+    "token_family",
+    identifier(),
+    text("user_id", ForeignKey("user_account.id", ondelete="CASCADE"), index=True),
+    int64("created_at_ms"),
+    int64("expires_at_ms"),
+    int64("revoked_at_ms", nullable=True),
+)
+
+refresh_token = table(
+    "refresh_token",
+    identifier(),
+    text("family_id", ForeignKey("token_family.id", ondelete="CASCADE"), index=True),
+    text("token_digest"),
+    int64("created_at_ms"),
+    int64("used_at_ms", nullable=True),
+    UniqueConstraint("token_digest"),
+    CheckConstraint("length(token_digest) = 64", name="token_digest"),
+)
+
+_ISSUER = "mediaserver"
+_ALGORITHM = "HS256"
+_SECRET_KEY = "token_signing_secret"  # noqa: S105  # the name under which it is kept
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a client gets. `expires_in_s` is for the access token."""
+
+    access_token: str
+    refresh_token: str
+    expires_in_s: int
+
+
+class Tokens:
+    """Issues and checks tokens. Make it with `Tokens.open`, which finds the signing secret."""
+
+    def __init__(self, db: Database, clock: Clock, secret: str) -> None:
+        self._db = db
+        self._clock = clock
+        self._secret = secret
+
+    @classmethod
+    async def open(cls, db: Database, clock: Clock) -> Tokens:
+        """The signing secret is made at the first start and kept in the database."""
+        return cls(db, clock, await db.write(_signing_secret, clock.wall_ms()))
+
+    async def issue(self, user: User) -> TokenPair:
+        """Open a family for a client that has just logged in."""
+        refresh = new_secret()
+        family_id = await self._db.write(_open_family, user.id, refresh, self._clock.wall_ms())
+        return self._pair(user.id, family_id, refresh)
+
+    async def refresh(self, token: str) -> TokenPair:
+        """Exchange a refresh token. Raises `Unauthorized`, and ends the family of a used one."""
+        following = new_secret()
+        found = await self._db.write(_rotate, token, following, self._clock.wall_ms())
+        if found is None:
+            raise Unauthorized("Log in again.", code="invalid_token")
+        user_id, family_id = found
+        return self._pair(user_id, family_id, following)
+
+    async def revoke(self, token: str) -> None:
+        """End the family of a refresh token; an unknown one is no error."""
+        await self._db.write(_revoke, token, self._clock.wall_ms())
+
+    async def revoke_access(self, access_token: str) -> None:
+        """End the family that an access token was made from. Raises `Unauthorized`."""
+        await self._db.write(_end_family, self._claims(access_token)["fam"], self._clock.wall_ms())
+
+    async def user(self, access_token: str) -> User:
+        """Whose access token this is. Raises `Unauthorized`."""
+        claims = self._claims(access_token)
+        user = await self._db.read(_user_of_family, claims["fam"], claims["sub"])
+        if user is None:
+            raise Unauthorized("Log in again.", code="invalid_token")
+        return user
+
+    async def delete_expired(self) -> None:
+        await self._db.write(_delete_expired, self._clock.wall_ms())
+
+    def _claims(self, access_token: str) -> dict[str, str]:
+        """Subject and family of a token that we signed and that hasn't expired."""
+        try:
+            if len(access_token) > limits.TOKEN_CHARS_MAX:
+                raise jwt.InvalidTokenError
+            claims = jwt.decode(
+                access_token,
+                self._secret,
+                algorithms=[_ALGORITHM],
+                issuer=_ISSUER,
+                audience=_ISSUER,
+                # Times are checked below against the clock that we were given.
+                options={
+                    "require": ["sub", "exp", "iat", "jti", "typ", "fam"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
+            )
+        except jwt.InvalidTokenError as error:
+            raise Unauthorized("The access token is not valid.", code="invalid_token") from error
+        if claims["typ"] != "access" or not isinstance(claims["exp"], int):
+            raise Unauthorized("The access token is not valid.", code="invalid_token")
+        if claims["exp"] * 1000 <= self._clock.wall_ms():
+            raise Unauthorized("The access token has expired.", code="token_expired")
+        return {"sub": str(claims["sub"]), "fam": str(claims["fam"])}
+
+    def _pair(self, user_id: str, family_id: str, refresh: str) -> TokenPair:
+        now_s = self._clock.wall_ms() // 1000
+        access = jwt.encode(
+            {
+                "iss": _ISSUER,
+                "aud": _ISSUER,
+                "sub": user_id,
+                "iat": now_s,
+                "exp": now_s + limits.ACCESS_TOKEN_S,
+                "jti": new_id("jti"),
+                "typ": "access",
+                "fam": family_id,
+            },
+            self._secret,
+            algorithm=_ALGORITHM,
+        )
+        return TokenPair(access, refresh, limits.ACCESS_TOKEN_S)
+
+
+def _signing_secret(tx: Transaction, now_ms: int) -> str:
+    secret = values.get(tx, _SECRET_KEY)
+    if secret is None:
+        secret = new_secret(512)
+        values.put(tx, _SECRET_KEY, secret, now_ms)
+    return secret
+
+
+def _open_family(tx: Transaction, user_id: str, token: str, now_ms: int) -> str:
+    family_id = new_id("fam")
+    tx.execute(
+        insert(token_family).values(
+            id=family_id,
+            user_id=user_id,
+            created_at_ms=now_ms,
+            expires_at_ms=now_ms + limits.REFRESH_TOKEN_MS,
+        )
+    )
+    _add(tx, family_id, token, now_ms)
+    return family_id
+
+
+def _add(tx: Transaction, family_id: str, token: str, now_ms: int) -> None:
+    tx.execute(
+        insert(refresh_token).values(
+            id=new_id("rft"),
+            family_id=family_id,
+            token_digest=digest(token),
+            created_at_ms=now_ms,
+        )
+    )
+
+
+def _rotate(tx: Transaction, token: str, following: str, now_ms: int) -> tuple[str, str] | None:
+    """User and family, with `following` stored; None when `token` opens nothing."""
+    row = tx.execute(
+        select(
+            refresh_token.c.id,
+            refresh_token.c.used_at_ms,
+            token_family.c.id.label("family_id"),
+            token_family.c.user_id,
+            token_family.c.expires_at_ms,
+            token_family.c.revoked_at_ms,
+        )
+        .join(token_family, token_family.c.id == refresh_token.c.family_id)
+        .where(refresh_token.c.token_digest == digest(token))
+        .with_for_update()
+    ).first()
+    if row is None or row.revoked_at_ms is not None or row.expires_at_ms <= now_ms:
+        return None
+    if row.used_at_ms is not None:
+        _log.warning("refresh token used twice, family ended", user=row.user_id)
+        _end_family(tx, row.family_id, now_ms)
+        return None
+    if find_by_id(tx, row.user_id) is None:
+        return None
+    tx.execute(update(refresh_token).where(refresh_token.c.id == row.id).values(used_at_ms=now_ms))
+    tx.execute(
+        update(token_family)
+        .where(token_family.c.id == row.family_id)
+        .values(expires_at_ms=now_ms + limits.REFRESH_TOKEN_MS)
+    )
+    _add(tx, row.family_id, following, now_ms)
+    return row.user_id, row.family_id
+
+
+def _revoke(tx: Transaction, token: str, now_ms: int) -> None:
+    family_id = tx.execute(
+        select(refresh_token.c.family_id).where(refresh_token.c.token_digest == digest(token))
+    ).scalar()
+    if family_id is not None:
+        _end_family(tx, family_id, now_ms)
+
+
+def _end_family(tx: Transaction, family_id: str, now_ms: int) -> None:
+    tx.execute(
+        update(token_family)
+        .where(token_family.c.id == family_id, token_family.c.revoked_at_ms.is_(None))
+        .values(revoked_at_ms=now_ms)
+    )
+
+
+def _user_of_family(tx: Transaction, family_id: str, user_id: str) -> User | None:
+    row = tx.execute(
+        select(user_account)
+        .join(token_family, token_family.c.user_id == user_account.c.id)
+        .where(
+            token_family.c.id == family_id,
+            user_account.c.id == user_id,
+            token_family.c.revoked_at_ms.is_(None),
+        )
+    ).first()
+    return to_user(row) if row else None
+
+
+def _delete_expired(tx: Transaction, now_ms: int) -> None:
+    # Kept until they expire, revoked or not: a copy that turns up later must still be recognised.
+    tx.execute(delete(token_family).where(token_family.c.expires_at_ms <= now_ms))

@@ -1,0 +1,230 @@
+"""Users: who may exist, under which name, and whether a password is theirs.
+
+Owns the table `user_account`. Called by the routes, the command line and set-up; knows nothing of
+sessions, channels or HTTP.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import structlog
+from sqlalchemy import CheckConstraint, Row, UniqueConstraint, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from mediaserver.accounts.passwords import Passwords, check_rules
+from mediaserver.accounts.throttles import Rule, Throttles
+from mediaserver.kernel import limits
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.db.schema import identifier, int64, table, text
+from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, Unauthorized
+from mediaserver.kernel.ids import new_id
+
+_log = structlog.get_logger(__name__)
+
+user_account = table(
+    "user_account",
+    identifier(),
+    text("username"),
+    text("email"),
+    text("password_hash"),
+    int64("is_admin"),
+    int64("created_at_ms"),
+    UniqueConstraint("username"),
+    UniqueConstraint("email"),
+    CheckConstraint("username = lower(username)", name="username_lower"),
+    CheckConstraint("length(username) BETWEEN 3 AND 24", name="username_length"),
+    CheckConstraint("email = lower(email)", name="email_lower"),
+    CheckConstraint("is_admin IN (0, 1)", name="is_admin"),
+)
+
+_RESERVED = """
+about abuse account accounts admin administrator anonymous api app auth billing bot channel channels
+chat contact everyone guest help here hls home hostmaster info legal live login logout mail me media
+mediaserver mod moderator moderators news nobody null official oauth overlay owner postmaster
+privacy register root rtmp search security settings setup signup site staff static status stream
+studio support system team terms undefined user username users wallet webmaster you
+"""
+RESERVED_USERNAMES = frozenset(_RESERVED.split())
+
+_USERNAME = re.compile(r"[a-z0-9_]{3,24}")
+_EMAIL = re.compile(
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@"
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
+)
+
+_PER_ACCOUNT = Rule(
+    "login-account", limits.LOGIN_PER_ACCOUNT_BURST, limits.LOGIN_PER_ACCOUNT_INTERVAL_MS
+)
+_PER_ADDRESS = Rule(
+    "login-address", limits.LOGIN_PER_ADDRESS_BURST, limits.LOGIN_PER_ADDRESS_INTERVAL_MS
+)
+_REGISTER = Rule(
+    "register-address", limits.REGISTER_PER_ADDRESS_BURST, limits.REGISTER_PER_ADDRESS_INTERVAL_MS
+)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody with an account. The password hash never leaves this module."""
+
+    id: str
+    username: str
+    email: str
+    is_admin: bool
+    created_at_ms: int
+
+
+class Users:
+    """Everything that is done with accounts."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        passwords: Passwords,
+        throttles: Throttles,
+        registration: Literal["open", "closed"],
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._passwords = passwords
+        self._throttles = throttles
+        self._registration = registration
+
+    async def register(self, username: str, email: str, password: str, *, address: str) -> User:
+        """Make an ordinary account for a visitor at `address`.
+
+        Raises `Forbidden` when registration is closed, `Invalid`, `Conflict` or `RateLimited`.
+        """
+        if self._registration != "open":
+            raise Forbidden("This site doesn't take new accounts.", code="registration_closed")
+        username, email = check_account(username, email, password)
+        if username in RESERVED_USERNAMES:
+            raise Conflict("That name is taken.", field="username")
+        await self._throttles.charge((_REGISTER, _REGISTER.key(address)))
+        return await self._create(username, email, password, is_admin=False)
+
+    async def create(self, username: str, email: str, password: str, *, is_admin: bool) -> User:
+        """Make an account for the operator: no throttle and no reserved names."""
+        username, email = check_account(username, email, password)
+        return await self._create(username, email, password, is_admin=is_admin)
+
+    async def log_in(self, username: str, password: str, *, address: str) -> User:
+        """The user with this name (or e-mail address) and password.
+
+        Raises `Unauthorized`, with the same words and after the same work whether or not the user
+        exists, and `RateLimited` after too many wrong passwords.
+        """
+        name = username.strip().lower()
+        buckets = (
+            (_PER_ACCOUNT, _PER_ACCOUNT.key(name, address)),
+            (_PER_ADDRESS, _PER_ADDRESS.key(address)),
+        )
+        await self._throttles.charge(*buckets)
+        row = await self._db.read(_credentials, name)
+        password_ok = len(password) <= limits.PASSWORD_CHARS_MAX and await self._passwords.verify(
+            row.password_hash if row else None, password
+        )
+        if row is None or not password_ok:
+            _log.info("log-in refused", address=address, known=row is not None)
+            raise Unauthorized("The name or the password is wrong.", code="wrong_credentials")
+        await self._throttles.forget(buckets[0])
+        await self._throttles.refund(buckets[1])
+        if self._passwords.is_outdated(row.password_hash):
+            await self._db.write(_set_hash, row.id, await self._passwords.hash(password))
+        _log.info("logged in", address=address, user=row.id)
+        return to_user(row)
+
+    async def by_username(self, username: str) -> User | None:
+        name = username.strip().lower()
+        return await self._db.read(find_by_username, name) if _USERNAME.fullmatch(name) else None
+
+    async def _create(self, username: str, email: str, password: str, *, is_admin: bool) -> User:
+        hashed = await self._passwords.hash(password)
+        return await self._db.write(
+            insert_user, username, email, hashed, is_admin, self._clock.wall_ms()
+        )
+
+
+def check_account(username: str, email: str, password: str) -> tuple[str, str]:
+    """The name and address as they are stored. Raises `Invalid` for the first wrong field."""
+    username = username.strip().lower()
+    if not limits.USERNAME_CHARS_MIN <= len(username) <= limits.USERNAME_CHARS_MAX:
+        raise Invalid(
+            f"Use {limits.USERNAME_CHARS_MIN} to {limits.USERNAME_CHARS_MAX} characters.",
+            field="username",
+        )
+    if not _USERNAME.fullmatch(username):
+        raise Invalid("Use only letters a to z, digits and _.", field="username")
+    email = email.strip().lower()
+    local, _, _ = email.partition("@")
+    if (
+        len(email) > limits.EMAIL_CHARS_MAX
+        or not _EMAIL.fullmatch(email)
+        or ".." in local
+        or local.startswith(".")
+        or local.endswith(".")
+    ):
+        raise Invalid("That doesn't look like an e-mail address.", field="email")
+    check_rules(password, personal=(username, email, local))
+    return username, email
+
+
+def insert_user(
+    tx: Transaction, username: str, email: str, password_hash: str, is_admin: bool, now_ms: int
+) -> User:
+    """Store a checked account. Raises `Conflict` when the name or the address is taken."""
+    if tx.execute(select(user_account.c.id).where(user_account.c.username == username)).first():
+        raise Conflict("That name is taken.", field="username")
+    if tx.execute(select(user_account.c.id).where(user_account.c.email == email)).first():
+        raise Conflict("That address already has an account.", field="email")
+    user = User(new_id("usr"), username, email, is_admin, now_ms)
+    try:
+        tx.execute(
+            insert(user_account).values(
+                id=user.id,
+                username=username,
+                email=email,
+                password_hash=password_hash,
+                is_admin=int(is_admin),
+                created_at_ms=now_ms,
+            )
+        )
+    except IntegrityError as error:  # the other one was a moment faster
+        raise Conflict("That name or address is taken.", field="username") from error
+    return user
+
+
+def find_by_username(tx: Transaction, username: str) -> User | None:
+    row = tx.execute(select(user_account).where(user_account.c.username == username)).first()
+    return to_user(row) if row else None
+
+
+def find_by_id(tx: Transaction, user_id: str) -> User | None:
+    row = tx.execute(select(user_account).where(user_account.c.id == user_id)).first()
+    return to_user(row) if row else None
+
+
+def admin_exists(tx: Transaction) -> bool:
+    return bool(tx.execute(select(user_account.c.id).where(user_account.c.is_admin == 1)).first())
+
+
+def to_user(row: Row[Any]) -> User:
+    return User(row.id, row.username, row.email, bool(row.is_admin), row.created_at_ms)
+
+
+def _credentials(tx: Transaction, name: str) -> Row[Any] | None:
+    if not (_USERNAME.fullmatch(name) or _EMAIL.fullmatch(name)):
+        return None  # nobody is called that, and PostgreSQL takes no NUL
+    column = user_account.c.email if "@" in name else user_account.c.username
+    return tx.execute(select(user_account).where(column == name)).first()
+
+
+def _set_hash(tx: Transaction, user_id: str, password_hash: str) -> None:
+    tx.execute(
+        update(user_account).where(user_account.c.id == user_id).values(password_hash=password_hash)
+    )

@@ -1,0 +1,301 @@
+"""Channels: a name in the address bar, what it is called and who owns it.
+
+Owns the table `channel`. Called by the routes, the command line and set-up.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Row,
+    UniqueConstraint,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from mediaserver.accounts.users import User, user_account
+from mediaserver.kernel import limits
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.db.schema import identifier, int64, table, text
+from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from mediaserver.kernel.ids import new_id
+
+channel = table(
+    "channel",
+    identifier(),
+    text("slug"),
+    text("name"),
+    text("title"),
+    text("description"),
+    text("owner_id", ForeignKey("user_account.id", ondelete="RESTRICT"), index=True),
+    int64("created_at_ms"),
+    int64("updated_at_ms"),
+    UniqueConstraint("slug"),
+    CheckConstraint("slug = lower(slug)", name="slug_lower"),
+    CheckConstraint("length(slug) BETWEEN 3 AND 30", name="slug_length"),
+    CheckConstraint("length(name) BETWEEN 1 AND 60", name="name_length"),
+)
+
+_RESERVED = """
+about abuse account admin administrator all anonymous api app archive auth billing browse category
+channel channels chat clip clips contact dashboard embed everyone feed follow following healthz help
+here home hooks index legal live login logout media metrics new null official overlay popular
+privacy readyz register root rss search security settings setup site staff static studio support
+system tag tags terms theme trending undefined user users video videos wallet
+"""
+RESERVED_SLUGS = frozenset(_RESERVED.split())
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel as anyone may see it. `owner` is a user name."""
+
+    id: str
+    slug: str
+    name: str
+    title: str
+    description: str
+    owner_id: str
+    owner: str
+    created_at_ms: int
+
+
+class Channels:
+    """Makes, finds and changes channels."""
+
+    def __init__(self, db: Database, clock: Clock, per_user_max: int) -> None:
+        self._db = db
+        self._clock = clock
+        self._per_user_max = per_user_max
+
+    async def create(
+        self, owner: User, slug: str, name: str, *, title: str = "", description: str = ""
+    ) -> Channel:
+        """Raises `Invalid`, `Conflict` (taken, or too many of them) or `Forbidden` (reserved)."""
+        return await self._db.write(
+            self.create_in, owner, slug, name, title=title, description=description
+        )
+
+    def create_in(
+        self,
+        tx: Transaction,
+        owner: User,
+        slug: str,
+        name: str,
+        *,
+        title: str = "",
+        description: str = "",
+    ) -> Channel:
+        """`create` as a part of a larger transaction."""
+        slug = checked_slug(slug)
+        texts = _checked_texts(name, title, description)
+        # Locking the owner makes two requests at once count one after the other.
+        tx.execute(select(user_account.c.id).where(user_account.c.id == owner.id).with_for_update())
+        owned = tx.execute(
+            select(func.count()).select_from(channel).where(channel.c.owner_id == owner.id)
+        ).scalar_one()
+        if owned >= self._per_user_max:
+            raise Conflict(
+                f"You have {owned} channels, and more are not allowed here.",
+                code="too_many_channels",
+            )
+        if tx.execute(select(channel.c.id).where(channel.c.slug == slug)).first():
+            raise Conflict("That address is taken.", field="slug")
+        now_ms = self._clock.wall_ms()
+        channel_id = new_id("chn")
+        try:
+            tx.execute(
+                insert(channel).values(
+                    id=channel_id,
+                    slug=slug,
+                    owner_id=owner.id,
+                    created_at_ms=now_ms,
+                    updated_at_ms=now_ms,
+                    **texts,
+                )
+            )
+        except IntegrityError as error:  # the other one was a moment faster
+            raise Conflict("That address is taken.", field="slug") from error
+        return Channel(
+            id=channel_id,
+            slug=slug,
+            owner_id=owner.id,
+            owner=owner.username,
+            created_at_ms=now_ms,
+            **texts,
+        )
+
+    async def update(
+        self,
+        actor: User,
+        slug: str,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+    ) -> Channel:
+        """Change what is given. Raises `NotFound`, `Forbidden` or `Invalid`."""
+        return await self._db.write(
+            _update, actor, slug, name, title, description, self._clock.wall_ms()
+        )
+
+    async def get(self, slug: str) -> Channel:
+        """Raises `NotFound`."""
+        return await self._db.read(get, slug)
+
+    async def get_managed(self, actor: User, slug: str) -> Channel:
+        """The channel, if `actor` may manage it. Raises `NotFound` or `Forbidden`."""
+        return await self._db.read(get_managed, actor, slug)
+
+    async def list_all(self) -> list[Channel]:
+        """All channels by name, at most `CHANNELS_LISTED_MAX`."""
+        return await self._db.read(_list_all)
+
+    async def list_by_slug(self, slugs: Sequence[str]) -> list[Channel]:
+        """Those of `slugs` that exist, in no order."""
+        return await self._db.read(_list_by_slug, slugs) if slugs else []
+
+    async def list_owned(self, owner: User) -> list[Channel]:
+        """The channels of `owner`, oldest first."""
+        return await self._db.read(_list_owned, owner.id)
+
+
+def get(tx: Transaction, slug: str) -> Channel:
+    if is_slug(slug):
+        row = tx.execute(_select().where(channel.c.slug == slug)).first()
+        if row is not None:
+            return to_channel(row)
+    raise NotFound("There is no such channel.", code="channel_not_found")
+
+
+def get_managed(tx: Transaction, actor: User, slug: str) -> Channel:
+    found = get(tx, slug)
+    if found.owner_id != actor.id and not actor.is_admin:
+        raise Forbidden("Only the owner of this channel may do that.")
+    return found
+
+
+def is_slug(slug: str) -> bool:
+    return (
+        limits.SLUG_CHARS_MIN <= len(slug) <= limits.SLUG_CHARS_MAX
+        and _SLUG.fullmatch(slug) is not None
+    )
+
+
+def checked_slug(slug: str) -> str:
+    """The slug as it is stored. Raises `Invalid` or, for words of the site itself, `Conflict`."""
+    slug = slug.strip().lower()
+    if not limits.SLUG_CHARS_MIN <= len(slug) <= limits.SLUG_CHARS_MAX:
+        raise Invalid(
+            f"Use {limits.SLUG_CHARS_MIN} to {limits.SLUG_CHARS_MAX} characters.", field="slug"
+        )
+    if not is_slug(slug):
+        raise Invalid("Use only letters a to z, digits and -, with no - at the ends.", field="slug")
+    if slug in RESERVED_SLUGS:
+        raise Conflict("That address is taken.", field="slug")
+    return slug
+
+
+def checked_line(value: str, field: str, chars_max: int, *, is_required: bool = False) -> str:
+    """One line of text for people, trimmed. Raises `Invalid`."""
+    value = unicodedata.normalize("NFC", value).strip()
+    if is_required and not value:
+        raise Invalid("This can't be empty.", field=field)
+    if len(value) > chars_max:
+        raise Invalid(f"Use at most {chars_max} characters.", field=field)
+    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in value):
+        raise Invalid("Use one line of plain text.", field=field)
+    return value
+
+
+def _checked_texts(name: str, title: str, description: str) -> dict[str, str]:
+    return {
+        "name": checked_line(name, "name", limits.CHANNEL_NAME_CHARS_MAX, is_required=True),
+        "title": checked_line(title, "title", limits.CHANNEL_TITLE_CHARS_MAX),
+        "description": _checked_description(description),
+    }
+
+
+def _checked_description(value: str) -> str:
+    value = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
+    if len(value) > limits.CHANNEL_DESCRIPTION_CHARS_MAX:
+        raise Invalid(
+            f"Use at most {limits.CHANNEL_DESCRIPTION_CHARS_MAX} characters.", field="description"
+        )
+    if any(char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cs") for char in value):
+        raise Invalid("Use plain text.", field="description")
+    return value
+
+
+def _select() -> Any:
+    return select(channel, user_account.c.username.label("owner")).join(
+        user_account, user_account.c.id == channel.c.owner_id
+    )
+
+
+def to_channel(row: Row[Any]) -> Channel:
+    return Channel(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        title=row.title,
+        description=row.description,
+        owner_id=row.owner_id,
+        owner=row.owner,
+        created_at_ms=row.created_at_ms,
+    )
+
+
+def _update(
+    tx: Transaction,
+    actor: User,
+    slug: str,
+    name: str | None,
+    title: str | None,
+    description: str | None,
+    now_ms: int,
+) -> Channel:
+    before = get_managed(tx, actor, slug)
+    texts = _checked_texts(
+        before.name if name is None else name,
+        before.title if title is None else title,
+        before.description if description is None else description,
+    )
+    tx.execute(
+        update(channel).where(channel.c.id == before.id).values(updated_at_ms=now_ms, **texts)
+    )
+    return get(tx, slug)
+
+
+def _list_all(tx: Transaction) -> list[Channel]:
+    rows = tx.execute(
+        _select().order_by(channel.c.name, channel.c.slug).limit(limits.CHANNELS_LISTED_MAX)
+    )
+    return [to_channel(row) for row in rows]
+
+
+def _list_by_slug(tx: Transaction, slugs: Sequence[str]) -> list[Channel]:
+    return [to_channel(row) for row in tx.execute(_select().where(channel.c.slug.in_(slugs)))]
+
+
+def _list_owned(tx: Transaction, owner_id: str) -> list[Channel]:
+    rows = tx.execute(
+        _select()
+        .where(channel.c.owner_id == owner_id)
+        .order_by(channel.c.created_at_ms, channel.c.id)
+        .limit(limits.CHANNELS_LISTED_MAX)
+    )
+    return [to_channel(row) for row in rows]

@@ -1,0 +1,92 @@
+"""Decides who may publish: the engine's `PublishGate`, answered from stream keys.
+
+Every refusal is a sentence that an OBS user can act on; OBS shows it as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from mediaserver.accounts.throttles import Rule, Throttles
+from mediaserver.channels import stream_keys
+from mediaserver.kernel import limits
+from mediaserver.kernel.db import Database
+from mediaserver.kernel.errors import RateLimited, Unavailable
+from mediaserver.kernel.events import Events
+from mediaserver.media.gate import PublishGrant, PublishRefused, PublishRequest
+
+_log = structlog.get_logger(__name__)
+
+APP = "live"
+"""The last part of rtmp://HOST:1935/live."""
+
+_FAILURES = Rule("publish-address", limits.GATE_FAILURES_BURST, limits.GATE_FAILURES_INTERVAL_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishGranted:
+    """A key was accepted: its encoder may start the channel's stream, or come back to it."""
+
+    channel: str
+    stream_key_id: str
+
+
+class StreamKeyGate:
+    """A `PublishGate`. Only failures are counted: a right key is never slowed down by wrong ones
+    unless they came from the same address.
+    """
+
+    def __init__(self, db: Database, throttles: Throttles, events: Events) -> None:
+        self._db = db
+        self._throttles = throttles
+        self._events = events
+
+    async def authorise(self, request: PublishRequest) -> PublishGrant:
+        bucket = (_FAILURES, _FAILURES.key(request.peer_address))
+        try:
+            await self._throttles.check(bucket)
+            if request.app.strip("/") != APP:
+                raise PublishRefused(
+                    f"Wrong server address: it must end in /{APP}.",
+                    "NetConnection.Connect.InvalidApp",
+                )
+            key = request.stream_key.strip()
+            if not key:
+                raise PublishRefused("No stream key. Copy it from the studio page.")
+            if not stream_keys.has_shape(key):
+                raise PublishRefused(
+                    "This is not a stream key. Copy the whole key from the studio page: "
+                    "it begins with live_."
+                )
+            found = await self._db.read(stream_keys.find, key)
+            if found is None:
+                raise PublishRefused("This stream key is unknown. Make a new one in the studio.")
+            if found.is_revoked:
+                raise PublishRefused("This stream key was revoked. Make a new one in the studio.")
+        except PublishRefused as refused:
+            _log.info(
+                "publish refused",
+                address=request.peer_address,
+                encoder=request.encoder,
+                reason=refused.description,
+            )
+            await self._count(bucket)
+            raise
+        except RateLimited as limited:
+            raise PublishRefused(
+                f"Too many wrong stream keys. Try again in {limited.retry_after_s} s.",
+            ) from limited
+        except Unavailable as error:
+            raise PublishRefused(
+                "The server is busy. Try again in a moment.", "NetStream.Publish.Failed"
+            ) from error
+        self._events.publish(PublishGranted(found.slug, found.id))
+        return PublishGrant(found.channel_id, found.slug, found.id)
+
+    async def _count(self, bucket: tuple[Rule, str]) -> None:
+        try:
+            await self._throttles.charge(bucket)
+        except (RateLimited, Unavailable):
+            return  # refused either way

@@ -1,0 +1,210 @@
+"""The `mediaserver` command: parse, then call. Output for people goes to stdout, errors to stderr.
+
+Parts are imported by the command that needs them: `mediaserver version` loads none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mediaserver
+from mediaserver.kernel.errors import Invalid, MediaserverError
+
+if TYPE_CHECKING:
+    from mediaserver.kernel.config import Config
+
+_DEFAULT_CONFIG = Path("config.toml")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and leave with its status: 0 done, 1 failed, 2 not understood."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except MediaserverError as error:
+        sys.stderr.write(f"mediaserver: {error.message}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mediaserver", description="A self-contained live-streaming site."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    serve = _command(commands, "serve", _serve, "run the site")
+    serve.add_argument("--demo", action="store_true", help="with demo channels that are live")
+    serve.add_argument("--host", help="address to listen on, for web and encoders")
+    serve.add_argument("--http-port", type=_port, metavar="N", help="port for the web")
+    serve.add_argument("--rtmp-port", type=_port, metavar="N", help="port for encoders")
+    serve.add_argument("--storage", type=Path, metavar="DIR", help="folder for everything kept")
+
+    user = commands.add_parser("user", help="manage users").add_subparsers(
+        title="commands", required=True, metavar="COMMAND"
+    )
+    create_user = _command(user, "create", _create_user, "make a user")
+    create_user.add_argument("--username", required=True)
+    create_user.add_argument("--email", required=True)
+    create_user.add_argument("--admin", action="store_true", help="may do everything")
+    create_user.add_argument(
+        "--password-stdin",
+        action="store_true",
+        required=True,
+        help="read the password from standard input, so that no list of processes shows it",
+    )
+
+    channel = commands.add_parser("channel", help="manage channels").add_subparsers(
+        title="commands", required=True, metavar="COMMAND"
+    )
+    create_channel = _command(channel, "create", _create_channel, "make a channel")
+    create_channel.add_argument("--owner", required=True, metavar="USERNAME")
+    create_channel.add_argument("--slug", required=True, help="the name in the address")
+    create_channel.add_argument("--name", help="what it is called; default: the slug")
+
+    _command(commands, "openapi", _openapi, "print the OpenAPI document")
+    _command(commands, "version", _version, "print the version")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings; default: ./config.toml"
+    )
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
+
+
+def _config(options: argparse.Namespace) -> Config:
+    from mediaserver.kernel.config import load_config
+
+    path = options.config
+    if path is None and _DEFAULT_CONFIG.is_file():
+        path = _DEFAULT_CONFIG
+    return load_config(path)
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where it installs."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(coroutine)
+        return
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(coroutine)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from mediaserver.kernel.log import set_up_logging
+
+    config = _config(options)
+    http, rtmp = {}, {}
+    if options.host is not None:
+        http["host"] = rtmp["host"] = options.host
+    if options.http_port is not None:
+        http["port"] = options.http_port
+    if options.rtmp_port is not None:
+        rtmp["port"] = options.rtmp_port
+    config = config.model_copy(
+        update={
+            "http": config.http.model_copy(update=http),
+            "rtmp": config.rtmp.model_copy(update=rtmp),
+        }
+    )
+    if options.storage is not None:
+        config = config.model_copy(
+            update={"storage": config.storage.model_copy(update={"path": options.storage})}
+        )
+    set_up_logging(config.log.level, config.log.format)
+    _run(_serve_until_stopped(config, demo=options.demo))
+
+
+async def _serve_until_stopped(config: Config, *, demo: bool) -> None:
+    from mediaserver.server import Server
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        stopped.set()
+        loop.remove_signal_handler(number)  # a second one ends the process the hard way
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop, number)
+        except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt instead
+            break
+    async with Server(config, demo=demo) as server:
+        lines = [f"{config.site.name} is running at {server.url}"]
+        if server.setup_url is not None:
+            lines += ["", "Set it up here (the link works once):", f"  {server.setup_url}", ""]
+        lines += ["Press Ctrl-C to stop."]
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+        await stopped.wait()
+
+
+def _create_user(options: argparse.Namespace) -> None:
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise Invalid("Give the password on standard input.", field="password")
+    wanted = {
+        "username": options.username,
+        "email": options.email,
+        "password": password,
+        "is_admin": options.admin,
+    }
+    made = _do(_config(options), "user", wanted)
+    sys.stdout.write(f"User {made['username']} was made.\n")
+
+
+def _create_channel(options: argparse.Namespace) -> None:
+    wanted = {
+        "owner": options.owner,
+        "slug": options.slug,
+        "name": options.name or options.slug,
+    }
+    made = _do(_config(options), "channel", wanted)
+    sys.stdout.write(f"Channel {made['slug']} was made.\n")
+
+
+def _do(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    from mediaserver.kernel.log import set_up_logging
+    from mediaserver.server import run_command
+
+    set_up_logging("warning", config.log.format)
+    result: dict[str, Any] = {}
+
+    async def run() -> None:
+        result.update(await run_command(config, command, wanted))
+
+    _run(run())
+    return result
+
+
+def _openapi(options: argparse.Namespace) -> None:
+    from mediaserver.routes.api.openapi import document
+    from mediaserver.routes.app import OPERATIONS
+
+    json.dump(document(OPERATIONS, _config(options).site.name), sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def _version(options: argparse.Namespace) -> None:
+    sys.stdout.write(f"mediaserver {mediaserver.__version__}\n")

@@ -1,0 +1,145 @@
+"""`--demo`: channels that are live without an encoder, so that everything can be seen at once.
+
+Two channels of a user that nobody can log in as; each is fed over RTMP, like any other, by a
+publisher of our own in a child process (media/testcard.py). The channels stay in the data folder;
+their keys are made anew at each start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from mediaserver.accounts.users import User, Users
+from mediaserver.channels.channels import Channels
+from mediaserver.channels.stream_keys import StreamKeys
+from mediaserver.kernel import limits
+from mediaserver.kernel.errors import NotFound
+from mediaserver.kernel.ids import new_secret
+from mediaserver.kernel.tasks import Tasks
+
+_log = structlog.get_logger(__name__)
+
+_USERNAME = "demo"
+_EMAIL = "demo@example.invalid"
+_KEY_NAME = "Demo publisher"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoChannel:
+    slug: str
+    name: str
+    title: str
+    description: str
+    scene: str
+    width: int
+    height: int
+
+
+DEMO_CHANNELS = (
+    DemoChannel(
+        slug="aurora",
+        name="Aurora",
+        title="Northern lights, all night",
+        description="Slow colours and a quiet chord. The clock in the corner is this server's, "
+        "so you can see how far behind live you are.",
+        scene="aurora",
+        width=1280,
+        height=720,
+    ),
+    DemoChannel(
+        slug="ember",
+        name="Ember",
+        title="By the fire",
+        description="A warm picture to leave open in a tab.",
+        scene="ember",
+        width=854,
+        height=480,
+    ),
+)
+
+
+class Demo:
+    """Makes the channels and keeps their publishers running, until it is left."""
+
+    def __init__(
+        self,
+        users: Users,
+        channels: Channels,
+        stream_keys: StreamKeys,
+        rtmp_host: str,
+        rtmp_port: int,
+    ) -> None:
+        self._users = users
+        self._channels = channels
+        self._stream_keys = stream_keys
+        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(rtmp_host, rtmp_host)  # noqa: S104  # compared, not bound
+        self._server_url = f"rtmp://{host}:{rtmp_port}/live"
+
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        owner = await self._users.by_username(_USERNAME)
+        if owner is None:
+            owner = await self._users.create(_USERNAME, _EMAIL, new_secret(), is_admin=False)
+        tasks = Tasks("demo")
+        self._stack.push_async_callback(tasks.aclose)
+        for channel in DEMO_CHANNELS:
+            key = await self._fresh_key(owner, channel)
+            tasks.start(self._keep_publishing(channel, key), channel.slug)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _fresh_key(self, owner: User, channel: DemoChannel) -> str:
+        try:
+            await self._channels.get(channel.slug)
+        except NotFound:
+            await self._channels.create(
+                owner,
+                channel.slug,
+                channel.name,
+                title=channel.title,
+                description=channel.description,
+            )
+        for old in await self._stream_keys.list_active(owner, channel.slug):
+            if old.name == _KEY_NAME:
+                await self._stream_keys.revoke(owner, channel.slug, old.id)
+        _, key = await self._stream_keys.create(owner, channel.slug, _KEY_NAME)
+        return key
+
+    async def _keep_publishing(self, channel: DemoChannel, key: str) -> None:
+        """Run the publisher, and again when it ends: as a streamer would press the button."""
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "mediaserver.media.testcard", "-"),
+                *("--scene", channel.scene),
+                *("--width", str(channel.width), "--height", str(channel.height)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            try:
+                assert process.stdin is not None
+                process.stdin.write(f"{self._server_url}/{key}\n".encode())
+                await process.stdin.drain()
+                status = await process.wait()
+                _log.warning("demo publisher ended", channel=channel.slug, status=status)
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+            await asyncio.sleep(limits.DEMO_RESTART_S)

@@ -1,0 +1,290 @@
+"""Every bound of the site: what it limits, in which unit, and why that number.
+
+Nothing here is a setting: what an operator may change is in config.toml.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# RTMP, before anybody is trusted ------------------------------------------------------------------
+
+RTMP_HANDSHAKE_TIMEOUT_S: Final = 5.0
+"""C0 to C2. A real encoder needs one round trip."""
+
+RTMP_COMMAND_TIMEOUT_S: Final = 10.0
+"""Handshake to accepted publish: four short messages."""
+
+RTMP_UNTRUSTED_MESSAGE_BYTES_MAX: Final = 64 * KIB
+"""A message before publish is accepted: connect objects are under 2 KiB."""
+
+RTMP_UNTRUSTED_BYTES_MAX: Final = 256 * KIB
+"""Everything read before publish is accepted."""
+
+# RTMP, while publishing ---------------------------------------------------------------------------
+
+RTMP_MESSAGE_BYTES_MAX: Final = 8 * MIB
+"""One message: a 4K intra frame at a high rate stays below 4 MiB."""
+
+RTMP_CHUNK_BYTES_MIN: Final = 128
+"""The protocol's default chunk size. Smaller ones only cost CPU, so they are refused."""
+
+RTMP_CHUNK_BYTES_MAX: Final = 16 * MIB
+"""A message never exceeds 24 bits, so nor need a chunk (RTMP 1.0 §5.4.1)."""
+
+RTMP_CHUNK_STREAMS_MAX: Final = 32
+"""Chunk streams that one connection may open; encoders use 3 to 6."""
+
+RTMP_READ_BYTES: Final = 256 * KIB
+"""One read from the socket."""
+
+RTMP_ACK_WINDOW_BYTES: Final = 2_500_000
+"""The window we announce; an encoder acknowledges after as many bytes of ours."""
+
+RTMP_OUT_CHUNK_BYTES: Final = 4096
+"""Chunk size of our answers; the largest is a few hundred bytes."""
+
+RTMP_WRITE_TIMEOUT_S: Final = 10.0
+"""An encoder that doesn't read our few answers for so long is gone."""
+
+RTMP_PING_INTERVAL_S: Final = 30.0
+"""A ping keeps NAT entries open and finds dead peers."""
+
+RTMP_LINGER_S: Final = 2.0
+"""After a refusal: time for the encoder to read the reason before the socket closes."""
+
+RTMP_MESSAGES_PER_TURN_MAX: Final = 256
+"""Messages handled before other connections get their turn on the event loop."""
+
+RTMP_BITRATE_WINDOW_S: Final = 10
+"""The publisher's rate is averaged over this."""
+
+AMF_DEPTH_MAX: Final = 8
+AMF_ITEMS_MAX: Final = 512
+AMF_STRING_BYTES_MAX: Final = 4 * KIB
+"""AMF0: a connect object of Enhanced RTMP has depth 2, 20 keys, strings under 200 bytes."""
+
+# Frames and packaging -----------------------------------------------------------------------------
+
+FIRST_MEDIA_TIMEOUT_S: Final = 20.0
+"""Accepted publish to the first frame that can be shown (a keyframe, where there is video)."""
+
+STALL_S: Final = 5.0
+"""No frame for so long counts as an interruption, though the connection stands."""
+
+TRACK_WAIT_MS: Final = 2_000
+"""Media time to wait for the second track before the stream starts without it."""
+
+FRAME_RATE_WAIT_MS: Final = 500
+"""Media time that is measured for the frame rate, at least."""
+
+FIRST_GOP_WAIT_MS: Final = 4_000
+"""Media time to wait for the second keyframe, which tells how long segments will be."""
+
+KEYFRAME_WAIT_MS_MAX: Final = 20_000
+"""Video without a keyframe for so long is refused: nobody could join the stream."""
+
+TIMESTAMP_FORWARD_MS_MAX: Final = 3_000
+TIMESTAMP_BACKWARD_MS_MAX: Final = 1_000
+"""A timestamp further off than this begins a new epoch instead of being believed."""
+
+AUDIO_DRIFT_MS_MAX: Final = 100
+"""Audio is counted in samples; beyond this distance from RTMP time it is brought back."""
+
+SEGMENT_DURATION_MS_MIN: Final = 1_500
+"""A segment begins at the first keyframe after this."""
+
+PART_BYTES_MAX: Final = 4 * MIB
+SEGMENT_BYTES_MAX: Final = 32 * MIB
+BROADCAST_BYTES_MAX: Final = 128 * MIB
+"""Media kept in memory; over it the oldest segments go first, then the stream ends."""
+
+PENDING_FRAMES_MAX: Final = 4_096
+PENDING_BYTES_MAX: Final = 24 * MIB
+"""Frames waiting for a cut or for the start."""
+
+EPOCHS_PER_MINUTE_MAX: Final = 20
+"""A publisher that changes its codecs or clock more often is sending nonsense."""
+
+# Origin -------------------------------------------------------------------------------------------
+
+PLAYLIST_HOLD_S: Final = 1.0
+"""A blocking reload is answered with the unchanged playlist after this: below the time-out of
+hls.js, max(3 parts, 0.8 target durations). A deliberate deviation from rfc8216bis §6.2.5.2."""
+
+PART_HOLD_S: Final = 2.0
+"""A request for the hinted part waits so long."""
+
+HLS_SEND_TIMEOUT_S: Final = 30.0
+"""One part or segment to one viewer: a link that needs longer can't follow the stream."""
+
+WAITERS_PER_BROADCAST_MAX: Final = 10_000
+"""Blocked requests of one stream, about 2 KiB each."""
+
+ENDED_KEEP_S: Final = 60.0
+"""An ended stream's playlist and media stay so long, for players that are behind."""
+
+VIEWER_TIMEOUT_S: Final = 15.0
+"""A viewer that asked for no playlist for so long has left."""
+
+VIEWERS_TRACKED_MAX: Final = 100_000
+"""Viewer keys remembered for one stream."""
+
+# Thumbnails ---------------------------------------------------------------------------------------
+
+THUMBNAIL_TIMEOUT_S: Final = 10.0
+THUMBNAIL_MEMORY_BYTES_MAX: Final = 1024 * MIB
+THUMBNAIL_CPU_S_MAX: Final = 3600
+THUMBNAIL_BYTES_MAX: Final = 512 * KIB
+"""The child process that decodes keyframes: one at a time, killed and restarted when over."""
+
+# Database -----------------------------------------------------------------------------------------
+
+DATABASE_READERS_MAX: Final = 4
+"""Read-only connections to SQLite: one thread each, more only wait for the same cores."""
+
+DATABASE_CONNECTIONS_MAX: Final = 10
+"""Connections to PostgreSQL, whose default allows 100 over all clients."""
+
+DATABASE_WAITING_MAX: Final = 1_000
+"""Transactions running or waiting for a connection; beyond it callers are told to come back."""
+
+DATABASE_ACQUIRE_TIMEOUT_S: Final = 10.0
+"""A wait for a free connection. A write takes about a millisecond, so this means trouble."""
+
+DATABASE_TRANSACTION_TIMEOUT_S: Final = 30.0
+"""A caller waits so long for its transaction; a statement may take as long on PostgreSQL."""
+
+DATABASE_BUSY_TIMEOUT_MS: Final = 5_000
+"""SQLite's own wait for a lock; only a backup tool can hold one beside us."""
+
+DATABASE_CLOSE_TIMEOUT_S: Final = 5.0
+"""Running transactions get so long to end when the site stops."""
+
+DATABASE_ATTEMPTS_MAX: Final = 3
+"""Runs of one transaction when PostgreSQL reports a deadlock or a serialisation failure."""
+
+# Accounts -----------------------------------------------------------------------------------------
+
+USERNAME_CHARS_MIN: Final = 3
+USERNAME_CHARS_MAX: Final = 24
+"""Short enough for one line beside a chat message."""
+
+EMAIL_CHARS_MAX: Final = 254
+"""RFC 5321 §4.5.3.1.3: the longest address that can be delivered to."""
+
+PASSWORD_CHARS_MIN: Final = 8
+PASSWORD_CHARS_MAX: Final = 256
+"""ASVS 5.0 6.2.1 and 6.2.9: at least 8, at least 64 allowed; a bound keeps hashing cheap."""
+
+PASSWORD_THREADS: Final = 2
+PASSWORD_WAITING_MAX: Final = 32
+"""Hashes in work and waiting: 16 ms and 19 MiB each, so a full queue is half a second."""
+
+SESSION_IDLE_MS: Final = 14 * 24 * 3600 * 1000
+SESSION_ABSOLUTE_MS: Final = 30 * 24 * 3600 * 1000
+"""A session ends after so long without a visit, and after so long in any case."""
+
+SESSION_TOUCH_MS: Final = 10 * 60 * 1000
+"""A visit is written down at most so often: reading a page should not write."""
+
+SESSIONS_PER_USER_MAX: Final = 50
+"""Devices signed in at once; the longest unused one is signed out for a new one."""
+
+ACCESS_TOKEN_S: Final = 600
+"""A JWT cannot be revoked, so it lives for ten minutes only."""
+
+REFRESH_TOKEN_MS: Final = 30 * 24 * 3600 * 1000
+"""An API client that stays away for so long signs in again."""
+
+TOKEN_CHARS_MAX: Final = 1024
+"""A token that a request may carry; ours are under 400 characters."""
+
+LOGIN_PER_ACCOUNT_BURST: Final = 8
+LOGIN_PER_ACCOUNT_INTERVAL_MS: Final = 30_000
+"""Wrong passwords for one account from one address: 8 at once, then one in 30 s."""
+
+LOGIN_PER_ADDRESS_BURST: Final = 40
+LOGIN_PER_ADDRESS_INTERVAL_MS: Final = 5_000
+"""Wrong passwords from one address: a school behind one address still gets in."""
+
+REGISTER_PER_ADDRESS_BURST: Final = 20
+REGISTER_PER_ADDRESS_INTERVAL_MS: Final = 60_000
+"""Accounts made from one address: a class of twenty at once, then one a minute."""
+
+SETUP_PER_ADDRESS_BURST: Final = 20
+SETUP_PER_ADDRESS_INTERVAL_MS: Final = 10_000
+"""Wrong set-up tokens; 256 bits need no more, this keeps the log readable."""
+
+# Channels -----------------------------------------------------------------------------------------
+
+SLUG_CHARS_MIN: Final = 3
+SLUG_CHARS_MAX: Final = 30
+CHANNEL_NAME_CHARS_MAX: Final = 60
+CHANNEL_TITLE_CHARS_MAX: Final = 140
+CHANNEL_DESCRIPTION_CHARS_MAX: Final = 2_000
+"""What fits a card, a player heading and an about box."""
+
+STREAM_KEYS_PER_CHANNEL_MAX: Final = 20
+"""Keys that work at once; revoked ones don't count."""
+
+STREAM_KEY_NAME_CHARS_MAX: Final = 40
+
+GATE_FAILURES_BURST: Final = 10
+GATE_FAILURES_INTERVAL_MS: Final = 6_000
+"""Refused stream keys from one address: 10 at once, then one in 6 s (160 bits need no more)."""
+
+STREAM_WRITES_WAITING_MAX: Final = 10_000
+"""Broadcast events that wait to be written; about six for each live session."""
+
+CHANNELS_LISTED_MAX: Final = 200
+"""Channels on one page or in one answer."""
+
+# Web ----------------------------------------------------------------------------------------------
+
+REQUEST_BODY_BYTES_MAX: Final = 64 * 1024
+"""A form or a JSON document; the longest text that we take is 2,000 characters."""
+
+FORM_FIELDS_MAX: Final = 50
+"""Fields in a form; the longest form has seven."""
+
+STATIC_FILE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""A static file kept in memory; the largest is under 2 MB."""
+
+STATIC_FILES_MAX: Final = 500
+"""Static files kept in memory; the site has about 100."""
+
+GZIP_BYTES_MIN: Final = 1024
+"""Smaller answers gain nothing from compression."""
+
+SERVER_STOP_TIMEOUT_S: Final = 3.0
+"""Requests under way get so long to finish when the site stops."""
+
+STORAGE_FREE_BYTES_MIN: Final = 100 * 1024 * 1024
+"""Below this the site says that it is not ready: the database could stop taking writes."""
+
+HOUSEKEEPING_INTERVAL_S: Final = 3600.0
+"""Expired sessions, tokens and throttles are removed so often."""
+
+CONTROL_BYTES_MAX: Final = 16 * 1024
+CONTROL_TIMEOUT_S: Final = 10.0
+"""One request of the command line to the running site."""
+
+SHOWN_ONCE_MAX: Final = 1_000
+SHOWN_ONCE_MS: Final = 10 * 60 * 1000
+"""New stream keys on their way to the page that shows them."""
+
+THEME_MAX_AGE_S: Final = 365 * 24 * 3600
+"""The choice of dark or light is remembered so long."""
+
+STATIC_MAX_AGE_S: Final = 365 * 24 * 3600
+"""A static file asked for by its hash never changes."""
+
+DEMO_RESTART_S: Final = 3.0
+"""A demo publisher that ended is started again after this."""
+
+assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
+assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX

@@ -1,0 +1,438 @@
+"""Live publishes: source → packager → muxer → the origin's window, with their states.
+
+A `Broadcast` lives from an accepted publisher until the grace period after its last one; within
+it publishers may come back and the same playlist goes on. `Broadcasts` holds those of this
+process, watches their clocks, and reports what happens as events.
+
+    starting ──▶ live ◀──▶ reconnecting ──▶ ended
+        └──────────────────────────────────────▲
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+
+from mediaserver.kernel import limits
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.config import MediaConfig, RtmpConfig
+from mediaserver.kernel.events import Events
+from mediaserver.kernel.ids import new_id, new_secret
+from mediaserver.kernel.metrics import Metrics
+from mediaserver.media import flv
+from mediaserver.media.events import (
+    BroadcastEnded,
+    BroadcastInterrupted,
+    BroadcastResumed,
+    BroadcastStarted,
+    BroadcastWentLive,
+)
+from mediaserver.media.fmp4 import Muxer
+from mediaserver.media.frames import Frame, Unsupported, VideoCodec
+from mediaserver.media.gate import PublishGrant, PublishRefused
+from mediaserver.media.origin import LiveStream, Origin
+from mediaserver.media.packager import PRESETS, Epoch, Output, Packager, Part
+
+_Change = BroadcastWentLive | BroadcastInterrupted | BroadcastResumed
+
+_log = structlog.get_logger(__name__)
+
+_CHECK_INTERVAL_S = 0.5
+
+
+class BroadcastState(StrEnum):
+    STARTING = "starting"
+    LIVE = "live"
+    RECONNECTING = "reconnecting"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastStatus:
+    """One live stream as others may see it. `warning` is a sentence for the streamer."""
+
+    broadcast_id: str
+    channel_id: str
+    channel: str
+    session: str
+    state: BroadcastState
+    started_at_ms: int
+    viewers: int
+    video_codec: str | None
+    audio_codec: str | None
+    width: int | None
+    height: int | None
+    bitrate_bps: int
+    warning: str | None
+
+
+class Publisher(Protocol):
+    """The connection that feeds a broadcast."""
+
+    def disconnect(self, reason: str) -> None:
+        """Tell the encoder why, then close. Returns at once."""
+        ...
+
+
+class Broadcast:
+    """One live publish. Made and watched by `Broadcasts`; fed by its publisher's connection."""
+
+    def __init__(
+        self,
+        grant: PublishGrant,
+        media: MediaConfig,
+        clock: Clock,
+        events: Events,
+        metrics: Metrics,
+    ) -> None:
+        self.grant = grant
+        self._grace_ms = media.grace_s * 1000
+        self._clock = clock
+        self._events = events
+        self._metrics = metrics
+        preset = PRESETS[media.preset]
+
+        self.id = new_id("brd")
+        self.stream = LiveStream(new_secret(96), preset, media.window_s, clock)
+        self.state = BroadcastState.STARTING
+        self.publisher: Publisher | None = None
+        self.started_at_ms = clock.wall_ms()
+        self.bytes_received = 0
+        self._packager = Packager(preset)
+        self._muxer: Muxer | None = None
+        self._epoch: Epoch | None = None
+        self._sequence = 0
+        self._last_frame_ms = clock.monotonic_ms()
+        self._lost_at_ms = 0
+        self._rates: deque[tuple[int, int]] = deque()
+        self._attached_at_ms = 0
+        self._last_part_ms = 0
+        self._epoch_starts: deque[int] = deque()
+        self._went_live = False
+        self.ended_at_ms = 0
+
+    # The publisher's side -----------------------------------------------------------------------
+
+    def attach(self, publisher: Publisher) -> None:
+        assert self.publisher is None
+        self.publisher = publisher
+        self._attached_at_ms = self._last_frame_ms = self._clock.monotonic_ms()
+        self._rates.clear()
+
+    def detach(self, publisher: Publisher) -> None:
+        """The publisher's connection is closed. One that was replaced changes nothing."""
+        if self.publisher is publisher:
+            self.publisher = None
+            self._interrupt()
+
+    def push_video(self, payload: bytes, timestamp_ms: int) -> None:
+        """A video message's body. Raises `Unsupported` with the reason to end the publish."""
+        self._push(flv.parse_video, payload, timestamp_ms)
+
+    def push_audio(self, payload: bytes, timestamp_ms: int) -> None:
+        """An audio message's body, as `push_video`."""
+        self._push(flv.parse_audio, payload, timestamp_ms)
+
+    def _push(self, parse: flv.Parse, payload: bytes, timestamp_ms: int) -> None:
+        self.bytes_received += len(payload)
+        try:
+            tag = parse(payload, timestamp_ms)
+        except ValueError as error:
+            raise Unsupported(f"The encoder sent something broken: {error}.") from error
+        if tag is None or self.state is BroadcastState.ENDED:
+            return
+        if isinstance(tag, Frame):
+            self._last_frame_ms = self._clock.monotonic_ms()
+            self._take(self._packager.push(tag, self._clock.wall_ms()))
+        else:
+            self._take(self._packager.configure(tag))
+
+    # Packager → origin --------------------------------------------------------------------------
+
+    def _take(self, outputs: list[Output]) -> None:
+        """Everything that one frame finished becomes one new version of the playlist."""
+        if not outputs:
+            return
+        made_part = False
+        for output in outputs:
+            if isinstance(output, Epoch):
+                self._begin_epoch(output)
+            elif isinstance(output, Part):
+                self._append(output)
+                made_part = True
+            else:
+                self.stream.end_segment()
+        self.stream.publish()
+        if made_part and self.stream.playable:
+            self._go_live()
+
+    def _begin_epoch(self, epoch: Epoch) -> None:
+        now_ms = self._clock.monotonic_ms()
+        self._epoch_starts.append(now_ms)
+        while now_ms - self._epoch_starts[0] > 60_000:
+            self._epoch_starts.popleft()
+        if len(self._epoch_starts) > limits.EPOCHS_PER_MINUTE_MAX:
+            raise Unsupported("The stream's clock or codecs keep changing.")
+        if self._muxer is not None:
+            self._muxer.close()
+        self._muxer = Muxer(epoch)
+        self._epoch = epoch
+        self.stream.begin_epoch(epoch, self._muxer.init, (self._muxer.width, self._muxer.height))
+        self._metrics.epochs.inc()
+
+    def _append(self, part: Part) -> None:
+        assert self._muxer is not None
+        assert self._epoch is not None
+        self._sequence += 1
+        with self._metrics.part_seconds.time():
+            data = self._muxer.part(part, self._sequence)
+        self.stream.append(part, data)
+        self._metrics.parts.inc()
+        now_ms = self._clock.monotonic_ms()
+        if now_ms - self._last_part_ms > 2 * self._epoch.timing.part_target_ms:
+            self._metrics.parts_late.inc()
+        self._last_part_ms = now_ms
+
+    # States -------------------------------------------------------------------------------------
+
+    def _report(self, event: type[_Change]) -> None:
+        self._events.publish(
+            event(self.id, self.grant.channel_id, self.grant.channel, self._clock.wall_ms())
+        )
+
+    def _go_live(self) -> None:
+        if self.state is BroadcastState.STARTING:
+            self.state = BroadcastState.LIVE
+            self._went_live = True
+            self._report(BroadcastWentLive)
+        elif self.state is BroadcastState.RECONNECTING:
+            self.state = BroadcastState.LIVE
+            self._report(BroadcastResumed)
+
+    def _interrupt(self) -> None:
+        """No frames any more: drop what is unfinished and wait for the publisher."""
+        if self.state is BroadcastState.LIVE:
+            self._take(self._packager.interrupt())
+            self.state = BroadcastState.RECONNECTING
+            self._lost_at_ms = self._clock.monotonic_ms()
+            self._report(BroadcastInterrupted)
+        elif self.state is BroadcastState.STARTING and self.publisher is None:
+            self.end("The encoder left before it sent a picture or sound.")
+
+    def end(self, reason: str) -> None:
+        """Over, for good. Players get an ENDLIST."""
+        if self.state is BroadcastState.ENDED:
+            return
+        self._take(self._packager.interrupt())
+        self.state = BroadcastState.ENDED
+        self.ended_at_ms = self._clock.monotonic_ms()
+        self.stream.end()
+        if self._muxer is not None:
+            self._muxer.close()
+        if self.publisher is not None:
+            publisher, self.publisher = self.publisher, None
+            publisher.disconnect(reason)
+        _log.info("broadcast ended", channel=self.grant.channel, reason=reason)
+        self._events.publish(
+            BroadcastEnded(
+                self.id,
+                self.grant.channel_id,
+                self.grant.channel,
+                self._clock.wall_ms(),
+                reason,
+                self._went_live,
+            )
+        )
+
+    def is_over(self) -> bool:
+        return self.state is BroadcastState.ENDED
+
+    @property
+    def is_silent(self) -> bool:
+        """No frame for a while, though a connection may stand."""
+        return self._clock.monotonic_ms() - self._last_frame_ms > limits.STALL_S * 1000
+
+    def check(self) -> None:
+        """What time alone decides. Called about twice a second."""
+        now_ms = self._clock.monotonic_ms()
+        if self.state is BroadcastState.STARTING:
+            if now_ms - self._attached_at_ms > limits.FIRST_MEDIA_TIMEOUT_S * 1000:
+                self.end(
+                    f"No picture or sound that can be shown came for "
+                    f"{limits.FIRST_MEDIA_TIMEOUT_S:.0f} s."
+                )
+        elif self.state is BroadcastState.LIVE and self.is_silent:
+            self._interrupt()
+        elif (
+            self.state is BroadcastState.RECONNECTING and now_ms - self._lost_at_ms > self._grace_ms
+        ):
+            self.end("The encoder did not come back in time.")
+        self._rates.append((now_ms, self.bytes_received))
+        while now_ms - self._rates[0][0] > limits.RTMP_BITRATE_WINDOW_S * 1000:
+            self._rates.popleft()
+
+    @property
+    def bitrate_bps(self) -> int:
+        """Bits per second from the encoder, over the last seconds."""
+        if len(self._rates) < 2:
+            return 0
+        (from_ms, from_bytes), (to_ms, to_bytes) = self._rates[0], self._rates[-1]
+        return (to_bytes - from_bytes) * 8000 // max(1, to_ms - from_ms)
+
+    def status(self) -> BroadcastStatus:
+        epoch, muxer = self._epoch, self._muxer
+        return BroadcastStatus(
+            broadcast_id=self.id,
+            channel_id=self.grant.channel_id,
+            channel=self.grant.channel,
+            session=self.stream.session,
+            state=self.state,
+            started_at_ms=self.started_at_ms,
+            viewers=self.stream.viewers,
+            video_codec=epoch.video.codecs if epoch and epoch.video else None,
+            audio_codec=epoch.audio.codecs if epoch and epoch.audio else None,
+            width=muxer.width if muxer else None,
+            height=muxer.height if muxer else None,
+            bitrate_bps=self.bitrate_bps,
+            warning=self._warning(),
+        )
+
+    def _warning(self) -> str | None:
+        interval_ms = self._packager.keyframe_interval_ms
+        if interval_ms > 4_500:
+            return (
+                f"Keyframes come every {interval_ms / 1000:.1f} s, so viewers wait long to join. "
+                "Set the keyframe interval to 2 s (in OBS: Settings, Output, Advanced)."
+            )
+        if self._epoch and self._epoch.video and self._epoch.video.codec is not VideoCodec.H264:
+            return f"{self._epoch.video.codec.name} does not play in every browser. H.264 does."
+        return None
+
+
+class Broadcasts:
+    """The live streams of this process. `run` must be running for time-outs to happen."""
+
+    def __init__(
+        self,
+        media: MediaConfig,
+        rtmp: RtmpConfig,
+        origin: Origin,
+        clock: Clock,
+        events: Events,
+        metrics: Metrics,
+    ) -> None:
+        self._media = media
+        self._bitrate_max_bps = rtmp.bitrate_max_kbps * 1000
+        self._origin = origin
+        self._clock = clock
+        self._events = events
+        self._metrics = metrics
+
+        self._current: dict[str, Broadcast] = {}
+        self._ended: list[Broadcast] = []
+
+    def open(self, grant: PublishGrant, publisher: Publisher) -> Broadcast:
+        """A broadcast for an accepted publisher: a new one, or the channel's own in its grace.
+
+        A second publisher is refused while the first one sends, and takes over from one that has
+        fallen silent. Raises `PublishRefused`.
+        """
+        broadcast = self._current.get(grant.channel)
+        if broadcast is None or broadcast.is_over():
+            return self._begin(grant, publisher)
+        if broadcast.publisher is not None:
+            if not broadcast.is_silent:
+                raise PublishRefused(
+                    "This channel is live already. Stop the other encoder first.",
+                    "NetStream.Publish.BadName",
+                )
+            silent = broadcast.publisher
+            broadcast.detach(silent)
+            silent.disconnect("Another encoder took over, as this one had fallen silent.")
+            if broadcast.is_over():
+                return self._begin(grant, publisher)
+        broadcast.attach(publisher)
+        return broadcast
+
+    def _begin(self, grant: PublishGrant, publisher: Publisher) -> Broadcast:
+        if sum(one.state is not BroadcastState.ENDED for one in self._current.values()) >= (
+            self._media.streams_max
+        ):
+            raise PublishRefused("The server is full: too many streams are live.")
+        if (before := self._current.pop(grant.channel, None)) is not None:
+            self._ended.append(before)
+        broadcast = Broadcast(grant, self._media, self._clock, self._events, self._metrics)
+        self._current[grant.channel] = broadcast
+        self._origin.add(grant.channel, broadcast.stream)
+        self._events.publish(
+            BroadcastStarted(
+                broadcast.id,
+                grant.channel_id,
+                grant.channel,
+                grant.stream_key_id,
+                broadcast.started_at_ms,
+            )
+        )
+        broadcast.attach(publisher)
+        return broadcast
+
+    def status(self, channel: str) -> BroadcastStatus | None:
+        """None while the channel is offline; an ended stream is told for about a minute."""
+        broadcast = self._current.get(channel)
+        return broadcast.status() if broadcast is not None else None
+
+    def all(self) -> list[BroadcastStatus]:
+        return [broadcast.status() for broadcast in self._current.values()]
+
+    def stop(self, channel: str, reason: str) -> bool:
+        """End a channel's stream and tell its encoder why. False if there is none."""
+        broadcast = self._current.get(channel)
+        if broadcast is None or broadcast.state is BroadcastState.ENDED:
+            return False
+        broadcast.end(reason)
+        return True
+
+    async def run(self) -> None:
+        """Watch time-outs until cancelled."""
+        while True:
+            await asyncio.sleep(_CHECK_INTERVAL_S)
+            self.check()
+
+    def check(self) -> None:
+        """One look at every broadcast's clock, and at the gauges."""
+        now_ms = self._clock.monotonic_ms()
+        for broadcast in list(self._current.values()):
+            if broadcast.state is not BroadcastState.ENDED:
+                broadcast.check()
+                if broadcast.bitrate_bps > self._bitrate_max_bps:
+                    broadcast.end(
+                        f"The bitrate is above this server's limit of "
+                        f"{self._bitrate_max_bps // 1000} kb/s."
+                    )
+            elif now_ms - broadcast.ended_at_ms > limits.ENDED_KEEP_S * 1000:
+                del self._current[broadcast.grant.channel]
+                self._origin.remove(broadcast.grant.channel, broadcast.stream)
+        for broadcast in list(self._ended):
+            if now_ms - broadcast.ended_at_ms > limits.ENDED_KEEP_S * 1000:
+                self._ended.remove(broadcast)
+                self._origin.remove(broadcast.grant.channel, broadcast.stream)
+        self._measure()
+
+    def _measure(self) -> None:
+        for state in BroadcastState:
+            count = sum(one.state is state for one in self._current.values())
+            self._metrics.broadcasts.labels(state.value).set(count)
+        streams = self._origin.all()
+        self._metrics.viewers.set(sum(stream.viewers for stream in streams))
+        self._metrics.waiters.set(sum(stream.waiters for stream in streams))
+        self._metrics.window_bytes.set(sum(stream.byte_count for stream in streams))
+
+    def end_all(self, reason: str) -> None:
+        """The server stops."""
+        for broadcast in self._current.values():
+            broadcast.end(reason)

@@ -1,0 +1,70 @@
+"""Who is live, for pages that follow along and for other programs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from aiohttp import web
+from pydantic import Field
+
+from mediaserver.kernel.errors import NotFound
+from mediaserver.routes.api.operation import Answer, Operations, optional_caller
+from mediaserver.routes.keys import CHANNELS, LIVE
+from mediaserver.routes.live_view import cards, live_view, watchable
+
+api = Operations("Live")
+
+
+class LiveOut(Answer):
+    """A live stream; while the channel is offline everything but `state` is null."""
+
+    state: str = Field(
+        description="offline, starting, live, reconnecting or ended", examples=["live"]
+    )
+    playlist_url: str | None = None
+    poster_url: str | None = None
+    title: str | None = None
+    started_at_ms: int | None = None
+    viewers: int | None = None
+    video_codec: str | None = None
+    audio_codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    warning: str | None = Field(None, description="For the streamer; null for everybody else.")
+    broadcast_id: str | None = None
+
+
+class CardOut(Answer):
+    """A live stream in a list."""
+
+    slug: str
+    channel_name: str
+    title: str
+    thumbnail_url: str
+    started_at_ms: int
+    viewers: int
+    state: str
+
+
+class LiveList(Answer):
+    """Streams with a picture, most watched first."""
+
+    streams: list[CardOut]
+
+
+@api.get("/channels/{slug}/live", "Show the live stream", answer=LiveOut, errors=(NotFound,))
+async def show_live(request: web.Request) -> LiveOut:
+    """What a channel streams right now. `state` is "offline" when nothing is there."""
+    user = await optional_caller(request)
+    channel = await request.app[CHANNELS].get(request.match_info["slug"])
+    is_owner = user is not None and (user.id == channel.owner_id or user.is_admin)
+    view = live_view(channel, request.app[LIVE], for_owner=is_owner)
+    return LiveOut(state="offline") if view is None else LiveOut(**dataclasses.asdict(view))
+
+
+@api.get("/live", "List live streams", answer=LiveList)
+async def list_live(request: web.Request) -> LiveList:
+    """Everything that can be watched right now."""
+    live = watchable(request.app[LIVE])
+    channels = await request.app[CHANNELS].list_by_slug([status.channel for status in live])
+    return LiveList(streams=[CardOut(**dataclasses.asdict(card)) for card in cards(live, channels)])

@@ -1,0 +1,159 @@
+"""The OpenAPI 3.1 document, made from the operations themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+import mediaserver
+from mediaserver.kernel.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    MediaserverError,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
+from mediaserver.routes.api.operation import PREFIX, Operation
+from mediaserver.routes.errors import STATUS
+
+_REF = "#/components/schemas/{model}"
+
+Named = dict[Any, dict[str, Any]]
+"""Model → the reference to its schema."""
+
+_ERROR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "The one shape of every error.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": {"type": "string", "description": "Stable, for programs."},
+                "message": {"type": "string", "description": "For people; may change."},
+                "field": {"type": "string", "description": "The field that is wrong."},
+                "details": {
+                    "type": "array",
+                    "description": "All wrong fields.",
+                    "items": {
+                        "type": "object",
+                        "required": ["field", "message"],
+                        "properties": {
+                            "field": {"type": "string"},
+                            "message": {"type": "string"},
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
+
+
+def document(operations: Iterable[Operation], site_name: str) -> dict[str, Any]:
+    """The document for `operations`."""
+    operations = list(operations)
+    models: dict[type[BaseModel], JsonSchemaMode] = {}
+    for operation in operations:
+        if operation.body is not None:
+            models[operation.body] = "validation"
+        if operation.answer is not None:
+            models[operation.answer] = "serialization"
+    references, schemas = models_json_schema(
+        list(models.items()),
+        ref_template=_REF,
+    )
+    named: Named = {model: reference for (model, _), reference in references.items()}
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(PREFIX + operation.path, {})[operation.method.lower()] = _operation(
+            operation, named
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"{site_name} API",
+            "version": mediaserver.__version__,
+            "description": "Times are milliseconds since 1970 UTC. Programs log in at "
+            "`/api/v1/auth/login` and send the access token as a bearer token.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": _ERROR_SCHEMA, **schemas.get("$defs", {})},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "sid"},
+            },
+        },
+    }
+
+
+def _operation(operation: Operation, named: Named) -> dict[str, Any]:
+    documented: dict[str, Any] = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.description,
+        "responses": _responses(operation, named),
+        "security": [{"bearer": []}, {"session": []}] if operation.sign_in else [],
+    }
+    parameters = re.findall(r"{(\w+)}", operation.path)
+    if parameters:
+        documented["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in parameters
+        ]
+    if operation.body is not None:
+        documented["requestBody"] = {
+            "required": not operation.is_body_optional,
+            "content": {"application/json": {"schema": named[operation.body]}},
+        }
+    return documented
+
+
+def _responses(operation: Operation, named: Named) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    if operation.answer is None:
+        responses[str(operation.status)] = {"description": "Done; there is no body."}
+    else:
+        responses[str(operation.status)] = {
+            "description": (operation.answer.__doc__ or "Done.").strip(),
+            "content": {"application/json": {"schema": named[operation.answer]}},
+        }
+    for error in _errors(operation):
+        status = str(STATUS[error])
+        responses[status] = {
+            "description": _CAUSES[error],
+            "content": {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}},
+        }
+    return responses
+
+
+def _errors(operation: Operation) -> list[type[MediaserverError]]:
+    errors = set(operation.errors)
+    if operation.sign_in:
+        errors.add(Unauthorized)
+    if operation.body is not None:
+        errors.add(Invalid)
+    return sorted(errors, key=lambda error: STATUS[error])
+
+
+_CAUSES: dict[type[MediaserverError], str] = {
+    Unauthorized: "Not logged in, or the token or password is wrong.",
+    Invalid: "A value is wrong; `field` names it.",
+    Conflict: "It contradicts what is already so.",
+    Forbidden: "The caller may not do that.",
+    NotFound: "There is no such thing.",
+    Unavailable: "Not right now; the header Retry-After says when again, in seconds.",
+    RateLimited: "Too many attempts; the header Retry-After says when again, in seconds.",
+}

@@ -1,0 +1,184 @@
+"""One decorator for an operation of the API: checks the body, knows the caller, documents itself.
+
+    api = Operations("Channels")
+
+    @api.post("/channels", "Make a channel", body=NewChannel, answer=ChannelOut, status=201,
+              sign_in=True, errors=(Conflict,))
+    async def create_channel(request: web.Request, body: NewChannel) -> ChannelOut:
+        \"\"\"The description, as it is published.\"\"\"
+
+openapi.py turns the collected operations into the document at /api/openapi.json.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mediaserver.accounts.users import User
+from mediaserver.kernel.errors import MediaserverError, Unauthorized
+from mediaserver.routes.errors import BadInput
+from mediaserver.routes.keys import TOKENS, VIEWER
+
+PREFIX = "/api/v1"
+
+_CALLER: web.RequestKey[User] = web.RequestKey("CALLER")
+
+Handler = Callable[..., Awaitable[BaseModel | None]]
+
+
+class Body(BaseModel):
+    """A request body. What it doesn't name is refused, so nobody sets a field by guessing it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Answer(BaseModel):
+    """A response body."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path."""
+
+    method: str
+    path: str
+    tag: str
+    name: str
+    summary: str
+    description: str
+    handler: Handler
+    body: type[Body] | None
+    is_body_optional: bool
+    answer: type[Answer] | None
+    status: int
+    sign_in: bool
+    errors: tuple[type[MediaserverError], ...]
+
+    def route(self) -> web.RouteDef:
+        return web.route(self.method, PREFIX + self.path, self._handle)
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        if self.sign_in:
+            request[_CALLER] = await _identify(request)
+        arguments = [] if self.body is None else [await self._parse(request, self.body)]
+        answer = await self.handler(request, *arguments)
+        headers = {"Cache-Control": "no-store"}
+        if answer is None:
+            return web.Response(status=self.status, headers=headers)
+        return web.Response(
+            text=answer.model_dump_json(),
+            status=self.status,
+            content_type="application/json",
+            headers=headers,
+        )
+
+    async def _parse(self, request: web.Request, model: type[Body]) -> Body:
+        raw = await request.read()
+        if not raw and self.is_body_optional:
+            raw = b"{}"
+        elif request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType
+        try:
+            return model.model_validate_json(raw)
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_context=False, include_input=False)
+            if problems[0]["type"] == "json_invalid":
+                raise web.HTTPBadRequest from error
+            details = [
+                {"field": ".".join(map(str, problem["loc"])), "message": problem["msg"]}
+                for problem in problems
+            ]
+            raise BadInput(
+                f"{details[0]['field']}: {details[0]['message']}", details[0]["field"], details
+            ) from error
+
+
+class Operations:
+    """The operations of one tag, in the order in which they are documented."""
+
+    def __init__(self, tag: str) -> None:
+        self._tag = tag
+
+        self.all: list[Operation] = []
+
+    def get(self, path: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self._add("GET", path, summary, **options)
+
+    def post(self, path: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self._add("POST", path, summary, **options)
+
+    def patch(self, path: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self._add("PATCH", path, summary, **options)
+
+    def delete(self, path: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self._add("DELETE", path, summary, **options)
+
+    def _add(
+        self,
+        method: str,
+        path: str,
+        summary: str,
+        *,
+        body: type[Body] | None = None,
+        is_body_optional: bool = False,
+        answer: type[Answer] | None = None,
+        status: int = 200,
+        sign_in: bool = False,
+        errors: tuple[type[MediaserverError], ...] = (),
+    ) -> Callable[[Handler], Handler]:
+        def register(handler: Handler) -> Handler:
+            assert handler.__doc__, f"{method} {path} has no description"
+            self.all.append(
+                Operation(
+                    method=method,
+                    path=path,
+                    tag=self._tag,
+                    name=handler.__name__,
+                    summary=summary,
+                    description=inspect.cleandoc(handler.__doc__),
+                    handler=handler,
+                    body=body,
+                    is_body_optional=is_body_optional,
+                    answer=answer,
+                    status=status if answer is not None else 204,
+                    sign_in=sign_in,
+                    errors=errors,
+                )
+            )
+            return handler
+
+        return register
+
+
+def caller(request: web.Request) -> User:
+    """Who calls an operation that has `sign_in`."""
+    return request[_CALLER]
+
+
+async def optional_caller(request: web.Request) -> User | None:
+    """Who calls an operation that answers everybody, if they say."""
+    if "Authorization" in request.headers:
+        return await _identify(request)
+    return request.get(VIEWER)
+
+
+async def _identify(request: web.Request) -> User:
+    """A bearer token if there is one, else the session cookie of our own pages."""
+    header = request.headers.get("Authorization")
+    if header is not None:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthorized("Send the access token as: Authorization: Bearer TOKEN.")
+        return await request.app[TOKENS].user(token.strip())
+    user: User | None = request.get(VIEWER)
+    if user is None:
+        raise Unauthorized("Log in first.")
+    return user

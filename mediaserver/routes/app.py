@@ -1,0 +1,148 @@
+"""The web application: what it is given, which middlewares, which routes. Made by server.py."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+
+from aiohttp import web
+
+from mediaserver.accounts.sessions import Sessions
+from mediaserver.accounts.setup import Setup
+from mediaserver.accounts.tokens import Tokens
+from mediaserver.accounts.users import Users
+from mediaserver.channels.channels import Channels
+from mediaserver.channels.stream_keys import StreamKeys
+from mediaserver.kernel import limits
+from mediaserver.kernel.addresses import AddressList
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.config import Config
+from mediaserver.kernel.errors import Invalid, NotFound
+from mediaserver.routes import keys, middlewares
+from mediaserver.routes.api import auth as api_auth
+from mediaserver.routes.api import channels as api_channels
+from mediaserver.routes.api import live as api_live
+from mediaserver.routes.api.openapi import document
+from mediaserver.routes.api.operation import Operation
+from mediaserver.routes.health import Health, health_routes
+from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.page import page
+from mediaserver.routes.pages import account, channel, home, studio
+from mediaserver.routes.pages import setup as setup_page
+from mediaserver.routes.render import CSP_PLAYER, Renderer, web_folder
+from mediaserver.routes.shown_once import ShownOnce
+from mediaserver.routes.static import StaticFiles
+
+OPERATIONS: tuple[Operation, ...] = (
+    *api_auth.api.all,
+    *api_channels.api.all,
+    *api_live.api.all,
+)
+"""The whole API, in the order in which it is documented."""
+
+
+def make_app(
+    *,
+    config: Config,
+    clock: Clock,
+    users: Users,
+    sessions: Sessions,
+    tokens: Tokens,
+    setup: Setup,
+    channels: Channels,
+    stream_keys: StreamKeys,
+    live: LiveStreams,
+    health: Health,
+    render_metrics: Callable[[], bytes],
+    rtmp_port: int,
+    media_routes: Iterable[web.RouteDef],
+) -> web.Application:
+    """`media_routes` is what routes/hls.py answers. Raises `Invalid` for wrong address lists."""
+    app = web.Application(
+        middlewares=[
+            middlewares.proxies(_addresses(config.http.trusted_proxies, "http.trusted_proxies")),
+            middlewares.headers,
+            middlewares.errors,
+            middlewares.host,
+            middlewares.body_size,
+            middlewares.csrf,
+            middlewares.session,
+        ],
+        client_max_size=limits.REQUEST_BODY_BYTES_MAX,
+    )
+    folder = web_folder()
+    static = StaticFiles(folder / "static")
+    app[keys.CONFIG] = config
+    app[keys.USERS] = users
+    app[keys.SESSIONS] = sessions
+    app[keys.TOKENS] = tokens
+    app[keys.SETUP] = setup
+    app[keys.CHANNELS] = channels
+    app[keys.STREAM_KEYS] = stream_keys
+    app[keys.LIVE] = live
+    app[keys.STATIC] = static
+    app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
+    app[keys.SHOWN_ONCE] = ShownOnce(clock)
+    app[keys.RTMP_PORT] = rtmp_port
+    app[keys.OPENAPI] = json.dumps(document(OPERATIONS, config.site.name)).encode()
+
+    may_read_metrics = _addresses(config.metrics.allow, "metrics.allow")
+    app.add_routes(home.routes)
+    app.add_routes(channel.routes)
+    app.add_routes(account.routes)
+    app.add_routes(setup_page.routes)
+    app.add_routes(studio.routes)
+    app.add_routes(operation.route() for operation in OPERATIONS)
+    app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
+    app.add_routes(media_routes)
+    app.add_routes(health_routes(health, render_metrics, may_read_metrics))
+    app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])
+    return app
+
+
+def _addresses(networks: tuple[str, ...], field: str) -> AddressList:
+    try:
+        return AddressList(networks)
+    except ValueError as error:
+        raise Invalid(f"{field}: {error}", field=field) from error
+
+
+async def _static(request: web.Request) -> web.Response:
+    return await request.app[keys.STATIC].answer(request, request.match_info["name"])
+
+
+async def _openapi(request: web.Request) -> web.Response:
+    return web.Response(
+        body=request.app[keys.OPENAPI],
+        content_type="application/json",
+        headers={"Cache-Control": "no-cache"},
+    )
+
+
+async def _api_docs(request: web.Request) -> web.Response:
+    if not request.app[keys.RENDERER].has("api_docs.html"):
+        raise NotFound("The API browser is not part of this installation.")
+    return page(request, "api_docs.html", {}, csp=CSP_PLAYER)
+
+
+async def _theme_css(request: web.Request) -> web.Response:
+    """The operator's accent, with black or white text on it, whichever reads better."""
+    accent = request.app[keys.CONFIG].site.accent
+    css = f":root {{ --accent: {accent}; --on-accent: {_text_on(accent)}; }}\n" if accent else ""
+    return web.Response(
+        text=css,
+        content_type="text/css",
+        headers={"Cache-Control": f"public, max-age={limits.STATIC_MAX_AGE_S}"},
+    )
+
+
+def _text_on(colour: str) -> str:
+    """Black or white by contrast (WCAG 2.2 relative luminance; equal contrast lies at 0.179)."""
+
+    def linear(channel: str) -> float:
+        value = int(channel, 16) / 255
+        return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = (linear(channel) for channel in re.findall("..", colour[1:]))
+    return "#000" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "#fff"

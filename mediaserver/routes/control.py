@@ -1,0 +1,96 @@
+"""The command line's way into a running site: HTTP on a Unix socket in the storage folder.
+
+SQLite allows one process, so `mediaserver user create` asks the running one. Whoever may open the
+socket (mode 0700 folder: the operator) may do everything here; it is never on the network.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from mediaserver.accounts.users import Users
+from mediaserver.channels.channels import Channels
+from mediaserver.kernel import limits
+from mediaserver.kernel.errors import Invalid, MediaserverError, NotFound, Unavailable
+from mediaserver.routes.errors import json_answer, problem_of
+
+_SOCKET = "control.sock"
+
+is_supported = sys.platform != "win32"
+
+
+async def run(
+    users: Users, channels: Channels, command: str, wanted: dict[str, Any]
+) -> dict[str, Any]:
+    """Do `command`; what it takes and gives is what cli.py sends and prints."""
+    if command == "user":
+        user = await users.create(
+            wanted["username"], wanted["email"], wanted["password"], is_admin=wanted["is_admin"]
+        )
+        return {"username": user.username}
+    assert command == "channel", command
+    owner = await users.by_username(wanted["owner"])
+    if owner is None:
+        raise NotFound(f"There is no user {wanted['owner']}.")
+    channel = await channels.create(owner, wanted["slug"], wanted["name"])
+    return {"slug": channel.slug}
+
+
+def make_control_app(users: Users, channels: Channels) -> web.Application:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            wanted = await request.json()
+            answer = await run(users, channels, request.match_info["command"], wanted)
+        except MediaserverError as error:
+            return json_answer(problem_of(error))
+        return web.json_response(answer)
+
+    app = web.Application(client_max_size=limits.CONTROL_BYTES_MAX)
+    app.add_routes([web.post("/{command:user|channel}", handle)])
+    return app
+
+
+@contextmanager
+def socket_path(storage: Path, *, make: bool) -> Iterator[str]:
+    """Where the socket is, in a form short enough for the system's limit of about 100 bytes."""
+    folder = storage.absolute() / "control"
+    if make:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+    if sys.platform != "linux":
+        yield str(folder / _SOCKET)
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{_SOCKET}"
+    finally:
+        os.close(descriptor)
+
+
+async def ask(storage: Path, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Have the running site do `command`. Raises what it raised, or `Unavailable`."""
+    timeout = aiohttp.ClientTimeout(total=limits.CONTROL_TIMEOUT_S)
+    try:
+        with socket_path(storage, make=False) as path:
+            async with (
+                aiohttp.ClientSession(
+                    connector=aiohttp.UnixConnector(path=path), timeout=timeout
+                ) as client,
+                client.post(f"http://control/{command}", json=wanted) as response,
+            ):
+                answer: dict[str, Any] = await response.json()
+    except (OSError, aiohttp.ClientError, TimeoutError) as error:
+        raise Unavailable(
+            "Another process uses this database and doesn't answer. Stop it first."
+        ) from error
+    if "error" in answer:
+        raise Invalid(answer["error"]["message"], field=answer["error"].get("field"))
+    return answer

@@ -1,0 +1,34 @@
+"""Typed names under which the application and a request carry what handlers need."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from mediaserver.accounts.sessions import Sessions
+from mediaserver.accounts.setup import Setup
+from mediaserver.accounts.tokens import Tokens
+from mediaserver.accounts.users import User, Users
+from mediaserver.channels.channels import Channels
+from mediaserver.channels.stream_keys import StreamKeys
+from mediaserver.kernel.config import Config
+from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.render import Renderer
+from mediaserver.routes.shown_once import ShownOnce
+from mediaserver.routes.static import StaticFiles
+
+CONFIG = web.AppKey("CONFIG", Config)
+USERS = web.AppKey("USERS", Users)
+SESSIONS = web.AppKey("SESSIONS", Sessions)
+TOKENS = web.AppKey("TOKENS", Tokens)
+SETUP = web.AppKey("SETUP", Setup)
+CHANNELS = web.AppKey("CHANNELS", Channels)
+STREAM_KEYS = web.AppKey("STREAM_KEYS", StreamKeys)
+LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
+RENDERER = web.AppKey("RENDERER", Renderer)
+STATIC = web.AppKey("STATIC", StaticFiles)
+SHOWN_ONCE = web.AppKey("SHOWN_ONCE", ShownOnce)
+RTMP_PORT = web.AppKey("RTMP_PORT", int)
+OPENAPI = web.AppKey("OPENAPI", bytes)
+
+VIEWER: web.RequestKey[User | None] = web.RequestKey("VIEWER")
+"""Who a browser's session cookie says it is; set by the session middleware."""

@@ -1,0 +1,126 @@
+"""What pages and the API tell about a live stream, read from the engine's registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mediaserver.channels.channels import Channel
+
+
+class LiveStatus(Protocol):
+    """The engine's `BroadcastStatus`, as far as it is shown."""
+
+    @property
+    def broadcast_id(self) -> str: ...
+    @property
+    def channel(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def started_at_ms(self) -> int: ...
+    @property
+    def viewers(self) -> int: ...
+    @property
+    def video_codec(self) -> str | None: ...
+    @property
+    def audio_codec(self) -> str | None: ...
+    @property
+    def width(self) -> int | None: ...
+    @property
+    def height(self) -> int | None: ...
+    @property
+    def warning(self) -> str | None: ...
+
+
+class LiveStreams(Protocol):
+    """The engine's `Broadcasts`."""
+
+    def status(self, channel: str) -> LiveStatus | None: ...
+
+    def all(self) -> Sequence[LiveStatus]: ...
+
+    def stop(self, channel: str, reason: str) -> bool: ...
+
+
+WATCHABLE = ("live", "reconnecting")
+"""States in which there is a picture to show on a card."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """A live stream on its page."""
+
+    state: str
+    playlist_url: str
+    poster_url: str
+    title: str
+    started_at_ms: int
+    viewers: int
+    video_codec: str | None
+    audio_codec: str | None
+    width: int | None
+    height: int | None
+    warning: str | None
+    broadcast_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A live stream in a list."""
+
+    slug: str
+    channel_name: str
+    title: str
+    thumbnail_url: str
+    started_at_ms: int
+    viewers: int
+    state: str
+
+
+def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveView | None:
+    """None while the channel is offline. The warning is for its owner only."""
+    status = live.status(channel.slug)
+    if status is None:
+        return None
+    return LiveView(
+        state=str(status.state),
+        playlist_url=f"/live/{channel.slug}/index.m3u8",
+        poster_url=f"/live/{channel.slug}/thumbnail.jpg",
+        title=channel.title or channel.name,
+        started_at_ms=status.started_at_ms,
+        viewers=status.viewers,
+        video_codec=status.video_codec,
+        audio_codec=status.audio_codec,
+        width=status.width,
+        height=status.height,
+        warning=status.warning if for_owner else None,
+        broadcast_id=status.broadcast_id,
+    )
+
+
+def watchable(live: LiveStreams) -> list[LiveStatus]:
+    """Streams with a picture, most watched first."""
+    return sorted(
+        (status for status in live.all() if status.state in WATCHABLE),
+        key=lambda status: (-status.viewers, status.started_at_ms, status.channel),
+    )
+
+
+def cards(statuses: Iterable[LiveStatus], channels: Iterable[Channel]) -> list[Card]:
+    """In the order of `statuses`; a stream whose channel is not among `channels` is left out."""
+    by_slug = {channel.slug: channel for channel in channels}
+    return [
+        Card(
+            slug=channel.slug,
+            channel_name=channel.name,
+            title=channel.title or channel.name,
+            thumbnail_url=f"/live/{channel.slug}/thumbnail.jpg",
+            started_at_ms=status.started_at_ms,
+            viewers=status.viewers,
+            state=str(status.state),
+        )
+        for status in statuses
+        if (channel := by_slug.get(status.channel)) is not None
+    ]

@@ -1,0 +1,203 @@
+"""What happens to every request, from the outside in:
+
+    proxies → headers → errors → host → body size → csrf → session → handler
+
+Each does one thing; app.py puts them in this order.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from mediaserver.kernel import limits
+from mediaserver.kernel.addresses import AddressList
+from mediaserver.kernel.errors import Forbidden, MediaserverError
+from mediaserver.routes.cookies import cookie_name, session_token
+from mediaserver.routes.errors import Problem, json_answer, page_answer, problem_of
+from mediaserver.routes.keys import CONFIG, SESSIONS, VIEWER
+from mediaserver.routes.render import CSP_PAGE
+
+_log = structlog.get_logger(__name__)
+
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+_WITHOUT_SESSION = ("/static/", "/live/", "/healthz", "/readyz", "/metrics")
+"""Paths that answer everybody alike; asked for often, so they cost no look at the database."""
+
+_ANY_HOST = ("/healthz", "/readyz", "/metrics", "/live/")
+"""Paths that monitors and caches reach by whatever name they know."""
+
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
+
+
+def proxies(trusted: AddressList) -> Middleware:
+    """Believe X-Forwarded-For and -Proto from trusted addresses only, hop by hop from the right."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        remote = request.remote or ""
+        if remote not in trusted:
+            return await handler(request)
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+        for hop in reversed(hops):
+            try:
+                remote = str(ipaddress.ip_address(hop))
+            except ValueError:
+                break
+            if remote not in trusted:
+                break
+        proto = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+        scheme = proto if proto in ("http", "https") else request.scheme
+        return await handler(request.clone(remote=remote, scheme=scheme))
+
+    return middleware
+
+
+@web.middleware
+async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Security headers; a handler's own value stands."""
+    response = await handler(request)
+    if response.prepared:
+        return response
+    fields = response.headers
+    fields.setdefault("Server", "mediaserver")
+    fields.setdefault("X-Content-Type-Options", "nosniff")
+    if request.path.startswith("/live/"):
+        return response
+    fields.setdefault("Content-Security-Policy", CSP_PAGE)
+    fields.setdefault("Referrer-Policy", "same-origin")
+    fields.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    fields.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    fields.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+    if request.secure:
+        fields.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error becomes an answer; only unexpected ones are logged."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:  # a redirect; as a response it gets its headers too
+            return web.Response(
+                status=error.status, headers={"Location": error.headers["Location"]}
+            )
+        problem = problem_of(error)
+    except MediaserverError as error:
+        problem = problem_of(error)
+    except Exception as error:
+        _log.exception("request failed", method=request.method, path=request.path)
+        problem = problem_of(error)
+    return _answer(request, problem)
+
+
+def _answer(request: web.Request, problem: Problem) -> web.Response:
+    if request.path.startswith(("/api/", "/live/")):
+        return json_answer(problem)
+    try:
+        return page_answer(request, problem)
+    except Exception:
+        _log.exception("error page failed", path=request.path)
+        return web.Response(status=problem.status, text=problem.message)
+
+
+@web.middleware
+async def host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer to the site's own name only, once it has one: another name that points here would let
+    a foreign page act as this site (DNS rebinding). Bare addresses can't be rebound and may stay.
+    """
+    if request.path.startswith(_ANY_HOST):
+        return await handler(request)
+    match = _HOST.fullmatch(request.headers.get("Host", ""))
+    if match is None:
+        raise web.HTTPBadRequest
+    public_url = request.app[CONFIG].site.public_url
+    if public_url:
+        expected = urlsplit(public_url).hostname
+        asked = match[1].strip("[]").lower().rstrip(".")
+        if asked not in (expected, "localhost") and not _is_address(asked):
+            raise web.HTTPMisdirectedRequest(text=f"This site is at {public_url}.")
+    return await handler(request)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+@web.middleware
+async def csrf(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what another site makes a browser send.
+
+    Browsers say so in Sec-Fetch-Site; those that don't (or on plain http) send Origin, which must
+    be this host. A request with neither comes from no browser. A client that authenticates by a
+    bearer token alone can't be forged: browsers never add one by themselves.
+    """
+    if request.method not in _SAFE_METHODS and not _is_bearer_only(request):
+        site = request.headers.get("Sec-Fetch-Site")
+        origin = request.headers.get("Origin")
+        if site is not None:
+            is_foreign = site not in ("same-origin", "none")
+        elif origin is not None:
+            is_foreign = not _is_own_origin(request, origin)
+        else:
+            is_foreign = False
+        if is_foreign:
+            _log.warning("cross-site request refused", path=request.path, origin=origin)
+            raise Forbidden("This came from another site, so it was refused.", code="cross_site")
+    return await handler(request)
+
+
+def _is_bearer_only(request: web.Request) -> bool:
+    return (
+        request.headers.get("Authorization", "").startswith("Bearer ")
+        and cookie_name(request) not in request.cookies
+    )
+
+
+def _is_own_origin(request: web.Request, origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        return False
+    if request.secure and parts.scheme != "https":
+        return False
+    public_url = request.app[CONFIG].site.public_url
+    return parts.netloc.lower() == request.host.lower() or (
+        bool(public_url) and origin.lower() == public_url.lower()
+    )
+
+
+@web.middleware
+async def session(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Find out who the session cookie belongs to."""
+    user = None
+    if not request.path.startswith(_WITHOUT_SESSION):
+        token = session_token(request)
+        if token is not None:
+            user = await request.app[SESSIONS].user(token)
+    request[VIEWER] = user
+    return await handler(request)
+
+
+@web.middleware
+async def body_size(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a body by its announced length; `client_max_size` catches those that lie."""
+    if (request.content_length or 0) > limits.REQUEST_BODY_BYTES_MAX:
+        raise web.HTTPRequestEntityTooLarge(
+            max_size=limits.REQUEST_BODY_BYTES_MAX, actual_size=request.content_length or 0
+        )
+    return await handler(request)

@@ -1,0 +1,121 @@
+"""What every page handler uses: the visitor, the form, the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl, quote
+
+from aiohttp import web
+
+from mediaserver.accounts.users import User
+from mediaserver.kernel import limits
+from mediaserver.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized, Unavailable
+from mediaserver.routes.keys import CONFIG, RENDERER, RTMP_PORT, VIEWER
+from mediaserver.routes.render import CSP_PAGE, THEMES
+
+_LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
+
+
+def viewer(request: web.Request) -> User | None:
+    """Who looks at the page, if signed in."""
+    return request.get(VIEWER)
+
+
+def signed_in(request: web.Request) -> User:
+    """Who looks at the page. Sends everybody else to the log-in page."""
+    user = viewer(request)
+    if user is None:
+        if request.method in ("GET", "HEAD"):
+            redirect(f"/login?next={quote(request.path_qs, safe='/')}")
+        raise Unauthorized("Log in first.")
+    return user
+
+
+def theme(request: web.Request) -> str:
+    chosen = request.cookies.get("theme", "auto")
+    return chosen if chosen in THEMES else "auto"
+
+
+def page(
+    request: web.Request,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    status: int = 200,
+    csp: str = CSP_PAGE,
+) -> web.Response:
+    """Render `template`; never cached by anyone but the browser that asked."""
+    user = viewer(request)
+    html = request.app[RENDERER].html(
+        template, user=user, theme=theme(request), path=request.path, context=dict(context)
+    )
+    return web.Response(
+        text=html,
+        status=status,
+        content_type="text/html",
+        headers={
+            "Content-Security-Policy": csp,
+            "Cache-Control": "no-cache, private" if user is None else "no-store",
+            "Vary": "Cookie",
+        },
+    )
+
+
+def redirect(location: str) -> NoReturn:
+    """Send the browser to a path of this site, from wherever this is called."""
+    raise web.HTTPSeeOther(location)
+
+
+def see_other(location: str) -> web.Response:
+    """The answer to a form that was taken."""
+    return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
+
+
+def local_path(target: str, default: str = "/") -> str:
+    """`target` if it is a path of this site, else `default`: never another host, never a header."""
+    return target if len(target) <= 2_000 and _LOCAL_PATH.fullmatch(target) else default
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """The fields of an urlencoded form; the first one counts where a name is repeated."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise web.HTTPUnsupportedMediaType
+    try:
+        pairs = parse_qsl(
+            (await request.read()).decode(),
+            keep_blank_values=True,
+            max_num_fields=limits.FORM_FIELDS_MAX,
+            errors="strict",
+        )
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise Invalid("The form can't be read.") from error
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        fields.setdefault(name, value)
+    return fields
+
+
+FormError = Invalid | Conflict | RateLimited | Unavailable | Unauthorized
+"""What is shown in the form itself rather than on a page of its own."""
+
+FORM_ERRORS = (Invalid, Conflict, RateLimited, Unavailable, Unauthorized)
+
+
+def form_errors(error: FormError) -> dict[str, str]:
+    """Field → sentence; "" for what concerns the form as a whole."""
+    field = error.field if isinstance(error, Invalid | Conflict) else None
+    return {field or "": error.message}
+
+
+def site_host(request: web.Request) -> str:
+    """The host by which people reach the site, without a port; brackets round IPv6."""
+    url = request.app[CONFIG].site.public_url or f"http://{request.host}"
+    host = url.partition("://")[2]
+    return host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
+
+
+def rtmp_server_url(request: web.Request) -> str:
+    """What goes into "Server" in OBS."""
+    return f"rtmp://{site_host(request)}:{request.app[RTMP_PORT]}/live"

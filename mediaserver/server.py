@@ -1,0 +1,298 @@
+"""The composition root: makes every part, starts them in reading order, stops them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from aiohttp import web
+from sqlalchemy import text
+
+from mediaserver.accounts.passwords import Passwords
+from mediaserver.accounts.sessions import Sessions
+from mediaserver.accounts.setup import Setup
+from mediaserver.accounts.throttles import Throttles
+from mediaserver.accounts.tokens import Tokens
+from mediaserver.accounts.users import Users
+from mediaserver.channels.channels import Channels
+from mediaserver.channels.publish_gate import StreamKeyGate
+from mediaserver.channels.stream_keys import StreamKeys
+from mediaserver.channels.streams import Streams
+from mediaserver.demo import Demo
+from mediaserver.kernel import limits
+from mediaserver.kernel.clock import Clock, SystemClock
+from mediaserver.kernel.config import Config
+from mediaserver.kernel.db import Database
+from mediaserver.kernel.db.lock import DatabaseInUse
+from mediaserver.kernel.errors import Invalid, MediaserverError, Unavailable
+from mediaserver.kernel.events import Events
+from mediaserver.kernel.metrics import Metrics
+from mediaserver.kernel.tasks import Tasks
+from mediaserver.media.engine import Engine
+from mediaserver.media.gate import PublishGate
+from mediaserver.routes import control
+from mediaserver.routes.app import make_app
+from mediaserver.routes.health import Health
+from mediaserver.routes.hls import hls_routes
+from mediaserver.routes.live_view import LiveStreams
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPath:
+    """The media engine as the site sees it."""
+
+    broadcasts: LiveStreams
+    rtmp_port: int
+    routes: Sequence[web.RouteDef]
+    render_metrics: Callable[[], bytes]
+
+
+OpenMedia = Callable[
+    [Config, PublishGate, Events, Clock, ssl.SSLContext | None],
+    AbstractAsyncContextManager[MediaPath],
+]
+
+
+@asynccontextmanager
+async def open_media(
+    config: Config,
+    gate: PublishGate,
+    events: Events,
+    clock: Clock,
+    tls: ssl.SSLContext | None,
+) -> AsyncIterator[MediaPath]:
+    """Start the media engine."""
+    metrics = Metrics()
+    engine = Engine(config, gate, events, clock, metrics, tls=tls)
+    try:
+        await engine.__aenter__()
+    except OSError as error:
+        raise Unavailable(
+            f"Encoders can't connect to {config.rtmp.host} port {config.rtmp.port}: "
+            f"{error.strerror or error}. Set another port in config.toml or with --rtmp-port."
+        ) from error
+    try:
+        yield MediaPath(
+            engine.broadcasts,
+            engine.rtmp_port,
+            hls_routes(engine.origin, engine.thumbnails, metrics),
+            metrics.render,
+        )
+    finally:
+        await engine.__aexit__(None, None, None)
+
+
+class Server:
+    """The whole site as one async context manager.
+
+    Entering raises `Invalid` for settings that can't work and `Unavailable` for ports in use, a
+    locked database and the like; nothing is left running then.
+    """
+
+    def __init__(
+        self, config: Config, *, demo: bool = False, open_media: OpenMedia = open_media
+    ) -> None:
+        self._config = config
+        self._demo = demo
+        self._open_media = open_media
+
+        self._stack = AsyncExitStack()
+        self.http_port = 0
+        self.rtmp_port = 0
+        self.url = ""
+        self.setup_url: str | None = None
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+        _log.info("stopped")
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        config, clock, events = self._config, SystemClock(), Events()
+        tls = _tls_context(config)
+        _make_storage(config)
+
+        db = await stack.enter_async_context(Database(config.database_url, events))
+        tokens = await Tokens.open(db, clock)
+        throttles = Throttles(db, clock)
+        sessions = Sessions(db, clock)
+        passwords = Passwords()
+        stack.push_async_callback(passwords.aclose)
+        users = Users(db, clock, passwords, throttles, config.accounts.registration)
+        setup = Setup(db, clock, passwords, throttles)
+        channels = Channels(db, clock, config.accounts.channels_per_user_max)
+        stream_keys = StreamKeys(db, clock)
+
+        gate = StreamKeyGate(db, throttles, events)
+        await stack.enter_async_context(
+            Streams(db, clock, events, lambda slug, reason: media.broadcasts.stop(slug, reason))
+        )
+        media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
+        self.rtmp_port = media.rtmp_port
+
+        housekeeping = Tasks("housekeeping")
+        stack.push_async_callback(housekeeping.aclose)
+        housekeeping.start(_keep_house(sessions, tokens, throttles), "expiry")
+
+        health = Health(
+            {
+                "database": partial(_check_database, db),
+                "storage": partial(_check_storage, config),
+                "engine": partial(_check_media, media),
+            }
+        )
+        app = make_app(
+            config=config,
+            clock=clock,
+            users=users,
+            sessions=sessions,
+            tokens=tokens,
+            setup=setup,
+            channels=channels,
+            stream_keys=stream_keys,
+            live=media.broadcasts,
+            health=health,
+            render_metrics=media.render_metrics,
+            rtmp_port=media.rtmp_port,
+            media_routes=media.routes,
+        )
+        if db.is_sqlite and control.is_supported:
+            await _listen_control(stack, config, control.make_control_app(users, channels))
+        self.http_port = await _listen(stack, config, app, tls)
+        self.url = _url(config, self.http_port)
+        token = await setup.open()
+        self.setup_url = f"{self.url}/setup?token={token}" if token else None
+        health.is_listening = True
+        if self._demo:
+            demo = Demo(users, channels, stream_keys, config.rtmp.host, media.rtmp_port)
+            await stack.enter_async_context(demo)
+        _log.info("listening", http_port=self.http_port, rtmp_port=self.rtmp_port)
+
+
+async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Do what the command line asks: here, or in the running site when it holds the database."""
+    _make_storage(config)
+    clock = SystemClock()
+    try:
+        async with AsyncExitStack() as stack:
+            db = await stack.enter_async_context(Database(config.database_url, Events()))
+            passwords = Passwords()
+            stack.push_async_callback(passwords.aclose)
+            users = Users(db, clock, passwords, Throttles(db, clock), config.accounts.registration)
+            channels = Channels(db, clock, config.accounts.channels_per_user_max)
+            return await control.run(users, channels, command, wanted)
+    except DatabaseInUse:
+        return await control.ask(config.storage.path, command, wanted)
+
+
+async def _listen(
+    stack: AsyncExitStack, config: Config, app: web.Application, tls: ssl.SSLContext | None
+) -> int:
+    """Open the web port; the port it got."""
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=limits.SERVER_STOP_TIMEOUT_S, keepalive_timeout=75.0
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, config.http.host, config.http.port, ssl_context=tls)
+    try:
+        await site.start()
+    except OSError as error:
+        raise Unavailable(
+            f"The web can't listen on {config.http.host} port {config.http.port}: "
+            f"{error.strerror or error}. Set another port in config.toml or with --http-port."
+        ) from error
+    return int(runner.addresses[0][1])
+
+
+async def _listen_control(stack: AsyncExitStack, config: Config, app: web.Application) -> None:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=limits.SERVER_STOP_TIMEOUT_S)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    path = stack.enter_context(control.socket_path(config.storage.path, make=True))
+    await web.UnixSite(runner, path).start()
+
+
+def _tls_context(config: Config) -> ssl.SSLContext | None:
+    if not config.http.tls_certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(config.http.tls_certificate, config.http.tls_key or None)
+    except (OSError, ssl.SSLError) as error:
+        raise Invalid(
+            f"The certificate can't be used: {error.strerror or error}",
+            field="http.tls_certificate",
+        ) from error
+    return context
+
+
+def _make_storage(config: Config) -> None:
+    try:
+        config.storage.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise Unavailable(
+            f"The storage folder {config.storage.path} can't be made: {error.strerror}"
+        ) from error
+
+
+def _url(config: Config, port: int) -> str:
+    """The address to print: the public one, or this machine's."""
+    if config.site.public_url:
+        return config.site.public_url
+    scheme = "https" if config.http.tls_certificate else "http"
+    host = config.http.host
+    if host in ("0.0.0.0", "::", "", "127.0.0.1", "::1"):  # noqa: S104  # compared, not bound
+        host = "localhost" if host != "::1" else "[::1]"
+    elif ":" in host:
+        host = f"[{host}]"
+    is_default = port == (443 if scheme == "https" else 80)
+    return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{port}"
+
+
+async def _keep_house(sessions: Sessions, tokens: Tokens, throttles: Throttles) -> None:
+    """Remove what has expired, now and then."""
+    while True:
+        await asyncio.sleep(limits.HOUSEKEEPING_INTERVAL_S)
+        try:
+            await sessions.delete_expired()
+            await tokens.delete_expired()
+            await throttles.delete_empty()
+        except MediaserverError as error:
+            _log.warning("expired rows stay for now", reason=error.message)
+
+
+async def _check_database(db: Database) -> None:
+    await db.write(lambda tx: tx.execute(text("SELECT 1")))
+
+
+async def _check_storage(config: Config) -> None:
+    usage = await asyncio.to_thread(shutil.disk_usage, config.storage.path)
+    if usage.free < limits.STORAGE_FREE_BYTES_MIN:
+        raise Unavailable(f"only {usage.free // (1024 * 1024)} MiB are free")
+
+
+async def _check_media(media: MediaPath) -> None:
+    if media.rtmp_port == 0:
+        raise Unavailable("encoders can't connect")

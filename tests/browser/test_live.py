@@ -1,0 +1,131 @@
+"""The main job in a real browser: an encoder publishes, the page plays, loses and regains it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.functional.site import Channel, Site
+from tests.rtmp.publishers import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+PLAY_S = 60
+START_DEADLINE_S = 30.0
+
+
+@asynccontextmanager
+async def testcard(channel: Channel) -> AsyncIterator[None]:
+    """Our own publisher, as `serve --demo` runs it."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mediaserver.media.testcard", "-"),
+        *("--width", "960", "--height", "540"),
+        stdin=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None
+    process.stdin.write(f"{channel.publish_url}\n".encode())
+    await process.stdin.drain()
+    try:
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def stats(page: Page) -> dict[str, Any]:
+    """What the player says of itself."""
+    found = await page.evaluate("document.querySelector('live-player').stats")
+    assert isinstance(found, dict)
+    return found
+
+
+async def until(page: Page, condition: str, deadline_s: float) -> None:
+    """Wait for a condition on `stats`, such as `stats.state === 'live'`."""
+    script = (
+        f"() => {{ const stats = document.querySelector('live-player').stats; return {condition} }}"
+    )
+    try:
+        await page.wait_for_function(script, timeout=deadline_s * 1000, polling=100)
+    except Exception as error:
+        raise AssertionError(f"{condition}: {await stats(page)}") from error
+
+
+async def test_watching_a_stream(browser: Browser, site: Site, screenshot_path: str | None) -> None:
+    channel = await site.new_channel()
+    await site.api(
+        "PATCH",
+        f"/api/v1/channels/{channel.slug}",
+        {
+            "name": "Aurora",
+            "title": "Northern lights, all night",
+            "description": "Slow colours and a quiet chord. The clock is this server's, "
+            "so you can see how far behind live you are.",
+        },
+    )
+    context = await browser.new_context(
+        viewport={"width": 1440, "height": 900}, color_scheme="dark", base_url=site.url
+    )
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    await page.goto(f"/@{channel.slug}")
+    await until(page, "stats.state === 'offline'", START_DEADLINE_S)
+
+    # The page was there first: it starts by itself when the encoder connects.
+    async with testcard(channel):
+        await until(page, "stats.state === 'live' && stats.currentTime > 0", START_DEADLINE_S)
+        begun = await stats(page)
+        await until(
+            page, f"stats.currentTime >= {begun['currentTime'] + PLAY_S}", PLAY_S + START_DEADLINE_S
+        )
+        played = await stats(page)
+        assert played["stalls"] == begun["stalls"]
+        assert played["decodedAudioBytes"] > begun["decodedAudioBytes"]
+        assert played["decodedVideoFrames"] > begun["decodedVideoFrames"]
+        if screenshot_path is not None:
+            await page.screenshot(path=screenshot_path)
+
+    # The encoder drops: the page says so, and carries on when it is back, without a reload.
+    await until(page, "stats.state === 'reconnecting'", START_DEADLINE_S)
+    before = await stats(page)
+    async with testcard(channel):
+        await until(page, "stats.state === 'live'", START_DEADLINE_S)
+        back = await stats(page)
+        assert back["broadcastId"] == before["broadcastId"]
+        await until(page, f"stats.currentTime > {back['currentTime'] + 5}", START_DEADLINE_S)
+
+        # The streamer ends it.
+        status, _ = await site.api("POST", f"/api/v1/channels/{channel.slug}/stop")
+        assert status < 300
+        await until(page, "stats.state === 'ended'", START_DEADLINE_S)
+    assert complaints == []
+    await context.close()
+
+
+async def test_home_shows_what_is_live(browser: Browser, site: Site) -> None:
+    channel = await site.new_channel()
+    async with testcard(channel):
+        await site.wait_state(channel.slug, "live", START_DEADLINE_S)
+        context = await browser.new_context(base_url=site.url)
+        page = await context.new_page()
+        await page.goto("/")
+        card = page.locator(f'a[href="/@{channel.slug}"]').first
+        await expect(card).to_be_visible()
+        picture = page.locator(f'img[src*="/live/{channel.slug}/thumbnail.jpg"]').first
+        await expect(picture).to_have_js_property("complete", value=True, timeout=30_000)
+        await page.wait_for_function(
+            "slug => document.querySelector(`img[src*='/live/${slug}/']`).naturalWidth > 0",
+            arg=channel.slug,
+            timeout=30_000,
+        )
+        await card.click()
+        await until(page, "stats.state === 'live' && stats.currentTime > 0", START_DEADLINE_S)
+        await context.close()

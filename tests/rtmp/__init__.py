@@ -1,0 +1,1 @@
+"""Instruments that publish over RTMP. They share no code with the server."""

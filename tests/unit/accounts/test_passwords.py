@@ -1,0 +1,79 @@
+"""Password rules, and hashes behind a bounded queue."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from argon2 import PasswordHasher
+
+from mediaserver.accounts.passwords import Passwords, check_rules
+from mediaserver.kernel import limits
+from mediaserver.kernel.errors import Invalid, Unavailable
+
+
+@pytest.mark.parametrize(
+    "password", ["correct horse", "x7#kP2!q", "пароль-длинный", "🐎🔋📎✔️🐴🐎🔋📎", "a b" * 85]
+)
+def test_good_passwords(password: str) -> None:
+    check_rules(password)
+
+
+@pytest.mark.parametrize(
+    "password", ["", "short12", "a" * 257, "password1", "PASSWORD1", "12345678", "abababab"]
+)
+def test_bad_passwords(password: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        check_rules(password)
+    assert caught.value.field == "password"
+
+
+def test_a_password_is_not_the_name() -> None:
+    with pytest.raises(Invalid):
+        check_rules("Alice_Wonder", personal=("alice_wonder", "alice@example.org"))
+
+
+async def test_parameters_are_what_the_documentation_says(passwords: Passwords) -> None:
+    stored = await passwords.hash("correct horse")
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert not passwords.is_outdated(stored)
+    weaker = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse")
+    assert passwords.is_outdated(weaker)
+    assert await passwords.verify(weaker, "correct horse")
+
+
+async def test_verify(passwords: Passwords) -> None:
+    stored = await passwords.hash("correct horse")
+    assert await passwords.verify(stored, "correct horse")
+    assert not await passwords.verify(stored, "correct horsf")
+    assert not await passwords.verify("nonsense", "correct horse")
+    assert not await passwords.verify(None, "correct horse")
+    assert not await passwords.verify(None, "no account has this password")
+
+
+async def test_two_ways_to_type_the_same_letter(passwords: Passwords) -> None:
+    assert await passwords.verify(await passwords.hash("pässword-lang"), "pässword-lang")
+
+
+async def test_a_full_queue_is_an_answer(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PASSWORD_WAITING_MAX", 3)
+    results = await asyncio.gather(
+        *(passwords.hash("correct horse") for _ in range(5)), return_exceptions=True
+    )
+    assert [isinstance(result, Unavailable) for result in results] == [False] * 3 + [True] * 2
+    await passwords.hash("correct horse")
+
+
+async def test_callers_that_give_up_keep_their_place_until_the_thread_is_done(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PASSWORD_WAITING_MAX", 2)
+    callers = [asyncio.create_task(passwords.hash("correct horse")) for _ in range(2)]
+    await asyncio.sleep(0)
+    for caller in callers:
+        caller.cancel()
+    await asyncio.gather(*callers, return_exceptions=True)
+    with pytest.raises(Unavailable):
+        await passwords.hash("correct horse")

@@ -1,0 +1,92 @@
+"""Browser sessions: how they begin, age and end."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from mediaserver.accounts.sessions import Sessions
+from mediaserver.accounts.users import User
+from mediaserver.kernel import limits
+from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.db import Database
+
+DAY_MS = 24 * 3600 * 1000
+
+
+@pytest.fixture
+def sessions(db: Database, clock: FakeClock) -> Sessions:
+    return Sessions(db, clock)
+
+
+async def _start(sessions: Sessions, user: User, replaces: str | None = None) -> str:
+    started = await sessions.start(user, address="1.1.1.1", user_agent="x", replaces=replaces)
+    return started.token
+
+
+async def test_start_find_end(sessions: Sessions, alice: User, bob: User) -> None:
+    token, other = await _start(sessions, alice), await _start(sessions, bob)
+    assert await sessions.user(token) == alice
+    await sessions.end(token)
+    assert await sessions.user(token) is None
+    assert await sessions.user(other) == bob
+
+
+async def test_only_a_digest_is_stored(sessions: Sessions, alice: User, db: Database) -> None:
+    token = await _start(sessions, alice)
+    rows = await db.read(lambda tx: str(tx.execute(text("SELECT * FROM session")).all()))
+    assert token not in rows
+
+
+@pytest.mark.parametrize("token", ["", "x", "x" * 43, "x" * 5000, "' OR 1=1 --" * 4])
+async def test_other_tokens_open_nothing(sessions: Sessions, alice: User, token: str) -> None:
+    await _start(sessions, alice)
+    assert await sessions.user(token) is None
+
+
+async def test_a_log_in_ends_the_session_it_came_with(sessions: Sessions, alice: User) -> None:
+    planted = await _start(sessions, alice)
+    fresh = await _start(sessions, alice, replaces=planted)
+    assert await sessions.user(planted) is None
+    assert await sessions.user(fresh) == alice
+
+
+async def test_idle_sessions_end(sessions: Sessions, alice: User, clock: FakeClock) -> None:
+    token = await _start(sessions, alice)
+    clock.advance(13 * DAY_MS)
+    assert await sessions.user(token) == alice  # a visit begins the 14 days anew
+    clock.advance(13 * DAY_MS)
+    assert await sessions.user(token) == alice
+    clock.advance(4 * DAY_MS)  # 30 days in all
+    assert await sessions.user(token) is None
+
+
+async def test_unused_sessions_end_after_two_weeks(
+    sessions: Sessions, alice: User, clock: FakeClock, db: Database
+) -> None:
+    token = await _start(sessions, alice)
+    clock.advance(limits.SESSION_IDLE_MS)
+    assert await sessions.user(token) is None
+    await sessions.delete_expired()
+    count = await db.read(lambda tx: tx.execute(text("SELECT count(*) FROM session")).scalar())
+    assert count == 0
+
+
+async def test_end_all(sessions: Sessions, alice: User, bob: User) -> None:
+    tokens = [await _start(sessions, alice) for _ in range(3)]
+    other = await _start(sessions, bob)
+    await sessions.end_all(alice)
+    assert [await sessions.user(token) for token in tokens] == [None] * 3
+    assert await sessions.user(other) == bob
+
+
+async def test_the_longest_unused_one_makes_room(
+    sessions: Sessions, alice: User, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SESSIONS_PER_USER_MAX", 3)
+    tokens = []
+    for _ in range(5):
+        tokens.append(await _start(sessions, alice))
+        clock.advance(1000)
+    found = [await sessions.user(token) for token in tokens]
+    assert found == [None, None, alice, alice, alice]
