@@ -142,7 +142,7 @@ CHANNEL = {
 FORM_ERRORS = {
     "": "Some fields need another look.",
     "username": "Someone already has this name.",
-    "password": "Use at least 10 characters.",
+    "password": "Use at least 8 characters.",
 }
 FORM = {"username": "mira", "email": "mira@example.org", "channel_name": "Mira", "channel_slug": ""}
 

@@ -4,6 +4,7 @@
  * goes on as a bubbling "live-view" event. Server-rendered by macros/player.html.
  */
 
+import { serverNowMs } from "./format.js";
 import { HlsSource, playback } from "./hls-source.js";
 import { Latency } from "./latency.js";
 import { LivePoll, playerState } from "./live-state.js";
@@ -15,6 +16,7 @@ import { Volume } from "./volume.js";
 /** @typedef {import("./live-state.js").LiveView} LiveView */
 /** @typedef {import("./live-state.js").MediaState} MediaState */
 
+const POSTER_AGE_MS = 15_000; // before, there is none
 const STATE_DELAY_MS = 400; // a shorter wait is not worth a spinner
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
 const STUCK_MS = 6_000;
@@ -119,7 +121,8 @@ class LivePlayer extends HTMLElement {
     const { state, playlist_url: url, poster_url: poster } = this.view ?? { state: "offline" };
     const on = state === "live" || state === "reconnecting";
     if (on && url && load && this.#media !== "unsupported") {
-      if (poster) this.video?.setAttribute("poster", poster);
+      const age = serverNowMs() - (this.view?.started_at_ms ?? 0);
+      if (poster && age > POSTER_AGE_MS) this.video?.setAttribute("poster", poster);
       this.#load(url);
     }
     if (!on && this.#media !== "playing") this.#unload();
