@@ -33,12 +33,6 @@ export function playback() {
     : "none";
 }
 
-/** Whether the browser decodes what a CODECS attribute names. @param {string} codecs */
-export function canDecode(codecs) {
-  const source = window.ManagedMediaSource ?? window.MediaSource;
-  return !source || source.isTypeSupported(`video/mp4; codecs="${codecs}"`);
-}
-
 export class HlsSource {
   #mediaRecoveries = 0;
 
@@ -53,11 +47,14 @@ export class HlsSource {
     this.hooks = hooks;
     this.stalls = 0;
     this.hls = new Hls(CONFIG);
-    this.hls.on(Hls.Events.MANIFEST_PARSED, () => hooks.onLevels());
+    this.hls.on(Hls.Events.MANIFEST_PARSED, () => {
+      // not before: taking a <video> back while it opens its source logs an error
+      if (!this.hls.media) this.hls.attachMedia(video);
+      hooks.onLevels();
+    });
     this.hls.on(Hls.Events.LEVEL_UPDATED, (_event, data) => hooks.onPlaylist(data.details));
     this.hls.on(Hls.Events.ERROR, (_event, data) => this.#error(data));
     this.hls.loadSource(url);
-    this.hls.attachMedia(video);
   }
 
   destroy() {

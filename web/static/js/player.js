@@ -4,7 +4,8 @@
  * goes on as a bubbling "live-view" event. Server-rendered by macros/player.html.
  */
 
-import { HlsSource, canDecode, playback } from "./hls-source.js";
+import { serverNowMs } from "./format.js";
+import { HlsSource, playback } from "./hls-source.js";
 import { Latency } from "./latency.js";
 import { LivePoll, playerState } from "./live-state.js";
 import { PlayerPanel } from "./player-panel.js";
@@ -15,6 +16,7 @@ import { Volume } from "./volume.js";
 /** @typedef {import("./live-state.js").LiveView} LiveView */
 /** @typedef {import("./live-state.js").MediaState} MediaState */
 
+const POSTER_AGE_MS = 15_000; // before, there is none
 const STATE_DELAY_MS = 400; // a shorter wait is not worth a spinner
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
 const STUCK_MS = 6_000;
@@ -108,6 +110,7 @@ class LivePlayer extends HTMLElement {
     const before = this.view;
     this.view = view;
     const other = view.broadcast_id !== before?.broadcast_id;
+    if (other && this.#media === "unsupported") this.#media = "idle";
     if (view.state === "live" && before?.state === "reconnecting") this.#movedAt = performance.now();
     this.#follow(other || (this.#source === null && this.#media !== "retrying"));
     this.dispatchEvent(new CustomEvent("live-view", { bubbles: true, detail: { view, before } }));
@@ -118,7 +121,8 @@ class LivePlayer extends HTMLElement {
     const { state, playlist_url: url, poster_url: poster } = this.view ?? { state: "offline" };
     const on = state === "live" || state === "reconnecting";
     if (on && url && load && this.#media !== "unsupported") {
-      if (poster) this.video?.setAttribute("poster", poster);
+      const age = serverNowMs() - (this.view?.started_at_ms ?? 0);
+      if (poster && age > POSTER_AGE_MS) this.video?.setAttribute("poster", poster);
       this.#load(url);
     }
     if (!on && this.#media !== "playing") this.#unload();
@@ -142,10 +146,14 @@ class LivePlayer extends HTMLElement {
     this.#played = false;
     if (way === "native") {
       this.video.src = url;
+      if (!this.#userPaused) void this.#play();
     } else {
       const source = new HlsSource(this.video, url, {
         onPlaylist: (details) => this.latency?.playlist(details),
-        onLevels: () => this.panel?.showLevels(source.levels, -1),
+        onLevels: () => {
+          this.panel?.showLevels(source.levels, -1);
+          if (!this.#userPaused) void this.#play();
+        },
         onFailure: (failure) => this.#failed(failure),
         onStall: () => {
           this.#stalls += 1;
@@ -155,7 +163,6 @@ class LivePlayer extends HTMLElement {
       this.#source = source;
       this.latency?.attach(source.hls);
     }
-    if (!this.#userPaused) void this.#play();
   }
 
   #unload() {
@@ -317,7 +324,9 @@ class LivePlayer extends HTMLElement {
       delayMs: this.latency?.delayMs ?? 0,
       targetS: this.latency?.targetS ?? 0,
       bufferS: Math.max(0, end - currentTime),
-      codecs: this.#source?.codecs ?? "",
+      codecs:
+        this.#source?.codecs ||
+        [this.view?.video_codec, this.view?.audio_codec].filter(Boolean).join(", "),
       stalls: this.#stalls,
     };
   }
@@ -376,5 +385,3 @@ class LivePlayer extends HTMLElement {
 }
 
 customElements.define("live-player", LivePlayer);
-
-export { canDecode };

@@ -14,6 +14,13 @@ const main = /** @type {HTMLElement} */ (document.querySelector("main.watch"));
 const onAir = /** @type {HTMLElement} */ (main.querySelector("[data-on-air]"));
 const offAir = /** @type {HTMLElement} */ (main.querySelector("[data-off-air]"));
 
+/** @type {Record<string, [string, string]>} */
+const BADGES = {
+  starting: ["Starting", "badge"],
+  live: ["Live", "badge badge-live"],
+  reconnecting: ["Waiting", "badge badge-warn"],
+};
+
 /** @param {LiveView} view @param {LiveView | undefined} before */
 function show(view, before) {
   const live = ["starting", "live", "reconnecting"].includes(view.state);
@@ -22,6 +29,10 @@ function show(view, before) {
   if (live) {
     setText(onAir.querySelector("[data-viewers]"), viewers(view.viewers ?? 0));
     setSince(onAir.querySelector("time"), view.started_at_ms ?? null);
+    const badge = onAir.querySelector("[data-badge] .badge");
+    const [label, look] = BADGES[view.state];
+    setText(badge, label);
+    if (badge) badge.className = look;
     if (view.title) setText(main.querySelector("[data-title]"), view.title);
   }
   if (view.state === before?.state) return;

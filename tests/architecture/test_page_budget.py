@@ -1,0 +1,88 @@
+"""What a page may weigh, and that vendored files are the recorded ones."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "web" / "static"
+TEMPLATES = ROOT / "web" / "templates"
+KB = 1024
+STATIC_CALL = re.compile(r"static\('((?:css|js|vendor)/[^']+\.(?:css|js))'\)")
+IMPORT = re.compile(r"""(?:\bfrom|^import)\s+["'](\.[^"']+\.js)["']""", re.MULTILINE)
+
+
+def files_of(*templates: str) -> set[Path]:
+    """CSS and JavaScript that a page loads: named in its templates, and what those import."""
+    found: set[Path] = set()
+    todo = [
+        STATIC / name
+        for template in templates
+        for name in STATIC_CALL.findall((TEMPLATES / template).read_text())
+    ]
+    while todo:
+        path = todo.pop().resolve()
+        if path in found:
+            continue
+        found.add(path)
+        if path.suffix == ".js" and "vendor" not in path.parts:
+            todo += [path.parent / name for name in IMPORT.findall(path.read_text())]
+    return found
+
+
+def weight(paths: set[Path]) -> int:
+    return sum(len(gzip.compress(path.read_bytes(), 9)) for path in paths)
+
+
+@pytest.mark.parametrize("page", ["home.html", "login.html", "register.html", "setup.html"])
+def test_pages_without_player_are_light(page: str) -> None:
+    assert weight(files_of("base.html", page)) <= 35 * KB
+
+
+@pytest.mark.parametrize("page", ["channel.html", "studio.html"])
+def test_pages_with_player_keep_their_budget(page: str) -> None:
+    files = files_of("base.html", "macros/player.html", page)
+    assert STATIC / "vendor" / "hls" / "hls.light.min.js" in files
+    assert weight(files) <= 235 * KB
+
+
+def test_style_keeps_its_budget() -> None:
+    assert weight(set((STATIC / "css").glob("*.css"))) <= 15 * KB
+
+
+def test_own_scripts_stay_small() -> None:
+    lines = sum(len(path.read_text().splitlines()) for path in (STATIC / "js").glob("*.js"))
+    assert lines <= 2500
+
+
+def test_vendored_files_are_the_recorded_ones() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "vendor"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_vendor_check_notices_a_changed_file() -> None:
+    script = (ROOT / "scripts" / "vendor").read_text()
+    space: dict[str, object] = {"__name__": "vendor", "__file__": str(ROOT / "scripts" / "vendor")}
+    exec(compile(script, "vendor", "exec"), space)
+    space["_digest"] = lambda _path: "0" * 64
+    problems = space["check"](space["tomllib"].loads(space["MANIFEST"].read_text())["package"])  # type: ignore[operator, attr-defined]
+    assert any("changed since it was fetched" in problem for problem in problems)
+
+
+def test_no_template_carries_an_inline_script_or_style() -> None:
+    for template in TEMPLATES.rglob("*.html"):
+        text = template.read_text()
+        for tag in re.findall(r"<script[^>]*>", text):
+            assert "src=" in tag or 'type="application/json"' in tag, template
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=\"", text), template

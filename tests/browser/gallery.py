@@ -1,0 +1,446 @@
+"""Renders every template with made-up data, for looking at pages without the rest of the server.
+
+Used by the page tests and by hand: `python tests/browser/gallery.py` serves it,
+`python tests/browser/gallery.py --shots FOLDER` takes a screenshot of every case. It sends the
+same Content-Security-Policy as the real pages. `Scene.live` is what the live API answers; tests
+change it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from yarl import URL
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = ROOT / "web" / "templates"
+STATIC = ROOT / "web" / "static"
+STRICT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+# media-chrome writes <style> into its shadow roots and takes no nonce
+PLAYER_POLICY = STRICT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+PLAYER_TEMPLATES = {"channel.html", "studio.html", "patterns.html"}
+
+PEOPLE = [
+    ("mira", "Mira Paints", "Watercolour from the harbour, slowly and with too much tea", 1284),
+    ("kofi", "Kofi Plays Chess", "Blitz until I lose three in a row", 312),
+    ("nordlys", "Nordlys Radio", "Northern field recordings", 57),
+    ("builds", "Small Builds", "Restoring a 1978 synth, day four: the power supply bites back", 41),
+    ("rahim", "Rahim Cooks", "শুক্রবারের রান্না: biryani for twelve", 9),
+    ("tern", "Tern", "", 1),
+]
+QUIET = [
+    ("ana", "Ana Outside", "Trail runs and slow mornings in the hills"),
+    ("lab", "The Lab", "Electronics on Thursdays"),
+    ("owl", "Owl Hours", ""),
+]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Scene:
+    """What the made-up site shows. Tests change it while pages are open."""
+
+    live: dict[str, Any] | None = None  # None: what the asking page was rendered with
+    streams: list[dict[str, Any]] = field(default_factory=list)
+    media: Path | None = None  # folder served under /live/
+    answer_status: int = 200
+    asked: int = 0
+
+
+SCENE = web.AppKey("scene", Scene)
+
+
+def card(index: int, **changes: Any) -> dict[str, Any]:
+    slug, name, title, viewers = PEOPLE[index]
+    given = {
+        "slug": slug,
+        "channel_name": name,
+        "title": title,
+        "thumbnail_url": f"/picture/{slug}.svg",
+        "started_at_ms": now_ms() - (index * 2_800_000 + 754_000),
+        "viewers": viewers,
+        "state": "live",
+    }
+    return given | changes
+
+
+def live_view(state: str, **changes: Any) -> dict[str, Any]:
+    on = state in {"live", "reconnecting"}
+    given = {
+        "state": state,
+        "playlist_url": "/live/mira/index.m3u8" if on else None,
+        "poster_url": "/picture/mira.svg" if on else None,
+        "title": PEOPLE[0][2],
+        "started_at_ms": now_ms() - 4_354_000,
+        "viewers": 1284 if on else 0,
+        "video_codec": "avc1.64001f",
+        "audio_codec": "mp4a.40.2",
+        "width": 1280,
+        "height": 720,
+        "warning": None,
+        "broadcast_id": "b1",
+    }
+    return given | changes
+
+
+def picture(slug: str) -> str:
+    """A quiet landscape as SVG, in a hue of its own, standing in for a thumbnail."""
+    seed = hashlib.sha256(slug.encode()).digest()
+    hue = seed[0] * 360 // 256
+    hills = "".join(
+        f'<path d="M0 {y} C 160 {y - seed[i + 1] // 3}, 320 {y + seed[i + 5] // 4}, 640 '
+        f'{y - seed[i + 9] // 3} V360 H0 Z" fill="hsl({hue + i * 12} 35% {34 - i * 8}%)"/>'
+        for i, y in enumerate((210, 255, 300))
+    )
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360" width="640" height="360">'
+        f'<defs><linearGradient id="s" x2="0" y2="1"><stop stop-color="hsl({hue + 40} 60% 62%)"/>'
+        f'<stop offset="1" stop-color="hsl({hue} 55% 82%)"/></linearGradient></defs>'
+        f'<rect width="640" height="360" fill="url(#s)"/><circle cx="{120 + seed[15]}" cy="120" '
+        f'r="42" fill="hsl({hue + 60} 90% 92%)"/>{hills}</svg>'
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
+
+    def static(path: str) -> str:
+        digest = hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+        return f"/static/{path}?v={digest}"
+
+    environment.globals["static"] = static
+    return environment
+
+
+ENVIRONMENT = _environment()
+USER = {"username": "mira", "is_admin": True}
+CHANNEL = {
+    "slug": "mira",
+    "name": "Mira Paints",
+    "title": PEOPLE[0][2],
+    "description": "Watercolour and ink, mostly boats and weather. New pictures on Tuesday and "
+    "Friday evenings.\n\nQuestions about paper and brushes are welcome.",
+    "owner": "mira",
+}
+FORM_ERRORS = {
+    "": "Some fields need another look.",
+    "username": "Someone already has this name.",
+    "password": "Use at least 8 characters.",
+}
+FORM = {"username": "mira", "email": "mira@example.org", "channel_name": "Mira", "channel_slug": ""}
+
+
+def _keys() -> list[dict[str, Any]]:
+    now = now_ms()
+    return [
+        {
+            "id": "k1",
+            "name": "Main",
+            "hint": "8w4q",
+            "created_at_ms": now - 86_400_000 * 12,
+            "last_used_at_ms": now - 7_300_000,
+        },
+        {
+            "id": "k2",
+            "name": "Phone",
+            "hint": "z3ma",
+            "created_at_ms": now - 240_000,
+            "last_used_at_ms": None,
+        },
+    ]
+
+
+def _studio(case: str) -> dict[str, Any]:
+    live = live_view(case) if case in {"live", "starting", "reconnecting"} else None
+    if live and case == "live":
+        live["warning"] = (
+            "Your encoder sends a keyframe every 8 seconds. Set the keyframe interval to 2, and "
+            "viewers start faster."
+        )
+    context: dict[str, Any] = {
+        "channels": [CHANNEL],
+        "channel": CHANNEL,
+        "server_url": "rtmp://live.example.org:1935/live",
+        "keys": _keys(),
+        "new_key": None,
+        "live": live,
+        "welcome": False,
+        "errors": {},
+        "form": {},
+        "user": USER,
+    }
+    if case == "none":
+        context |= {"channels": [], "channel": None, "keys": []}
+    if case in {"welcome", "starting"}:
+        context |= {
+            "welcome": True,
+            "keys": _keys()[1:],
+            "new_key": {"name": "Main", "key": "sk_7f3kq2mzx8w4hn5vb6ty"},
+        }
+    if case == "nokeys":
+        context |= {"keys": [], "channels": [CHANNEL, {"slug": "lab", "name": "The Lab"}]}
+    return context
+
+
+def _home(case: str) -> dict[str, Any]:
+    count = {"one": 1, "two": 2, "many": len(PEOPLE)}.get(case, 0)
+    live = [card(i) for i in range(count)]
+    if count > 2:
+        live[-1] |= {"state": "starting", "thumbnail_url": None, "started_at_ms": now_ms() - 4000}
+    channels = [dict(zip(("slug", "name", "description"), row, strict=True)) for row in QUIET]
+    return {
+        "live": live,
+        "channels": [] if case in {"setup", "fresh"} else channels,
+        "needs_setup": case == "setup",
+        "user": USER if case == "many" else None,
+    }
+
+
+ON_AIR = {
+    "live": live_view("live"),
+    "hevc": live_view("live", video_codec="hvc1.1.6.L93.B0"),
+    "sound": live_view("live", video_codec=None, width=None, height=None, poster_url=None),
+    "starting": live_view("starting"),
+    "reconnecting": live_view("reconnecting"),
+    "ended": live_view("ended"),
+}
+
+
+def _channel(case: str) -> dict[str, Any]:
+    channel = CHANNEL if case != "bare" else CHANNEL | {"description": "", "title": ""}
+    return {
+        "channel": channel,
+        "live": ON_AIR.get(case),
+        "is_owner": case == "starting",
+        "studio_url": "/studio/mira",
+        "user": USER if case == "starting" else None,
+    }
+
+
+def _form(case: str, **more: Any) -> dict[str, Any]:
+    wrong = case == "errors"
+    return {"form": FORM if wrong else {}, "errors": FORM_ERRORS if wrong else {}, **more}
+
+
+def context_of(template: str, case: str) -> dict[str, Any]:
+    """The made-up context of one case of one page, as in the contract of the handlers."""
+    match template:
+        case "home.html":
+            return _home(case)
+        case "channel.html":
+            return _channel(case)
+        case "studio.html":
+            return _studio(case)
+        case "setup.html":
+            return _form(case, step="token" if case == "token" else "account")
+        case "login.html":
+            errors = {"": "Username or password is wrong."}
+            return _form(case, next="/") | ({"errors": errors} if case == "errors" else {})
+        case "register.html":
+            return _form(case, next="/@mira", closed=case == "closed")
+        case "error.html":
+            return {
+                "status": 404,
+                "title": "This page does not exist",
+                "message": "The address may be mistyped, or the channel has moved.",
+                "action": {"href": "/", "label": "See who is live"},
+            }
+        case _:
+            return {}
+
+
+# name → (path, template); the case is the part of the query after ?case=
+PAGES = {
+    "home": ("/", "home.html", ["many", "one", "two", "quiet", "fresh", "setup"]),
+    "channel": ("/@mira", "channel.html", ["live", "offline", "bare", "starting", "ended"]),
+    "studio": ("/studio", "studio.html", ["welcome", "starting", "live", "keys", "nokeys", "none"]),
+    "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
+    "login": ("/login", "login.html", ["plain", "errors"]),
+    "register": ("/register", "register.html", ["plain", "errors", "closed"]),
+    "error": ("/missing", "error.html", ["plain"]),
+    "patterns": ("/-/patterns", "patterns.html", ["plain"]),
+    "api": ("/api/docs", "api_docs.html", ["plain"]),
+}
+
+
+def render(template: str, path: str, case: str, theme: str, *, theatre: bool = False) -> str:
+    context = {
+        "site": {"name": "Lantern", "description": "Live from the harbour town.", "accent": ""},
+        "user": None,
+        "theme": theme,
+        "path": path,
+        "version": "0.1.0",
+        "now_ms": now_ms(),
+        "theatre": theatre,
+    }
+    return ENVIRONMENT.get_template(template).render(context | context_of(template, case))
+
+
+async def _page(request: web.Request) -> web.Response:
+    path, template, cases = PAGES[request.match_info.route.name or ""]
+    theme = request.cookies.get("theme", "auto")
+    theatre = request.cookies.get("theatre") == "1"
+    case = request.query.get("case", cases[0])
+    text = render(template, path, case, theme, theatre=theatre)
+    policy = PLAYER_POLICY if template in PLAYER_TEMPLATES else STRICT_POLICY
+    return web.Response(
+        text=text, content_type="text/html", headers={"Content-Security-Policy": policy}
+    )
+
+
+async def _live(request: web.Request) -> web.Response:
+    scene = request.app[SCENE]
+    scene.asked += 1
+    if scene.answer_status != 200:
+        return web.json_response({"error": {"code": "unavailable", "message": "-"}}, status=503)
+    if scene.live is not None:
+        return web.json_response(scene.live)
+    page = URL(request.headers.get("Referer", "/"))
+    kind = "studio.html" if page.path == "/studio" else "channel.html"
+    live = context_of(kind, page.query.get("case", ""))["live"]
+    return web.json_response(live or {"state": "offline"})
+
+
+async def _streams(request: web.Request) -> web.Response:
+    return web.json_response({"streams": request.app[SCENE].streams})
+
+
+async def _picture(request: web.Request) -> web.Response:
+    return web.Response(text=picture(request.match_info["slug"]), content_type="image/svg+xml")
+
+
+async def _media(request: web.Request) -> web.StreamResponse:
+    folder = request.app[SCENE].media
+    name = request.match_info["name"]
+    if folder is None or not (folder / name).is_file():
+        raise web.HTTPNotFound
+    kind = "application/vnd.apple.mpegurl" if name.endswith(".m3u8") else "video/mp4"
+    return web.Response(
+        body=(folder / name).read_bytes(), content_type=kind, headers={"Cache-Control": "no-store"}
+    )
+
+
+async def _theme(request: web.Request) -> web.Response:
+    given = await request.post()
+    response = web.Response(status=303, headers={"Location": str(given["next"])})
+    response.set_cookie("theme", str(given["theme"]), path="/", samesite="Lax")
+    return response
+
+
+async def _openapi(_request: web.Request) -> web.Response:
+    answer = {"responses": {"200": {"description": "Streams that are live"}}}
+    return web.json_response(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "Lantern", "version": "1"},
+            "paths": {"/api/v1/live": {"get": {"summary": "Who is live", **answer}}},
+        }
+    )
+
+
+def application(scene: Scene) -> web.Application:
+    app = web.Application()
+    app[SCENE] = scene
+    for name, (path, _template, _cases) in PAGES.items():
+        app.router.add_get(path, _page, name=name)
+    app.router.add_get("/api/v1/channels/{slug}/live", _live)
+    app.router.add_get("/api/v1/live", _streams)
+    app.router.add_get("/api/openapi.json", _openapi)
+    app.router.add_get("/picture/{slug}.svg", _picture)
+    app.router.add_get("/live/mira/{name}", _media)
+    app.router.add_post("/theme", _theme)
+    app.router.add_static("/static", STATIC)
+    return app
+
+
+async def start(scene: Scene, port: int = 0) -> tuple[web.AppRunner, str]:
+    """Serves on loopback. Returns the runner, to clean up, and the base address."""
+    runner = web.AppRunner(application(scene), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZES = {"wide": (1440, 900), "phone": (390, 844)}
+
+
+async def shoot(browser: Any, base: str, folder: Path, only: str = "") -> int:
+    """Screenshots of every case, theme and size. Returns how many."""
+    taken = 0
+    for size, (width, height) in SIZES.items():
+        for theme in ("dark", "light"):
+            context = await browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=theme,
+                has_touch=size == "phone",
+                is_mobile=size == "phone",
+            )
+            await context.add_cookies([{"name": "theme", "value": theme, "url": base}])
+            page = await context.new_page()
+            for name, (path, _template, cases) in PAGES.items():
+                for case in cases:
+                    if only and only not in f"{name}-{case}-{size}-{theme}":
+                        continue
+                    await page.goto(f"{base}{path}?case={case}")
+                    await page.wait_for_timeout(500)
+                    target = folder / f"{name}-{case}-{size}-{theme}.png"
+                    await page.screenshot(path=target, full_page=True)
+                    taken += 1
+            await context.close()
+    return taken
+
+
+async def _main() -> None:
+    parser = argparse.ArgumentParser(description="The pages with made-up data.")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--shots", type=Path, help="take screenshots into this folder, then end")
+    parser.add_argument("--only", default="", help="only cases whose name holds this")
+    options = parser.parse_args()
+    runner, base = await start(Scene(streams=[card(i) for i in range(1, 4)]), options.port)
+    try:
+        if options.shots is None:
+            print(base)
+            await asyncio.Event().wait()
+            return
+        from playwright.async_api import async_playwright
+
+        options.shots.mkdir(parents=True, exist_ok=True)
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+            print(await shoot(browser, base, options.shots, options.only), "screenshots")
+            await browser.close()
+    finally:
+        await runner.cleanup()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

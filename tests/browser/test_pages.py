@@ -1,0 +1,178 @@
+"""Every page in every case: it loads without a complaint, fits a phone, and works by keyboard."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from gallery import PAGES, Scene, card, live_view
+from playwright.async_api import Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+Open = Callable[..., Awaitable[Page]]
+
+CASES = [(f"{path}?case={case}") for path, _template, cases in PAGES.values() for case in cases]
+AXE = "axe-core@4.14.1"
+AXE_INTEGRITY = (
+    "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
+)
+SHIFT_MAX = 0.01
+
+
+@pytest.mark.parametrize("path", CASES)
+async def test_page_is_sound(open_page: Open, path: str) -> None:
+    page = await open_page(path, 390, 844)
+    await page.wait_for_load_state("networkidle") if "api" in path else None
+    facts = await page.evaluate(
+        """() => {
+          const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
+          return {
+            overflow: document.documentElement.scrollWidth - innerWidth,
+            headings: document.querySelectorAll('h1').length,
+            twice: ids.filter((id, i) => ids.indexOf(id) !== i),
+            title: document.title,
+            skip: document.querySelector('a').getAttribute('href'),
+          };
+        }"""
+    )
+    assert facts["overflow"] <= 0
+    assert facts["headings"] >= 1
+    assert facts["twice"] == []
+    assert "Lantern" in facts["title"]
+    assert facts["skip"] in {"#main", "#player"}
+
+
+@pytest.mark.parametrize("path", ["/?case=many", "/?case=one", "/@mira?case=live", "/studio"])
+async def test_nothing_jumps_while_it_loads(open_page: Open, path: str) -> None:
+    page = await open_page(path)
+    await page.wait_for_timeout(1200)
+    shift = await page.evaluate(
+        """() => new Promise(done => {
+          let sum = 0;
+          new PerformanceObserver(list => {
+            for (const entry of list.getEntries()) sum += entry.value;
+          }).observe({type: 'layout-shift', buffered: true});
+          setTimeout(() => done(sum), 200);
+        })"""
+    )
+    assert shift <= SHIFT_MAX
+
+
+@pytest.mark.parametrize("path", ["/?case=many", "/@mira?case=offline", "/studio", "/login"])
+async def test_page_reads_without_javascript(open_page: Open, path: str) -> None:
+    page = await open_page(path, java_script_enabled=False)
+    await expect(page.locator("h1")).to_be_visible()
+    await expect(page.locator("button[data-copy-button]:visible")).to_have_count(0)
+    await expect(page.locator(".player-bar:visible")).to_have_count(0)
+
+
+async def test_theme_is_switched_at_once_and_kept(open_page: Open) -> None:
+    page = await open_page("/?case=many")
+    await page.get_by_role("button", name="Light").click()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    await page.wait_for_load_state("networkidle")
+    await page.reload()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "light")
+
+
+async def test_watch_page_is_dark_unless_light_was_chosen(open_page: Open) -> None:
+    page = await open_page("/@mira?case=offline", color_scheme="light")
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+async def test_copy_button_copies_and_says_so(open_page: Open) -> None:
+    page = await open_page(
+        "/studio?case=welcome", permissions=["clipboard-read", "clipboard-write"]
+    )
+    await page.get_by_role("button", name="Copy stream key").click()
+    await expect(page.get_by_role("button", name="Copy stream key")).to_have_text("Copied")
+    await expect(page.locator("#announcer")).to_have_text("Stream key copied")
+    assert await page.evaluate("navigator.clipboard.readText()") == "sk_7f3kq2mzx8w4hn5vb6ty"
+
+
+async def test_revoking_asks_first(open_page: Open) -> None:
+    page = await open_page("/studio?case=keys")
+    open_page.missing.extend(["/revoke", "favicon"])  # type: ignore[attr-defined]  # not served
+    await page.get_by_role("button", name="Revoke Phone").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("Revoke “Phone”?")
+    await dialog.get_by_role("button", name="Keep it").click()
+    await expect(dialog).to_be_hidden()
+    await page.get_by_role("button", name="Revoke Phone").click()
+    async with page.expect_request("**/studio/mira/keys/k2/revoke") as request:
+        await dialog.get_by_role("button", name="Revoke").click()
+    assert (await request.value).method == "POST"
+
+
+async def test_address_follows_the_name_until_edited(open_page: Open) -> None:
+    page = await open_page("/setup?case=account")
+    await page.get_by_label("Name", exact=True).fill("Café Noir 24")
+    await expect(page.get_by_label("Address")).to_have_value("cafe-noir-24")
+    await page.get_by_label("Address").fill("noir")
+    await page.get_by_label("Name", exact=True).fill("Other")
+    await expect(page.get_by_label("Address")).to_have_value("noir")
+
+
+async def test_studio_turns_green_when_the_encoder_connects(open_page: Open, scene: Scene) -> None:
+    scene.live = {"state": "offline"}
+    page = await open_page("/studio?case=welcome")
+    status = page.locator(".studio-state-text")
+    await expect(status).to_contain_text("Waiting for your encoder")
+    scene.live = live_view("starting")
+    await expect(status).to_contain_text("Your encoder is connected", timeout=2500)
+    await expect(page.locator("[data-studio-state]")).to_have_attribute(
+        "data-studio-state", "starting"
+    )
+    scene.live = {"state": "offline"}
+
+
+async def test_home_freshens_cards_and_offers_new_streams(open_page: Open, scene: Scene) -> None:
+    page = await open_page("/?case=two")
+    scene.streams = [card(0, viewers=5), card(3)]
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    first, second = page.locator("article.card").nth(0), page.locator("article.card").nth(1)
+    await expect(first).to_contain_text("5 viewers")
+    await expect(second).to_contain_text("Ended")
+    await expect(page.locator("[data-arrivals]")).to_contain_text("Small Builds is live. Show")
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The accessibility checker, from the npm registry, compared with the hash noted above."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    folder: Path = tmp_path_factory.mktemp("axe")
+    done = subprocess.run(
+        [npm, "pack", "--ignore-scripts", "--silent", AXE], cwd=folder, timeout=120, check=False
+    )
+    if done.returncode:
+        pytest.skip("axe-core could not be fetched")
+    (archive,) = folder.glob("*.tgz")
+    digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    assert digest == AXE_INTEGRITY
+    shutil.unpack_archive(archive, folder)
+    return (folder / "package" / "axe.min.js").read_text()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("path", [case for case in CASES if "api" not in case])
+async def test_page_is_accessible(open_page: Open, axe: str, path: str, theme: str) -> None:
+    page = await open_page(path, color_scheme=theme, reduced_motion="reduce")
+    await page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    await page.wait_for_timeout(300)
+    await page.evaluate(axe)
+    found = await page.evaluate(
+        """async (many) => (await axe.run(document, {
+          rules: {'landmark-unique': {enabled: !many}},
+          runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+        })).violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 160) +
+          ' ' + (n.any[0]?.message ?? '')).slice(0, 3)])""",
+        "patterns" in path,  # shows the same parts many times
+    )
+    assert found == []
