@@ -281,6 +281,20 @@ def test_a_publisher_that_is_back_in_vain_is_given_up() -> None:
     assert back.reasons == ["The encoder did not come back in time."]
 
 
+def test_a_publisher_that_is_back_and_never_begins_is_given_up() -> None:
+    """It sends sound without its header: frames come, parts don't."""
+    site, broadcast, publisher = live_site(grace_s=5)
+    broadcast.detach(publisher)
+    site.pass_ms(4_000)
+    again, back = site.open()
+    for number in range(50):
+        site.pass_ms(500)
+        again.push_audio(b"\xaf\x01sound", number * 500)
+        if number == 35:
+            assert back.reasons == [], "below the time that a publisher gets"
+    assert back.reasons == ["The encoder did not come back in time."]
+
+
 # Streams that never begin -------------------------------------------------------------------------
 
 
@@ -345,12 +359,25 @@ def with_a_broken_header() -> list[Message]:
     ]
 
 
-def test_a_header_that_ffmpeg_cannot_read_ends_the_stream_with_its_reason() -> None:
-    """The packager has made parts by then, which came to nothing."""
+def with_one_keyframe(sent: Sequence[Message], until_ms: int) -> list[Message]:
+    """The keyframes after the first are inter frames, up to that time."""
+
+    def is_turned(body: bytes, ms: int) -> bool:
+        return body[:2] == b"\x17\x01" and 100 < ms < until_ms
+
+    return [
+        (type_id, b"\x27" + body[1:] if is_turned(body, ms) else body, ms)
+        for type_id, body, ms in sent
+    ]
+
+
+@pytest.mark.parametrize("until_ms", [0, 8_000])
+def test_a_header_that_ffmpeg_cannot_read_ends_the_stream_with_its_reason(until_ms: int) -> None:
+    """The packager has made parts by then, of a segment that is whole or open: all for nothing."""
     site = Site()
     broadcast, publisher = site.open()
     with pytest.raises(Unsupported, match=r"^The stream's first frames can't be read\.$"):
-        site.send(broadcast, with_a_broken_header())
+        site.send(broadcast, with_one_keyframe(with_a_broken_header(), until_ms))
     broadcast.detach(publisher)
     assert site.names() == ["Started", "Ended"]
     ended = site.reported[-1]
@@ -543,9 +570,7 @@ def test_epochs_over_a_longer_time_are_fine() -> None:
 def test_a_long_keyframe_interval_is_a_warning() -> None:
     site = Site()
     broadcast, _ = site.open()
-    inter = [(t, b"\x27" + body[1:] if body[:2] == b"\x17\x01" and 0 < ms < 6_000 else body, ms)
-             for t, body, ms in between(0, 8_000)]  # fmt: skip
-    site.send(broadcast, inter)
+    site.send(broadcast, with_one_keyframe(between(0, 8_000), 6_000))
     status = site.broadcasts.status("film")
     assert status is not None
     assert status.warning == (
