@@ -14,7 +14,7 @@ from benchmarks.processes import Child, memory_folder, module
 from benchmarks.report import Report, progress, ratio
 
 _CHUNKS = (4096, 128)
-_WARM_S = 4.0
+_WARM_S = 8.0
 """Publishers are accepted, the first group of pictures is in, the first thumbnail is made."""
 
 

@@ -40,6 +40,8 @@ _CHROMIUM_FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 _LOAD_TIMEOUT_S = 20.0
+_STALL_MS = 50
+"""A `waiting` that is over sooner was no frame long; it is told in a note."""
 _CHANNEL = "clock"
 _SERVERS = {"site": "site", "bare": "engine"}
 
@@ -72,6 +74,7 @@ _FIRST_FRAME_MAX_S = 1.0
 class Figures:
     latencies_ms: list[float] = field(default_factory=list)
     stalls: int = 0
+    waits: list[tuple[float, float | None, float]] = field(default_factory=list)
     gap_ms: float = 0.0
     unread: int = 0
     firsts_ms: list[float] = field(default_factory=list)
@@ -131,7 +134,8 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
         (
             f"Every shown frame of {options.watch_s} s counts, from {options.settle_s} s after the "
             "first frame on. Stalls and the longest still (between two shown frames) count from "
-            "the first frame on: each `waiting` of the video element or stall that hls.js reports."
+            "the first frame on: each `waiting` of the video element that lasts "
+            f"{_STALL_MS} ms or more, or stall that hls.js reports."
         ),
         (
             f"First frame: {options.loads} loads, each with an empty cache, from navigation start "
@@ -169,6 +173,12 @@ def _add(report: Report, case: Case, figures: Figures) -> None:
             f"{max(figures.firsts_ms) / 1000:.2f}",
         )
     )
+    for at_ms, took_ms, spare_s in figures.waits:
+        took = "to the end" if took_ms is None else f"for {took_ms} ms"
+        report.notes.append(
+            f"{case.text}: `waiting` {took}, {at_ms / 1000:.1f} s after the first frame, with "
+            f"{spare_s:.2f} s in the buffer."
+        )
     if figures.unread:
         report.notes.append(f"{case.text}: {figures.unread} stamps could not be read.")
     if case.latency_max_s is not None:
@@ -257,7 +267,9 @@ def _measure(browser: Browser, address: str, options: argparse.Namespace) -> Fig
         meter = page.evaluate("benchMeter")
         figures.latencies_ms = [age for at, age in meter["samples"] if at >= began_ms]
         stalled = [error for error in meter["errors"] if error[1] == "bufferStalledError"]
-        figures.stalls = max(len(meter["waits"]), len(stalled))
+        figures.waits = [tuple(wait) for wait in meter["waits"]]
+        seen = [took for _, took, _ in figures.waits if took is None or took >= _STALL_MS]
+        figures.stalls = max(len(seen), len(stalled))
         figures.gap_ms, figures.unread = meter["gapMaxMs"], meter["unread"]
         if len(figures.latencies_ms) < 10:
             raise RuntimeError(f"the page shows no clock: {json.dumps(meter)[:1000]}")

@@ -7,7 +7,7 @@
     firstMs: null, // navigation start to the first decoded frame
     samples: [], // [Date.now(), milliseconds since the frame was drawn]
     unread: 0,
-    waits: [], // Date.now() of each time that playing stopped for want of data
+    waits: [], // each stop: [ms since the first frame, ms until it played on, s in the buffer]
     gapMaxMs: 0,
     errors: [],
   };
@@ -48,8 +48,22 @@
       video.requestVideoFrameCallback(frame);
     };
     video.requestVideoFrameCallback(frame);
+    let plays = false; // what waits before it ever played is starting
+    let wait = null;
+    video.addEventListener("playing", () => {
+      plays = meter.firstMs !== null;
+      if (wait) wait[1] = Math.round(performance.now() - meter.firstMs - wait[0]);
+      wait = null;
+    });
+    video.addEventListener("timeupdate", () => {
+      if (meter.firstMs !== null && !video.paused && video.readyState > 2) plays = true;
+    });
     video.addEventListener("waiting", () => {
-      if (meter.firstMs !== null && !video.seeking) meter.waits.push(Date.now());
+      if (!plays || video.seeking) return;
+      const end = video.buffered.length ? video.buffered.end(video.buffered.length - 1) : 0;
+      const spare = Math.max(0, end - video.currentTime);
+      wait = [Math.round(performance.now() - meter.firstMs), null, spare];
+      meter.waits.push(wait);
     });
   }
 
