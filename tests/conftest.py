@@ -1,4 +1,4 @@
-"""Fixtures of all tests: a PostgreSQL server for those that ask, one for each test process."""
+"""Fixtures of all tests: a PostgreSQL server and running sites, for each test process its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.databases import POSTGRESQL_BINARIES, PostgresqlServer
+from tests.functional.site import MakeSite, Site
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--save-watch-page", metavar="FILE", help="keep a picture of the watch page, for the README"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +26,17 @@ def postgresql() -> Iterator[PostgresqlServer]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def make_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSite]:
+    make = MakeSite(tmp_path_factory.mktemp)
+    yield make
+    codes = {order: site.stop() for order, site in make.sites.items()}
+    assert set(codes.values()) <= {0}, f"exit codes {codes}"
+
+
+@pytest.fixture(scope="session")
+def site(make_site: MakeSite) -> Site:
+    """A server with the settings of a fresh installation."""
+    return make_site()

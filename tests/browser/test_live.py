@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ START_DEADLINE_S = 30.0
 
 
 @asynccontextmanager
-async def testcard(channel: Channel) -> AsyncIterator[None]:
+async def demo_publisher(channel: Channel) -> AsyncIterator[None]:
     """Our own publisher, as `serve --demo` runs it."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mediaserver.media.testcard", "-"),
@@ -35,7 +35,8 @@ async def testcard(channel: Channel) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):  # it has ended when the server ended the stream
+            process.terminate()
         await process.wait()
 
 
@@ -48,9 +49,10 @@ async def stats(page: Page) -> dict[str, Any]:
 
 async def until(page: Page, condition: str, deadline_s: float) -> None:
     """Wait for a condition on `stats`, such as `stats.state === 'live'`."""
-    script = (
-        f"() => {{ const stats = document.querySelector('live-player').stats; return {condition} }}"
-    )
+    script = f"""() => {{
+        const stats = document.querySelector('live-player')?.stats;
+        return Boolean(stats && {condition});
+    }}"""
     try:
         await page.wait_for_function(script, timeout=deadline_s * 1000, polling=100)
     except Exception as error:
@@ -80,7 +82,7 @@ async def test_watching_a_stream(browser: Browser, site: Site, screenshot_path: 
     await until(page, "stats.state === 'offline'", START_DEADLINE_S)
 
     # The page was there first: it starts by itself when the encoder connects.
-    async with testcard(channel):
+    async with demo_publisher(channel):
         await until(page, "stats.state === 'live' && stats.currentTime > 0", START_DEADLINE_S)
         begun = await stats(page)
         await until(
@@ -96,7 +98,7 @@ async def test_watching_a_stream(browser: Browser, site: Site, screenshot_path: 
     # The encoder drops: the page says so, and carries on when it is back, without a reload.
     await until(page, "stats.state === 'reconnecting'", START_DEADLINE_S)
     before = await stats(page)
-    async with testcard(channel):
+    async with demo_publisher(channel):
         await until(page, "stats.state === 'live'", START_DEADLINE_S)
         back = await stats(page)
         assert back["broadcastId"] == before["broadcastId"]
@@ -112,7 +114,7 @@ async def test_watching_a_stream(browser: Browser, site: Site, screenshot_path: 
 
 async def test_home_shows_what_is_live(browser: Browser, site: Site) -> None:
     channel = await site.new_channel()
-    async with testcard(channel):
+    async with demo_publisher(channel):
         await site.wait_state(channel.slug, "live", START_DEADLINE_S)
         context = await browser.new_context(base_url=site.url)
         page = await context.new_page()

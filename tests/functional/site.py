@@ -299,3 +299,29 @@ class Site:
 
 def _python_path() -> list[str]:
     return [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+
+
+class MakeSite:
+    """Starts servers with settings and limits of one's own; all of them end with the session.
+
+    `make_site(config={"media": {"preset": "lan"}}, limits={"STALL_S": 1.0})`. The same order gives
+    the same server, so that tests share it.
+    """
+
+    def __init__(self, make_folder: Callable[[str], Path]) -> None:
+        self._make_folder = make_folder
+
+        self.sites: dict[str, Site] = {}
+
+    def __call__(
+        self,
+        *,
+        config: Mapping[str, Mapping[str, object]] | None = None,
+        limits: Mapping[str, float] | None = None,
+    ) -> Site:
+        order = repr((config, limits))
+        if order not in self.sites:
+            site = Site(self._make_folder("storage"), config=config, limits=limits)
+            site.start()
+            self.sites[order] = site
+        return self.sites[order]
