@@ -26,7 +26,8 @@ NAMES = ("ingest", "latency", "origin", "memory", "startup")
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="+", choices=(*NAMES, "all"), metavar="NAME")
     parser.add_argument(
