@@ -107,7 +107,8 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
         (
             f"Server on core {server_core}, client on core {client_core}; wrk with {_CONNECTIONS} "
             f"connections for {options.load_s} s, median of {options.load_runs}, sides in turn. A "
-            "CPU second is one of the server process, user and system: what one core gives when nothing else wants it. "
+            "CPU second is one of the server process, user and system: what one core gives when "
+            "nothing else wants it. "
             f"Playlist of {playlist_bytes:,} bytes, part of {_PART_BYTES:,} (0.5 s at 6 Mb/s). "
             "nginx sends files from memory (tmpfs) and knows no blocking reload."
         ),
