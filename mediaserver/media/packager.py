@@ -350,7 +350,7 @@ class Packager:
             timescale=timescale,
             timing=self.timing,
             frame_rate=VIDEO_TIMESCALE / frame_ticks if video else None,
-            template_frames=tuple(one.frame for track in (video, audio) for one in track[:3]),
+            template_frames=tuple(one.frame for track in (video, audio) for one in track[:1]),
         )
         self._epochs += 1
         first = leading[0]

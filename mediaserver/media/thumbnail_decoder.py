@@ -45,7 +45,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 def jpeg(mp4: bytes) -> bytes:
     """The first picture of an MP4 as a JPEG, `_WIDTH` pixels wide. Empty when there is none."""
-    with av.open(io.BytesIO(mp4), "r") as container:
+    # The init segment says what the stream is: no need to decode for that before the real decoding.
+    with av.open(io.BytesIO(mp4), "r", options={"probesize": "32"}) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
         frame = next(container.decode(stream), None)
