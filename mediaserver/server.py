@@ -235,6 +235,11 @@ async def _listen_control(stack: AsyncExitStack, config: Config, app: web.Applic
 
 def _tls_context(config: Config) -> ssl.SSLContext | None:
     if not config.http.tls_certificate:
+        if config.rtmp.tls_port >= 0:
+            raise Invalid(
+                "RTMPS needs a certificate: set tls_certificate and tls_key in [http].",
+                field="rtmp.tls_port",
+            )
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
