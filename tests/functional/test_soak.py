@@ -24,7 +24,7 @@ from tests.rtmp.publishers import (
 )
 
 MEDIA_S = 180.0
-DEADLINE_S = MEDIA_S + 120
+DEADLINE_S = 2 * MEDIA_S + 120  # encoders fall behind on a busy machine
 
 
 async def b_frames(site: Site) -> Playback:
