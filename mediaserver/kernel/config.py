@@ -200,9 +200,12 @@ def load_config(path: Path | None, environment: Mapping[str, str] | None = None)
     tables: dict[str, Any] = {}
     if path is not None:
         try:
-            tables = tomllib.loads(path.read_text())
+            # Windows editors put a byte-order mark in front, which TOML knows nothing of.
+            tables = tomllib.loads(path.read_text("utf-8-sig"))
         except OSError as error:
             raise Invalid(f"{path}: {error.strerror}", field="config") from error
+        except UnicodeDecodeError as error:
+            raise Invalid(f"{path}: it must be saved as UTF-8", field="config") from error
         except tomllib.TOMLDecodeError as error:
             raise Invalid(f"{path}: {error}", field="config") from error
     for name, value in (os.environ if environment is None else environment).items():

@@ -334,6 +334,8 @@ class Broadcast:
         )
 
     def _warning(self) -> str | None:
+        if self._refusal is not None:
+            return self._refusal
         interval_ms = self._packager.keyframe_interval_ms
         if interval_ms > 4_500:
             return (

@@ -90,16 +90,18 @@ class _Hls:
         response = web.StreamResponse(headers=_FOREVER)
         response.content_type = _MEDIA_TYPE
         response.content_length = sum(len(piece) for piece in pieces)
-        await response.prepare(request)
-        if request.method == hdrs.METH_HEAD:
-            return response
-        self._bytes.inc(response.content_length)
         try:
-            # Every viewer sends the same shared bytes; one that hardly reads must not keep them.
+            # All viewers are sent the same shared bytes; one that hardly reads must not keep them.
             async with asyncio.timeout(limits.HLS_SEND_TIMEOUT_S):
+                await response.prepare(request)
+                if request.method == hdrs.METH_HEAD:
+                    return response
+                self._bytes.inc(response.content_length)
                 for piece in pieces:
                     await response.write(piece)
                 await response.write_eof()
+        except ConnectionResetError:
+            pass  # players drop requests all the time: on a seek, a reload, a closed tab
         except TimeoutError:
             self._slow.inc()
             if request.transport is not None:

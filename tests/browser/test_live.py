@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.functional.site import Channel, Site
-from tests.rtmp.publishers import ROOT
+from tests.rtmp.publishers import ROOT, pyav_publisher
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -133,3 +133,28 @@ async def test_home_shows_what_is_live(browser: Browser, site: Site) -> None:
         await card.click()
         await until(page, "stats.state === 'live' && stats.currentTime > 0", START_DEADLINE_S)
         await context.close()
+
+
+async def test_other_tracks_after_a_return(browser: Browser, site: Site) -> None:
+    """The encoder comes back with a slow picture and no sound, then as it was: it plays on."""
+    channel = await site.new_channel()
+    context = await browser.new_context(base_url=site.url)
+    page = await context.new_page()
+    publishers = (
+        demo_publisher(channel),
+        pyav_publisher(channel.publish_url, fps=1, size="320x240", audio=None),
+        demo_publisher(channel),
+    )
+    for number, publisher in enumerate(publishers):
+        async with publisher:
+            if not number:
+                await page.goto(f"/@{channel.slug}")
+            await until(page, "stats.server === 'live'", START_DEADLINE_S)
+            resumed = await stats(page)
+            await until(
+                page,
+                f"stats.state === 'live' && stats.currentTime > {resumed['currentTime'] + 4}",
+                2 * START_DEADLINE_S,
+            )
+        await until(page, "stats.server === 'reconnecting'", START_DEADLINE_S)
+    await context.close()

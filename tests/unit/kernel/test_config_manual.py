@@ -90,3 +90,16 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str, named: str) -> None
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"nothing\.toml"):
         load_config(tmp_path / "nothing.toml", {})
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b'\xef\xbb\xbf[site]\nname = "Lantern"\n')
+    assert load_config(path, {}).site.name == "Lantern"
+
+
+def test_another_encoding_is_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes('[site]\nname = "Café"\n'.encode("latin-1"))
+    with pytest.raises(Invalid, match="saved as UTF-8"):
+        load_config(path, {})

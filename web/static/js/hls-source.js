@@ -7,6 +7,9 @@ import Hls from "../vendor/hls/hls.light.min.js";
 /** Safari's audio crackles when the rate changes, so it only seeks. */
 const CATCH_UP_RATE = "GestureEvent" in window ? 1 : 1.1;
 
+/** A source that fails again so soon after a recovery is started anew instead. */
+const RECOVERY_PAUSE_MS = 10_000;
+
 const CONFIG = {
   enableWorker: false, // fMP4 passes through: nothing to demux
   lowLatencyMode: true,
@@ -34,13 +37,13 @@ export function playback() {
 }
 
 export class HlsSource {
-  #mediaRecoveries = 0;
+  #recoverableAt = 0;
 
   /**
    * @param {HTMLVideoElement} video
    * @param {string} url
    * @param {{onPlaylist: (details: any) => void, onFailure: (failure: SourceFailure) => void,
-   *   onLevels: () => void, onStall: () => void}} hooks
+   *   onRecovered: () => void, onLevels: () => void, onStall: () => void}} hooks
    */
   constructor(video, url, hooks) {
     this.video = video;
@@ -87,8 +90,11 @@ export class HlsSource {
       data.details === Hls.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR ||
       data.details === Hls.ErrorDetails.BUFFER_INCOMPATIBLE_CODECS_ERROR ||
       data.details === Hls.ErrorDetails.BUFFER_ADD_CODEC_ERROR;
-    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && !codecs && this.#mediaRecoveries < 1) {
-      this.#mediaRecoveries += 1;
+    const now = performance.now();
+    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && !codecs && now > this.#recoverableAt) {
+      this.#recoverableAt = now + RECOVERY_PAUSE_MS;
+      // It takes the source away and gives it anew, which leaves the element paused.
+      this.hls.once(Hls.Events.MEDIA_ATTACHED, () => this.hooks.onRecovered());
       this.hls.recoverMediaError();
       return;
     }

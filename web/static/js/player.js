@@ -155,6 +155,9 @@ class LivePlayer extends HTMLElement {
           if (!this.#userPaused) void this.#play();
         },
         onFailure: (failure) => this.#failed(failure),
+        onRecovered: () => {
+          if (!this.#userPaused) void this.#play();
+        },
         onStall: () => {
           this.#stalls += 1;
           this.latency?.stalled();
@@ -185,6 +188,12 @@ class LivePlayer extends HTMLElement {
   #failed(failure) {
     if (failure.codecs) {
       this.#unsupported(this.#source?.codecs ?? "");
+      return;
+    }
+    if (!failure.network && this.#attempt === 0 && this.view?.playlist_url) {
+      // Other tracks than before, as after a return with sound alone: a new start takes them.
+      this.#attempt = 1;
+      this.#load(this.view.playlist_url);
       return;
     }
     const wait = RETRY_MS[Math.min(this.#attempt, RETRY_MS.length - 1)];
@@ -283,7 +292,8 @@ class LivePlayer extends HTMLElement {
       this.#movedAt = now;
       return;
     }
-    const shouldMove = this.view?.state === "live" && !video.paused && !document.hidden;
+    // Not what the element says of pausing: it may have been paused with its source taken away.
+    const shouldMove = this.view?.state === "live" && !this.#userPaused && !document.hidden;
     const waits = this.#media === "waiting" || this.#media === "loading" || this.#media === "ended";
     if (shouldMove && waits && now - this.#movedAt > STUCK_MS && this.view?.playlist_url) {
       this.#load(this.view.playlist_url);
