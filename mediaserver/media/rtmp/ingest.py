@@ -183,9 +183,7 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
         session.write_chunk_to_stream(SetPeerBandwidth(limits.RTMP_ACK_WINDOW_BYTES, 2))
         session.write_chunk_to_stream(SetChunkSize(limits.RTMP_OUT_CHUNK_BYTES))
         session.writer_chunk_size = limits.RTMP_OUT_CHUNK_BYTES
-        session.write_chunk_to_stream(
-            commands.connect_result(message.transaction_id, properties.get("objectEncoding"))
-        )
+        session.write_chunk_to_stream(commands.connect_result(message.transaction_id))
         await session.drain()
 
     async def on_nc_create_stream(self, session: RtmpSession, message: NCCreateStream) -> None:

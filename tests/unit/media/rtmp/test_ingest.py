@@ -131,6 +131,17 @@ async def test_commands_in_either_envelope(type_id: int) -> None:
     await encoder.close()
 
 
+async def test_whoever_offers_amf3_is_answered_in_amf0() -> None:
+    """An encoder takes up what it is answered, and AMF3 values are refused."""
+    encoder = await Server().connect()
+    await encoder.handshake()
+    encoder.send("connect", 1, {"app": "live", "objectEncoding": 3.0}, type_id=17)
+    information = (await encoder.command())[3]
+    assert isinstance(information, dict)
+    assert information["objectEncoding"] == 0
+    await encoder.close()
+
+
 async def test_publish_without_create_stream_and_with_odd_messages() -> None:
     """Old encoders leave steps out; new ones send what nobody knows."""
     encoder = await connected(Server())
