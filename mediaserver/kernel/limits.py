@@ -42,7 +42,8 @@ RTMP_READ_BYTES: Final = 256 * KIB
 """One read from the socket."""
 
 RTMP_ACK_WINDOW_BYTES: Final = 2_500_000
-"""The window we announce; an encoder acknowledges after as many bytes of ours."""
+"""The window we announce: an encoder acknowledges after as many bytes of ours, and we after as
+many of its until it names another number."""
 
 RTMP_OUT_CHUNK_BYTES: Final = 4096
 """Chunk size of our answers; the largest is a few hundred bytes."""
@@ -70,7 +71,7 @@ AMF_STRING_BYTES_MAX: Final = 4 * KIB
 # Frames and packaging -----------------------------------------------------------------------------
 
 FIRST_MEDIA_TIMEOUT_S: Final = 20.0
-"""Accepted publish to the first frame that can be shown (a keyframe, where there is video)."""
+"""Accepted publish, or first frame after a silence, to the first part that can be played."""
 
 STALL_S: Final = 5.0
 """No frame for so long counts as an interruption, though the connection stands."""
@@ -97,14 +98,16 @@ AUDIO_DRIFT_MS_MAX: Final = 100
 SEGMENT_DURATION_MS_MIN: Final = 1_500
 """A segment begins at the first keyframe after this."""
 
-PART_BYTES_MAX: Final = 4 * MIB
 SEGMENT_BYTES_MAX: Final = 32 * MIB
+"""A segment above this ends the stream: 10 s at 27 Mb/s."""
+
 BROADCAST_BYTES_MAX: Final = 128 * MIB
-"""Media kept in memory; over it the oldest segments go first, then the stream ends."""
+"""Media of one stream in memory. Above it the window shrinks to three target durations and what
+left it goes early; what is then left is bounded by `rtmp.bitrate_max_kbps`."""
 
 PENDING_FRAMES_MAX: Final = 4_096
 PENDING_BYTES_MAX: Final = 24 * MIB
-"""Frames waiting for a cut or for the start."""
+"""Frames waiting for the start or for the end of their part; more of them end the stream."""
 
 EPOCHS_PER_MINUTE_MAX: Final = 20
 """A publisher that changes its codecs or clock more often is sending nonsense."""

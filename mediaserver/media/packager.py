@@ -434,6 +434,8 @@ class _Run:
         self._sound_end = EPOCH_BASE_S * epoch.audio.sample_rate if epoch.audio else 0
         self._sounds_begun = False
         self._part_index = 0
+        self._pending_frames = 0
+        self._pending_bytes = 0
 
     def push(self, timed: _Timed) -> Iterator[Output]:
         self._take_out_pause(timed.ms)
@@ -443,6 +445,11 @@ class _Run:
         elif self.epoch.audio is not None:
             self._push_audio(timed, self.epoch.audio)
         yield from self._finished_parts()
+        if (
+            self._pending_frames > limits.PENDING_FRAMES_MAX
+            or self._pending_bytes > limits.PENDING_BYTES_MAX
+        ):
+            raise Unsupported("The stream's clock stands still: too many frames for one moment.")
 
     def end(self) -> list[Output]:
         """Drop what is unfinished and close the open segment, if it has a part."""
@@ -473,6 +480,8 @@ class _Run:
             self._start = self._first_start = self._segment_start = dts
             return
         held_dts, held = self._held
+        self._pending_frames += 1
+        self._pending_bytes += len(held.data)
         dts = max(dts, held_dts + 1)
         if self.epoch.audio is None and dts - held_dts > self._part_ticks_max:
             # A pause that no sound fills: taken out, as no part may be longer than the target.
@@ -543,6 +552,8 @@ class _Run:
 
     def _add_sound(self, sample: Sample) -> None:
         self._sound_end = sample.dts + sample.duration
+        self._pending_frames += 1
+        self._pending_bytes += len(sample.data)
         if self.epoch.video is not None:
             self._sounds.append(sample)
             return
@@ -606,6 +617,8 @@ class _Run:
 
     def _finish(self, cut: _Cut, sounds: tuple[Sample, ...]) -> Iterator[Output]:
         leading = self.epoch.video is not None
+        self._pending_frames -= len(cut.video) + len(sounds)
+        self._pending_bytes -= sum(len(sample.data) for sample in (*cut.video, *sounds))
         if cut.start < cut.end:
             self.wall_end_ms = self._wall_ms(cut.end)
             yield Part(

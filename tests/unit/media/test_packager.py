@@ -751,6 +751,21 @@ def test_frames_that_wait_are_bounded() -> None:
         package(big)
 
 
+@pytest.mark.parametrize(
+    ("limit", "value"), [("PENDING_FRAMES_MAX", 200), ("PENDING_BYTES_MAX", 999)]
+)
+def test_a_clock_that_stands_still_is_refused(
+    limit: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its part never ends: the frames of one part are bounded, however small they are."""
+    monkeypatch.setattr(limits, limit, value)
+    frames = mixed(make_video(13), make_audio(13))
+    assert len(package(frames).parts) == 25  # what waits in a steady stream is far below
+    still = [dataclasses.replace(frame, timestamp_ms=4_000) for frame in make_video(9, first=120)]
+    with pytest.raises(Unsupported, match="clock stands still"):
+        package([*mixed(make_video(4), make_audio(4)), *still])
+
+
 def test_the_keyframe_interval_is_measured() -> None:
     packager = Packager(PRESETS["low"])
     packager.configure(VIDEO)
