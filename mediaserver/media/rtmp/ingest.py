@@ -147,7 +147,7 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
             case commands.COMMAND_AMF0 | commands.COMMAND_AMF3:
                 await self._on_command(session, commands.parse_command(message))
             case commands.USER_CONTROL:
-                self._on_user_control(session, message.payload)
+                await self._on_user_control(session, message.payload)
             case commands.WINDOW_SIZE if len(message.payload) >= 4:
                 size = int.from_bytes(message.payload[:4], "big")
                 session.peer_window_bytes = max(size, limits.RTMP_READ_BYTES)
@@ -230,9 +230,10 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
             self._broadcast.push_audio(message.payload, message.timestamp)
             self._keep_alive(session)
 
-    def _on_user_control(self, session: RtmpSession, payload: bytes) -> None:
+    async def _on_user_control(self, session: RtmpSession, payload: bytes) -> None:
         if len(payload) >= 6 and int.from_bytes(payload[:2], "big") == commands.PING_REQUEST:
             session.write_chunk_to_stream(PingResponse(int.from_bytes(payload[2:6], "big")))
+            await session.drain()  # one that asks and never reads must not fill our memory
 
     def _keep_alive(self, session: RtmpSession) -> None:
         now_ms = self._clock.monotonic_ms()
@@ -297,7 +298,13 @@ class Ingest:
     async def _listen(self, port: int, tls: ssl.SSLContext | None) -> int:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
-            lambda: _Connection(self), self._config.host, port, ssl=tls, backlog=1024
+            lambda: _Connection(self),
+            self._config.host,
+            port,
+            ssl=tls,
+            # A connection counts towards the limits only once this is over.
+            ssl_handshake_timeout=limits.RTMP_HANDSHAKE_TIMEOUT_S if tls is not None else None,
+            backlog=1024,
         )
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
