@@ -13,7 +13,7 @@ MIB: Final = 1024 * KIB
 # RTMP, before anybody is trusted ------------------------------------------------------------------
 
 RTMP_HANDSHAKE_TIMEOUT_S: Final = 5.0
-"""C0 to C2. A real encoder needs one round trip."""
+"""C0 to C2, and TLS before it. A real encoder needs one round trip for each."""
 
 RTMP_COMMAND_TIMEOUT_S: Final = 10.0
 """Handshake to accepted publish: four short messages."""
@@ -129,6 +129,9 @@ WAITERS_PER_BROADCAST_MAX: Final = 10_000
 
 ENDED_KEEP_S: Final = 60.0
 """An ended stream's playlist and media stay so long, for players that are behind."""
+
+ENDED_STREAMS_PER_CHANNEL_MAX: Final = 4
+"""Ended streams that one channel keeps: its window stays in memory with each."""
 
 VIEWER_TIMEOUT_S: Final = 15.0
 """A viewer that asked for no playlist for so long has left."""
