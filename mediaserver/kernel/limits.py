@@ -38,6 +38,9 @@ RTMP_CHUNK_BYTES_MAX: Final = 16 * MIB
 RTMP_CHUNK_STREAMS_MAX: Final = 32
 """Chunk streams that one connection may open; encoders use 3 to 6."""
 
+RTMP_NAME_CHARS_MAX: Final = 64
+"""What is kept and repeated of names that an encoder gives to itself and to the application."""
+
 RTMP_READ_BYTES: Final = 256 * KIB
 """One read from the socket."""
 
@@ -137,7 +140,8 @@ VIEWER_TIMEOUT_S: Final = 15.0
 """A viewer that asked for no playlist for so long has left."""
 
 VIEWERS_TRACKED_MAX: Final = 100_000
-"""Viewer keys remembered for one stream."""
+VIEWER_KEY_CHARS_MAX: Final = 300
+"""Viewer keys remembered for one stream: address and browser, of which the start will do."""
 
 # Thumbnails ---------------------------------------------------------------------------------------
 
@@ -194,6 +198,9 @@ SESSION_IDLE_MS: Final = 14 * 24 * 3600 * 1000
 SESSION_ABSOLUTE_MS: Final = 30 * 24 * 3600 * 1000
 """A session ends after so long without a visit, and after so long in any case."""
 
+USER_AGENT_CHARS_MAX: Final = 200
+"""What a session keeps of the browser's name."""
+
 SESSION_TOUCH_MS: Final = 10 * 60 * 1000
 """A visit is written down at most so often: reading a page should not write."""
 
@@ -246,6 +253,10 @@ GATE_FAILURES_INTERVAL_MS: Final = 6_000
 STREAM_WRITES_WAITING_MAX: Final = 10_000
 """Broadcast events that wait to be written; about six for each live session."""
 
+STREAM_WRITE_RETRY_S: Final = 0.5
+STREAM_WRITE_RETRY_S_MAX: Final = 30.0
+"""Wait before such an event is written again while the database is down; doubled each time."""
+
 CHANNELS_LISTED_MAX: Final = 200
 """Channels on one page or in one answer."""
 
@@ -268,6 +279,13 @@ STATIC_FILES_MAX: Final = 500
 
 GZIP_BYTES_MIN: Final = 1024
 """Smaller answers gain nothing from compression."""
+
+HTTP_KEEPALIVE_S: Final = 75.0
+"""A connection without a request stays so long: above the 60 s of common proxies, so that they
+close first."""
+
+HEALTH_CHECK_TIMEOUT_S: Final = 5.0
+"""One check of /readyz; monitors wait 10 s and more."""
 
 SERVER_STOP_TIMEOUT_S: Final = 3.0
 """Requests under way get so long to finish when the site stops."""

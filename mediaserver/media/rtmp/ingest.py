@@ -169,12 +169,13 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
     async def on_nc_connect(self, session: RtmpSession, message: NCConnect) -> None:
         properties = message.command_object
         app, _, rest = str(properties.get("app") or "").strip("/").partition("/")
-        self._encoder = str(properties.get("flashVer") or "")[:64]
+        self._encoder = str(properties.get("flashVer") or "")[: limits.RTMP_NAME_CHARS_MAX]
         if app != _APP:
             session.write_chunk_to_stream(
                 commands.connect_refused(
                     message.transaction_id,
-                    f'Unknown application "{app[:64]}". The server URL ends in /{_APP}.',
+                    f'Unknown application "{app[: limits.RTMP_NAME_CHARS_MAX]}". '
+                    f"The server URL ends in /{_APP}.",
                 )
             )
             raise _Refused("wrong application")

@@ -182,7 +182,7 @@ def test_group_of_pictures_of_8_s() -> None:
     assert [part.independent for part in packaged.segments[1]] == [True] + [False] * 15
 
 
-def test_group_of_pictures_of_6_s_fits_the_usual_target() -> None:
+def test_a_group_longer_than_the_wait_for_it_gets_the_longer_target() -> None:
     packaged = package(mixed(make_video(24, gop=120, fps=20), make_audio(24)))
     # Longer than the wait for the second keyframe, so its length isn't known in time.
     assert packaged.timing.target_duration_s == 10
