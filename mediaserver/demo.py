@@ -1,7 +1,7 @@
 """`--demo`: channels that are live without an encoder, so that everything can be seen at once.
 
 Two channels of a user that nobody can log in as; each is fed over RTMP, like any other, by a
-publisher of our own in a child process (media/testcard.py). The channels stay in the data folder;
+publisher of our own in a child process (media/testcard.py). The channels stay in the database;
 their keys are made anew at each start.
 """
 
@@ -88,11 +88,13 @@ class Demo:
         owner = await self._users.by_username(_USERNAME)
         if owner is None:
             owner = await self._users.create(_USERNAME, _EMAIL, new_secret(), is_admin=False)
-        tasks = Tasks("demo")
-        self._stack.push_async_callback(tasks.aclose)
-        for channel in DEMO_CHANNELS:
-            key = await self._fresh_key(owner, channel)
-            tasks.start(self._keep_publishing(channel, key), channel.slug)
+        async with AsyncExitStack() as stack:
+            tasks = Tasks("demo")
+            stack.push_async_callback(tasks.aclose)
+            for channel in DEMO_CHANNELS:
+                key = await self._fresh_key(owner, channel)
+                tasks.start(self._keep_publishing(channel, key), channel.slug)
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(

@@ -210,7 +210,10 @@ async def _listen(
 ) -> int:
     """Open the web port; the port it got."""
     runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=limits.SERVER_STOP_TIMEOUT_S, keepalive_timeout=75.0
+        app,
+        access_log=None,
+        shutdown_timeout=limits.SERVER_STOP_TIMEOUT_S,
+        keepalive_timeout=limits.HTTP_KEEPALIVE_S,
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

@@ -54,8 +54,9 @@ class Sessions:
         that a token planted before the log-in opens nothing after it.
         """
         token = new_secret()
+        agent = user_agent[: limits.USER_AGENT_CHARS_MAX]
         await self._db.write(
-            _start, user.id, token, address, user_agent[:200], replaces, self._clock.wall_ms()
+            _start, user.id, token, address, agent, replaces, self._clock.wall_ms()
         )
         return NewSession(token, limits.SESSION_ABSOLUTE_MS // 1000)
 

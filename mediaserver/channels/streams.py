@@ -132,14 +132,14 @@ class Streams:
 
     async def _write(self) -> None:
         while (event := await self._queue.get()) is not None:
-            delay_s = 0.5
+            delay_s = limits.STREAM_WRITE_RETRY_S
             while True:
                 try:
                     await self._apply(event)
                     break
                 except Unavailable:
                     await asyncio.sleep(delay_s)
-                    delay_s = min(30.0, delay_s * 2)
+                    delay_s = min(limits.STREAM_WRITE_RETRY_S_MAX, delay_s * 2)
                 except Exception:
                     _log.exception("stream event not written", stream_event=str(event))
                     break

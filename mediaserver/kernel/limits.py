@@ -13,7 +13,7 @@ MIB: Final = 1024 * KIB
 # RTMP, before anybody is trusted ------------------------------------------------------------------
 
 RTMP_HANDSHAKE_TIMEOUT_S: Final = 5.0
-"""C0 to C2. A real encoder needs one round trip."""
+"""C0 to C2, and TLS before it. A real encoder needs one round trip for each."""
 
 RTMP_COMMAND_TIMEOUT_S: Final = 10.0
 """Handshake to accepted publish: four short messages."""
@@ -38,11 +38,15 @@ RTMP_CHUNK_BYTES_MAX: Final = 16 * MIB
 RTMP_CHUNK_STREAMS_MAX: Final = 32
 """Chunk streams that one connection may open; encoders use 3 to 6."""
 
+RTMP_NAME_CHARS_MAX: Final = 64
+"""What is kept and repeated of names that an encoder gives to itself and to the application."""
+
 RTMP_READ_BYTES: Final = 256 * KIB
 """One read from the socket."""
 
 RTMP_ACK_WINDOW_BYTES: Final = 2_500_000
-"""The window we announce; an encoder acknowledges after as many bytes of ours."""
+"""The window we announce: an encoder acknowledges after as many bytes of ours, and we after as
+many of its until it names another number."""
 
 RTMP_OUT_CHUNK_BYTES: Final = 4096
 """Chunk size of our answers; the largest is a few hundred bytes."""
@@ -70,7 +74,7 @@ AMF_STRING_BYTES_MAX: Final = 4 * KIB
 # Frames and packaging -----------------------------------------------------------------------------
 
 FIRST_MEDIA_TIMEOUT_S: Final = 20.0
-"""Accepted publish to the first frame that can be shown (a keyframe, where there is video)."""
+"""Accepted publish, or first frame after a silence, to the first part that can be played."""
 
 STALL_S: Final = 5.0
 """No frame for so long counts as an interruption, though the connection stands."""
@@ -97,14 +101,16 @@ AUDIO_DRIFT_MS_MAX: Final = 100
 SEGMENT_DURATION_MS_MIN: Final = 1_500
 """A segment begins at the first keyframe after this."""
 
-PART_BYTES_MAX: Final = 4 * MIB
 SEGMENT_BYTES_MAX: Final = 32 * MIB
+"""A segment above this ends the stream: 10 s at 27 Mb/s."""
+
 BROADCAST_BYTES_MAX: Final = 128 * MIB
-"""Media kept in memory; over it the oldest segments go first, then the stream ends."""
+"""Media of one stream in memory. Above it the window shrinks to three target durations and what
+left it goes early; what is then left is bounded by `rtmp.bitrate_max_kbps`."""
 
 PENDING_FRAMES_MAX: Final = 4_096
 PENDING_BYTES_MAX: Final = 24 * MIB
-"""Frames waiting for a cut or for the start."""
+"""Frames waiting for the start or for the end of their part; more of them end the stream."""
 
 EPOCHS_PER_MINUTE_MAX: Final = 20
 """A publisher that changes its codecs or clock more often is sending nonsense."""
@@ -127,11 +133,15 @@ WAITERS_PER_BROADCAST_MAX: Final = 10_000
 ENDED_KEEP_S: Final = 60.0
 """An ended stream's playlist and media stay so long, for players that are behind."""
 
+ENDED_STREAMS_PER_CHANNEL_MAX: Final = 4
+"""Ended streams that one channel keeps: its window stays in memory with each."""
+
 VIEWER_TIMEOUT_S: Final = 15.0
 """A viewer that asked for no playlist for so long has left."""
 
 VIEWERS_TRACKED_MAX: Final = 100_000
-"""Viewer keys remembered for one stream."""
+VIEWER_KEY_CHARS_MAX: Final = 300
+"""Viewer keys remembered for one stream: address and browser, of which the start will do."""
 
 # Thumbnails ---------------------------------------------------------------------------------------
 
@@ -188,6 +198,9 @@ SESSION_IDLE_MS: Final = 14 * 24 * 3600 * 1000
 SESSION_ABSOLUTE_MS: Final = 30 * 24 * 3600 * 1000
 """A session ends after so long without a visit, and after so long in any case."""
 
+USER_AGENT_CHARS_MAX: Final = 200
+"""What a session keeps of the browser's name."""
+
 SESSION_TOUCH_MS: Final = 10 * 60 * 1000
 """A visit is written down at most so often: reading a page should not write."""
 
@@ -240,6 +253,10 @@ GATE_FAILURES_INTERVAL_MS: Final = 6_000
 STREAM_WRITES_WAITING_MAX: Final = 10_000
 """Broadcast events that wait to be written; about six for each live session."""
 
+STREAM_WRITE_RETRY_S: Final = 0.5
+STREAM_WRITE_RETRY_S_MAX: Final = 30.0
+"""Wait before such an event is written again while the database is down; doubled each time."""
+
 CHANNELS_LISTED_MAX: Final = 200
 """Channels on one page or in one answer."""
 
@@ -262,6 +279,13 @@ STATIC_FILES_MAX: Final = 500
 
 GZIP_BYTES_MIN: Final = 1024
 """Smaller answers gain nothing from compression."""
+
+HTTP_KEEPALIVE_S: Final = 75.0
+"""A connection without a request stays so long: above the 60 s of common proxies, so that they
+close first."""
+
+HEALTH_CHECK_TIMEOUT_S: Final = 5.0
+"""One check of /readyz; monitors wait 10 s and more."""
 
 SERVER_STOP_TIMEOUT_S: Final = 3.0
 """Requests under way get so long to finish when the site stops."""

@@ -11,6 +11,20 @@ import structlog
 LogFormat = Literal["text", "json"]
 
 
+def _escaped(
+    logger: object, method: str, line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Strangers name paths and encoders: no control sequence of theirs may reach a terminal."""
+    return {
+        key: "".join(
+            char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in value
+        )
+        if isinstance(value, str)
+        else value
+        for key, value in line.items()
+    }
+
+
 def set_up_logging(level: str, log_format: LogFormat) -> None:
     """Send every logger of the process to standard error. Called once, by the command."""
     shared: list[structlog.typing.Processor] = [
@@ -43,7 +57,7 @@ def set_up_logging(level: str, log_format: LogFormat) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *([structlog.processors.format_exc_info] if log_format == "json" else []),
+                structlog.processors.format_exc_info if log_format == "json" else _escaped,
                 renderer,
             ],
         )

@@ -42,7 +42,7 @@ class Metrics:
         self.parts = Counter("mediaserver_parts", "Parts made", registry=registry)
         self.parts_late = Counter(
             "mediaserver_parts_late",
-            "Parts that came more than one part target after their turn",
+            "Parts that came more than two part targets after the one before",
             registry=registry,
         )
         self.part_seconds = Histogram(
@@ -53,7 +53,7 @@ class Metrics:
         )
         self.epochs = Counter(
             "mediaserver_epochs",
-            "Discontinuities: returns, codec changes, jumps",
+            "Runs of continuous media: starts, returns, codec changes, jumps",
             registry=registry,
         )
         self.hls_requests = Counter(

@@ -112,7 +112,7 @@ class Broadcast:
         self._rates: deque[tuple[int, int]] = deque()
         self._began_at_ms = 0
         self._refusal: str | None = None
-        self._last_part_ms = 0
+        self._last_part_ms: int | None = None
         self._epoch_starts: deque[int] = deque()
         self._went_live = False
         self.ended_at_ms = 0
@@ -200,6 +200,7 @@ class Broadcast:
             self._muxer.close()
         self._muxer = Muxer(epoch)
         self._epoch = epoch
+        self._last_part_ms = None
         self.stream.begin_epoch(epoch, self._muxer.init, (self._muxer.width, self._muxer.height))
         self._metrics.epochs.inc()
 
@@ -212,7 +213,8 @@ class Broadcast:
         self.stream.append(part, data)
         self._metrics.parts.inc()
         now_ms = self._clock.monotonic_ms()
-        if now_ms - self._last_part_ms > 2 * self._epoch.timing.part_target_ms:
+        late_ms = 2 * self._epoch.timing.part_target_ms
+        if self._last_part_ms is not None and now_ms - self._last_part_ms > late_ms:
             self._metrics.parts_late.inc()
         self._last_part_ms = now_ms
 
@@ -400,7 +402,7 @@ class Broadcasts:
                 "The server is full: too many streams are live.", "NetStream.Publish.Failed"
             )
         if (before := self._current.pop(grant.channel, None)) is not None:
-            self._ended.append(before)
+            self._keep_ended(before)
         broadcast = Broadcast(grant, self._media, self._clock, self._events, self._metrics)
         self._current[grant.channel] = broadcast
         self._origin.add(grant.channel, broadcast.stream)
@@ -415,6 +417,17 @@ class Broadcasts:
             )
         )
         return broadcast
+
+    def _keep_ended(self, broadcast: Broadcast) -> None:
+        self._ended.append(broadcast)
+        channel = broadcast.grant.channel
+        kept = [one for one in self._ended if one.grant.channel == channel]
+        for one in kept[: -limits.ENDED_STREAMS_PER_CHANNEL_MAX]:
+            self._forget(one)
+
+    def _forget(self, broadcast: Broadcast) -> None:
+        self._ended.remove(broadcast)
+        self._origin.remove(broadcast.grant.channel, broadcast.stream)
 
     def status(self, channel: str) -> BroadcastStatus | None:
         """None while the channel is offline; an ended stream is told for about a minute."""
@@ -454,8 +467,7 @@ class Broadcasts:
                 self._origin.remove(broadcast.grant.channel, broadcast.stream)
         for broadcast in list(self._ended):
             if now_ms - broadcast.ended_at_ms > limits.ENDED_KEEP_S * 1000:
-                self._ended.remove(broadcast)
-                self._origin.remove(broadcast.grant.channel, broadcast.stream)
+                self._forget(broadcast)
         self._measure()
 
     def _measure(self) -> None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 from statistics import median_low
 from typing import Literal, TypeAlias
 
@@ -418,7 +418,11 @@ class _Run:
         self._segment_ticks_max = (epoch.timing.target_duration_s * 100 + 45) * self._scale // 100
         self._segment_ticks_min = limits.SEGMENT_DURATION_MS_MIN * self._scale // 1000
         self._base = EPOCH_BASE_S * self._scale
+        self._frame_ms = frame_ticks * 1000 // self._scale
+        # Sound lies up to the drift beside its time: a pause this long may leave a part empty.
+        self._pause_ms_max = epoch.timing.part_target_ms - limits.AUDIO_DRIFT_MS_MAX
 
+        self._newest_ms: int | None = None
         self._held: tuple[int, Frame] | None = None
         self._removed_ticks = 0
         self._samples: list[Sample] = []
@@ -430,14 +434,22 @@ class _Run:
         self._sound_end = EPOCH_BASE_S * epoch.audio.sample_rate if epoch.audio else 0
         self._sounds_begun = False
         self._part_index = 0
+        self._pending_frames = 0
+        self._pending_bytes = 0
 
     def push(self, timed: _Timed) -> Iterator[Output]:
+        self._take_out_pause(timed.ms)
         if timed.frame.kind is Kind.VIDEO:
             if self.epoch.video is not None:
                 self._push_video(timed)
         elif self.epoch.audio is not None:
             self._push_audio(timed, self.epoch.audio)
         yield from self._finished_parts()
+        if (
+            self._pending_frames > limits.PENDING_FRAMES_MAX
+            or self._pending_bytes > limits.PENDING_BYTES_MAX
+        ):
+            raise Unsupported("The stream's clock stands still: too many frames for one moment.")
 
     def end(self) -> list[Output]:
         """Drop what is unfinished and close the open segment, if it has a part."""
@@ -445,6 +457,17 @@ class _Run:
             return []
         self.msn += 1
         return [SegmentEnd(self.msn - 1)]
+
+    def _take_out_pause(self, ms: int) -> None:
+        """Both tracks paused and no silence fits: nothing could fill the parts between, so the
+        pause goes."""
+        newest_ms = ms if self._newest_ms is None else self._newest_ms
+        self._newest_ms = max(newest_ms, ms)
+        video, audio = self.epoch.video, self.epoch.audio
+        if video is None or audio is None or audio.silence() is not None:
+            return
+        if ms - newest_ms > self._pause_ms_max:
+            self._base_ms += max(0, ms - newest_ms - self._frame_ms)
 
     # Video --------------------------------------------------------------------------------------
 
@@ -457,6 +480,8 @@ class _Run:
             self._start = self._first_start = self._segment_start = dts
             return
         held_dts, held = self._held
+        self._pending_frames += 1
+        self._pending_bytes += len(held.data)
         dts = max(dts, held_dts + 1)
         if self.epoch.audio is None and dts - held_dts > self._part_ticks_max:
             # A pause that no sound fills: taken out, as no part may be longer than the target.
@@ -527,6 +552,8 @@ class _Run:
 
     def _add_sound(self, sample: Sample) -> None:
         self._sound_end = sample.dts + sample.duration
+        self._pending_frames += 1
+        self._pending_bytes += len(sample.data)
         if self.epoch.video is not None:
             self._sounds.append(sample)
             return
@@ -556,27 +583,42 @@ class _Run:
     # Parts --------------------------------------------------------------------------------------
 
     def _finished_parts(self) -> Iterator[Output]:
+        audio = self.epoch.audio if self.epoch.video is not None else None
         while self._cuts:
             cut = self._cuts[0]
             sounds: tuple[Sample, ...] = ()
-            if self.epoch.audio is not None and self.epoch.video is not None:
-                rate = self.epoch.audio.sample_rate
-                sound_until = -(-cut.end * rate // self._scale)
+            if audio is not None and cut.start < cut.end:
+                sound_until = self._in_sound(cut.end)
                 if self._sound_end < sound_until:
                     assert self._held is not None
                     if self._held[0] - cut.end <= self._part_ticks_max:
                         return
-                    self._fill_sound(sound_until, self.epoch.audio)
-                sounds = tuple(self._take_sounds(sound_until))
+                    self._fill_sound(sound_until, audio)
+                sounds = self._take_sounds(cut)
             self._cuts.popleft()
             yield from self._finish(cut, sounds)
 
-    def _take_sounds(self, until: int) -> Iterator[Sample]:
-        while self._sounds and self._sounds[0].dts < until:
-            yield self._sounds.popleft()
+    def _take_sounds(self, cut: _Cut) -> tuple[Sample, ...]:
+        """The sound that begins before the end of `cut`. Its last frame is left to the next part
+        where that one may get neither picture nor sound: a part is never empty."""
+        until = self._in_sound(cut.end)
+        count = sum(1 for _ in takewhile(lambda sound: sound.dts < until, self._sounds))
+        following = next((one for one in islice(self._cuts, 1, None) if one.start < one.end), None)
+        if following is not None and not following.video and count > (0 if cut.video else 1):
+            later = islice(self._sounds, count, count + 1)
+            if not any(sound.dts < self._in_sound(following.end) for sound in later):
+                count -= 1
+        return tuple(self._sounds.popleft() for _ in range(count))
+
+    def _in_sound(self, ticks: int) -> int:
+        """A time of the picture in samples of the sound, rounded up."""
+        assert self.epoch.audio is not None
+        return -(-ticks * self.epoch.audio.sample_rate // self._scale)
 
     def _finish(self, cut: _Cut, sounds: tuple[Sample, ...]) -> Iterator[Output]:
         leading = self.epoch.video is not None
+        self._pending_frames -= len(cut.video) + len(sounds)
+        self._pending_bytes -= sum(len(sample.data) for sample in (*cut.video, *sounds))
         if cut.start < cut.end:
             self.wall_end_ms = self._wall_ms(cut.end)
             yield Part(

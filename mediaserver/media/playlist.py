@@ -1,7 +1,7 @@
 """A window of the live stream → m3u8 text. Pure: no clock, no waiting, no names made up.
 
-Source: draft-pantos-hls-rfc8216bis (the rules' numbers in comments are those of
-docs/playlist-rules.md). Every attribute that must not change in a playlist's life comes from
+Source: draft-pantos-hls-rfc8216bis; numbered rules here, in origin.py and in the tests are those of
+docs/playlist-rules.md. Every attribute that must not change in a playlist's life comes from
 `Timing`, which is frozen.
 """
 

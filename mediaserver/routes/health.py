@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 from aiohttp import web
 
+from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.errors import Forbidden, MediaserverError
 
 _log = structlog.get_logger(__name__)
-
-_CHECK_TIMEOUT_S = 5.0
 
 Check = Callable[[], Awaitable[None]]
 """Returns when all is well; what it raises is the reason why not."""
@@ -33,7 +32,7 @@ class Health:
 
     async def _one(self, name: str, check: Check) -> str:
         try:
-            async with asyncio.timeout(_CHECK_TIMEOUT_S):
+            async with asyncio.timeout(limits.HEALTH_CHECK_TIMEOUT_S):
                 await check()
         except TimeoutError:
             return "no answer in time"

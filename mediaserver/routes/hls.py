@@ -1,4 +1,8 @@
-"""HLS over HTTP: parse, ask media/origin.py, answer. Cache headers are rule 43's."""
+"""HLS over HTTP: parse, ask media/origin.py, answer.
+
+Playlists are revalidated each time; media, whose names are never used again, may be kept for an
+hour (rule 43 of docs/playlist-rules.md).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.origin import MEDIA_PLAYLIST, Origin, PlaylistRequest, Rendered
 from mediaserver.media.thumbnails import Thumbnails
+from mediaserver.routes.static import accepts_gzip
 
 _PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 _MEDIA_TYPE = "video/mp4"
@@ -20,7 +25,7 @@ _NO_CACHE = {**_OPEN, hdrs.CACHE_CONTROL: "no-cache"}
 
 
 def hls_routes(origin: Origin, thumbnails: Thumbnails, metrics: Metrics) -> list[web.RouteDef]:
-    """`/live/{channel}/…`, as DESIGN §3 lays it out."""
+    """`/live/{channel}/…`, as ARCHITECTURE.md lays it out."""
     hls = _Hls(origin, thumbnails, metrics)
     return [
         web.get("/live/{channel}/index.m3u8", hls.multivariant),
@@ -70,7 +75,7 @@ class _Hls:
         headers = dict(_NO_CACHE)
         headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
         body = rendered.plain
-        if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+        if accepts_gzip(request):
             headers[hdrs.CONTENT_ENCODING] = "gzip"
             body = rendered.gzipped
         self._bytes.inc(len(body))
@@ -122,6 +127,5 @@ def _plain(status: int, message: str) -> web.Response:
 
 def _viewer(request: web.Request) -> str:
     """Who watches, for the viewer count: the same browser at the same address counts once."""
-    session = request.cookies.get("viewer", "")
     agent = request.headers.get(hdrs.USER_AGENT, "")
-    return f"{request.remote}|{session}|{agent}"[:300]
+    return f"{request.remote}|{agent}"[: limits.VIEWER_KEY_CHARS_MAX]

@@ -96,14 +96,17 @@ def _text(values: list[AmfValue], index: int) -> str:
     return value if isinstance(value, str) else ""
 
 
-def connect_result(transaction_id: float, encoding: AmfValue) -> Chunk:
-    """`_result` of connect: welcome, with the codecs that we take."""
+def connect_result(transaction_id: float) -> Chunk:
+    """`_result` of connect: welcome, with the codecs that we take.
+
+    Always AMF0, whatever was asked for: we read no AMF3 values.
+    """
     properties: dict[str, AmfValue] = {"fmsVer": "FMS/3,5,3,888", "capabilities": 31, "mode": 1}
     information: dict[str, AmfValue] = {
         "level": "status",
         "code": "NetConnection.Connect.Success",
         "description": "Connected.",
-        "objectEncoding": encoding if isinstance(encoding, float) else 0,
+        "objectEncoding": 0,
         "fourCcList": list(_FOUR_CCS),
         "capsEx": 0,
     }

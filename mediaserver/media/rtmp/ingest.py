@@ -147,7 +147,7 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
             case commands.COMMAND_AMF0 | commands.COMMAND_AMF3:
                 await self._on_command(session, commands.parse_command(message))
             case commands.USER_CONTROL:
-                self._on_user_control(session, message.payload)
+                await self._on_user_control(session, message.payload)
             case commands.WINDOW_SIZE if len(message.payload) >= 4:
                 size = int.from_bytes(message.payload[:4], "big")
                 session.peer_window_bytes = max(size, limits.RTMP_READ_BYTES)
@@ -169,12 +169,13 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
     async def on_nc_connect(self, session: RtmpSession, message: NCConnect) -> None:
         properties = message.command_object
         app, _, rest = str(properties.get("app") or "").strip("/").partition("/")
-        self._encoder = str(properties.get("flashVer") or "")[:64]
+        self._encoder = str(properties.get("flashVer") or "")[: limits.RTMP_NAME_CHARS_MAX]
         if app != _APP:
             session.write_chunk_to_stream(
                 commands.connect_refused(
                     message.transaction_id,
-                    f'Unknown application "{app[:64]}". The server URL ends in /{_APP}.',
+                    f'Unknown application "{app[: limits.RTMP_NAME_CHARS_MAX]}". '
+                    f"The server URL ends in /{_APP}.",
                 )
             )
             raise _Refused("wrong application")
@@ -183,9 +184,7 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
         session.write_chunk_to_stream(SetPeerBandwidth(limits.RTMP_ACK_WINDOW_BYTES, 2))
         session.write_chunk_to_stream(SetChunkSize(limits.RTMP_OUT_CHUNK_BYTES))
         session.writer_chunk_size = limits.RTMP_OUT_CHUNK_BYTES
-        session.write_chunk_to_stream(
-            commands.connect_result(message.transaction_id, properties.get("objectEncoding"))
-        )
+        session.write_chunk_to_stream(commands.connect_result(message.transaction_id))
         await session.drain()
 
     async def on_nc_create_stream(self, session: RtmpSession, message: NCCreateStream) -> None:
@@ -232,9 +231,10 @@ class Publish(BaseRTMPController):  # type: ignore[misc]  # pyrtmp has no types
             self._broadcast.push_audio(message.payload, message.timestamp)
             self._keep_alive(session)
 
-    def _on_user_control(self, session: RtmpSession, payload: bytes) -> None:
+    async def _on_user_control(self, session: RtmpSession, payload: bytes) -> None:
         if len(payload) >= 6 and int.from_bytes(payload[:2], "big") == commands.PING_REQUEST:
             session.write_chunk_to_stream(PingResponse(int.from_bytes(payload[2:6], "big")))
+            await session.drain()  # one that asks and never reads must not fill our memory
 
     def _keep_alive(self, session: RtmpSession) -> None:
         now_ms = self._clock.monotonic_ms()
@@ -299,7 +299,13 @@ class Ingest:
     async def _listen(self, port: int, tls: ssl.SSLContext | None) -> int:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
-            lambda: _Connection(self), self._config.host, port, ssl=tls, backlog=1024
+            lambda: _Connection(self),
+            self._config.host,
+            port,
+            ssl=tls,
+            # A connection counts towards the limits only once this is over.
+            ssl_handshake_timeout=limits.RTMP_HANDSHAKE_TIMEOUT_S if tls is not None else None,
+            backlog=1024,
         )
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])

@@ -32,6 +32,7 @@ from mediaserver.media.packager import (
 VIDEO = VideoConfig(VideoCodec.H264, b"avcC", "avc1.64001F")
 AUDIO = AudioConfig(AudioCodec.AAC, b"ASC", "mp4a.40.2", 48_000, 2, 1024)
 AUDIO_44100 = AudioConfig(AudioCodec.AAC, b"ASC", "mp4a.40.2", 44_100, 2, 1024)
+AUDIO_5_1 = AudioConfig(AudioCodec.AAC, b"ASC", "mp4a.40.2", 48_000, 6, 1024)
 HE_AAC = AudioConfig(AudioCodec.AAC, b"ASC", "mp4a.40.5", 24_000, 2, 1024)
 OPUS = AudioConfig(AudioCodec.OPUS, b"OpusHead", "opus", 48_000, 2, 0)
 
@@ -161,7 +162,7 @@ class Packaged:
                 assert part.start == before.start + before.duration, "a hole between parts"
         self._check_track(part, Kind.VIDEO, part.video)
         self._check_track(part, Kind.AUDIO, part.audio)
-        assert part.audio or epoch.video is not None, "a part of sound without sound"
+        assert part.video or part.audio, "an empty part"
         if epoch.video is None:
             assert not part.video
             assert part.independent

@@ -461,6 +461,21 @@ async def test_after_the_end_a_new_stream_begins_and_the_old_stays_a_minute() ->
     assert site.origin.current("film") is other.stream
 
 
+def test_a_channel_keeps_few_ended_streams() -> None:
+    """Started and stopped again and again, each with a window in memory."""
+    site = Site()
+    over = []
+    for _ in range(limits.ENDED_STREAMS_PER_CHANNEL_MAX + 3):
+        broadcast, _publisher = site.open()
+        site.send(broadcast, between(0, 5_000), real_time=False)
+        over.append(broadcast.stream)
+        site.broadcasts.stop("film", "Stopped by you.")
+    # The newest is still the channel's own.
+    assert site.origin.all() == over[-limits.ENDED_STREAMS_PER_CHANNEL_MAX - 1 :]
+    site.pass_ms(61_000)
+    assert site.origin.all() == []
+
+
 # Ends ---------------------------------------------------------------------------------------------
 
 
@@ -620,6 +635,7 @@ def test_gauges() -> None:
         "mediaserver_viewers 1.0",
         "mediaserver_hls_waiters 0.0",
         "mediaserver_epochs_total 1.0",
+        "mediaserver_parts_late_total 0.0",
         f"mediaserver_hls_window_bytes {float(broadcast.stream.byte_count)}",
     ):
         assert f"\n{sample}\n" in text

@@ -19,6 +19,7 @@ from mediaserver.media.frames import AudioConfig, Frame, Kind, Unsupported
 from mediaserver.media.packager import PRESETS, Epoch, Packager, Part, SegmentEnd, Timing
 from tests.unit.media.streams import (
     AUDIO,
+    AUDIO_5_1,
     AUDIO_44100,
     HE_AAC,
     OPUS,
@@ -181,7 +182,7 @@ def test_group_of_pictures_of_8_s() -> None:
     assert [part.independent for part in packaged.segments[1]] == [True] + [False] * 15
 
 
-def test_group_of_pictures_of_6_s_fits_the_usual_target() -> None:
+def test_a_group_longer_than_the_wait_for_it_gets_the_longer_target() -> None:
     packaged = package(mixed(make_video(24, gop=120, fps=20), make_audio(24)))
     # Longer than the wait for the second keyframe, so its length isn't known in time.
     assert packaged.timing.target_duration_s == 10
@@ -336,6 +337,30 @@ def test_a_gap_that_no_silence_fits_stays_a_hole() -> None:
     assert abs(after.dts - base(24_000) - 24_000 * 6) < 1024
 
 
+@pytest.mark.parametrize("preset", ["lan", "low", "normal"])
+@pytest.mark.parametrize("config", [HE_AAC, AUDIO_5_1])
+@pytest.mark.parametrize("pause_ms", [1_000, 1_800, 2_950])
+def test_a_common_pause_that_no_silence_fits_is_taken_out(
+    pause_ms: int, config: AudioConfig, preset: str
+) -> None:
+    frames = mixed(make_video(13), make_audio(13, config))
+    for kind in Kind:
+        frames = without(frames, kind, 5_000, 5_000 + pause_ms)
+    packaged = package(frames, audio=config, preset=preset)
+    assert len(packaged.epochs) == 1
+    assert (
+        packaged.data(Kind.AUDIO)
+        == [frame.data for frame in frames if frame.kind is Kind.AUDIO][: len(sound(packaged))]
+    )
+    # Both tracks close up: the sound stays with its picture.
+    pictures = [sample for part in packaged.parts for sample in part.video]
+    assert max(sample.duration for sample in pictures) < 90_000 // 10
+    sounds = [sample for part in packaged.parts for sample in part.audio]
+    for a, b in itertools.pairwise(sounds):
+        assert b.dts - a.dts <= config.frame_samples + config.sample_rate // 10
+    assert end_of(packaged) <= base(90_000) + (13_000 - pause_ms + 200) * 90
+
+
 def test_a_gap_of_sound_alone_that_no_silence_fits_is_taken_out() -> None:
     audio = without(make_audio(20, HE_AAC), Kind.AUDIO, 5_000, 6_000)
     packaged = package(audio, video=None, audio=HE_AAC)
@@ -416,6 +441,27 @@ def test_a_picture_that_stands_longer_than_a_part_leaves_parts_of_sound() -> Non
     held = next(s for part in packaged.parts for s in part.video if s.data == b"v149")
     assert held.duration == (6_800 - 4_967) * 90
     assert packaged.silences() == 0
+
+
+@pytest.mark.parametrize("config", [AUDIO, HE_AAC, OPUS])
+@pytest.mark.parametrize("rest_ms", [1, 5, 11, 17])
+def test_the_short_rest_of_a_long_picture_has_sound(rest_ms: int, config: AudioConfig) -> None:
+    """The keyframe that ends the picture ends the segment, a moment after the last whole part."""
+    begin_ms, stands_ms = 4_967, 2 * 517 + rest_ms
+    video = [
+        dataclasses.replace(frame, keyframe=frame.keyframe or frame.timestamp_ms == 6_033)
+        for frame in without(make_video(13), Kind.VIDEO, 5_000, 6_010)
+    ]
+    video = [
+        dataclasses.replace(frame, timestamp_ms=begin_ms + stands_ms)
+        if frame.timestamp_ms == 6_033
+        else frame
+        for frame in video
+    ]
+    packaged = package(mixed(video, make_audio(13, config)), audio=config)
+    (rest,) = [part for part in packaged.parts if part.duration == rest_ms * 90]
+    assert not rest.video
+    assert len(rest.audio) == 1
 
 
 def test_a_pause_without_sound_is_taken_out() -> None:
@@ -703,6 +749,21 @@ def test_frames_that_wait_are_bounded() -> None:
         package(big)
 
 
+@pytest.mark.parametrize(
+    ("limit", "value"), [("PENDING_FRAMES_MAX", 200), ("PENDING_BYTES_MAX", 999)]
+)
+def test_a_clock_that_stands_still_is_refused(
+    limit: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its part never ends: the frames of one part are bounded, however small they are."""
+    monkeypatch.setattr(limits, limit, value)
+    frames = mixed(make_video(13), make_audio(13))
+    assert len(package(frames).parts) == 25  # what waits in a steady stream is far below
+    still = [dataclasses.replace(frame, timestamp_ms=4_000) for frame in make_video(9, first=120)]
+    with pytest.raises(Unsupported, match="clock stands still"):
+        package([*mixed(make_video(4), make_audio(4)), *still])
+
+
 def test_the_keyframe_interval_is_measured() -> None:
     packager = Packager(PRESETS["low"])
     packager.configure(VIDEO)
@@ -743,7 +804,7 @@ EVENTS = st.lists(
     events=EVENTS,
     fps=st.sampled_from([5, 24, 25, 30, NTSC, 60]),
     gop=st.sampled_from([10, 30, 60, 200]),
-    audio=st.sampled_from([AUDIO, AUDIO_44100, HE_AAC, OPUS, None]),
+    audio=st.sampled_from([AUDIO, AUDIO_44100, AUDIO_5_1, HE_AAC, OPUS, None]),
     has_video=st.booleans(),
     preset=st.sampled_from(["lan", "low", "normal"]),
     start_ms=st.sampled_from([0, (1 << 24) - 5_000, (1 << 31) - 5_000, (1 << 32) - 5_000]),

@@ -78,7 +78,7 @@ class Encoder:
         self.reader = reader
         self.writer = writer
         self._served = served
-        self._server_writer = server_writer
+        self.server_writer = server_writer
         self.answers = ChunkReader()
         self._queue: list[Chunk] = []
 
@@ -145,7 +145,7 @@ class Encoder:
             if self._served is not None:
                 await self._within(self._served)
         finally:
-            for writer in (self.writer, self._server_writer):
+            for writer in (self.writer, self.server_writer):
                 if writer is not None:
                     with contextlib.suppress(ConnectionError):
                         await self._within(writer.wait_closed())

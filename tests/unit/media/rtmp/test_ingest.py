@@ -18,7 +18,7 @@ from mediaserver.media.broadcast import BroadcastState
 from mediaserver.media.events import BroadcastEnded, BroadcastWentLive
 from mediaserver.media.gate import PublishRefused, PublishRequest
 from mediaserver.media.rtmp import amf
-from mediaserver.media.rtmp.chunks import ChunkReader
+from mediaserver.media.rtmp.chunks import ChunkReader, encode_message
 from mediaserver.media.rtmp.ingest import Ingest
 from tests.captures.manifest import CAPTURES, Capture
 from tests.unit.media.captured import messages
@@ -131,6 +131,17 @@ async def test_commands_in_either_envelope(type_id: int) -> None:
     await encoder.close()
 
 
+async def test_whoever_offers_amf3_is_answered_in_amf0() -> None:
+    """An encoder takes up what it is answered, and AMF3 values are refused."""
+    encoder = await Server().connect()
+    await encoder.handshake()
+    encoder.send("connect", 1, {"app": "live", "objectEncoding": 3.0}, type_id=17)
+    information = (await encoder.command())[3]
+    assert isinstance(information, dict)
+    assert information["objectEncoding"] == 0
+    await encoder.close()
+
+
 async def test_publish_without_create_stream_and_with_odd_messages() -> None:
     """Old encoders leave steps out; new ones send what nobody knows."""
     encoder = await connected(Server())
@@ -153,6 +164,22 @@ async def test_a_ping_is_answered() -> None:
     answer = await encoder.answer()
     assert answer is not None
     assert (answer.msg_type_id, answer.payload) == (4, b"\0\7\x01\x02\x03\x04")
+    await encoder.close()
+
+
+async def test_one_that_pings_and_never_reads_fills_no_memory() -> None:
+    encoder = await Server().connect()
+    await encoder.publish()
+    assert encoder.server_writer is not None
+    ping = encode_message(message(b"\0\6\x01\x02\x03\x04", chunk_id=2, type_id=4, stream_id=0), 128)
+    encoder.writer.write(ping * 60_000)
+    unread, waiting = -1, encoder.server_writer.transport.get_write_buffer_size
+    while waiting() != unread:
+        unread = waiting()
+        for _ in range(100):
+            await asyncio.sleep(0)
+    assert unread < 128 * limits.KIB
+    encoder.writer.transport.abort()
     await encoder.close()
 
 
