@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from yarl import URL
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # by hand it runs without an installation
+
+from mediaserver.routes.static import StaticFiles  # noqa: E402
+
 TEMPLATES = ROOT / "web" / "templates"
-STATIC = ROOT / "web" / "static"
+STATIC = StaticFiles(ROOT / "web" / "static")
 STRICT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; "
@@ -120,12 +125,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
-
-    def static(path: str) -> str:
-        digest = hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
-        return f"/static/{path}?v={digest}"
-
-    environment.globals["static"] = static
+    environment.globals["static"] = STATIC.url
     return environment
 
 
@@ -337,6 +337,10 @@ async def _media(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def _static(request: web.Request) -> web.Response:
+    return await STATIC.answer(request, request.match_info["name"])
+
+
 async def _theme(request: web.Request) -> web.Response:
     given = await request.post()
     response = web.Response(status=303, headers={"Location": str(given["next"])})
@@ -366,7 +370,7 @@ def application(scene: Scene) -> web.Application:
     app.router.add_get("/picture/{slug}.svg", _picture)
     app.router.add_get("/live/mira/{name}", _media)
     app.router.add_post("/theme", _theme)
-    app.router.add_static("/static", STATIC)
+    app.router.add_get("/static/{name:.+}", _static)
     return app
 
 

@@ -7,6 +7,9 @@ import Hls from "../vendor/hls/hls.light.min.js";
 /** Safari's audio crackles when the rate changes, so it only seeks. */
 const CATCH_UP_RATE = "GestureEvent" in window ? 1 : 1.1;
 
+const FAR_MS = 80; // to the first byte of the first playlist; nearer, asking in turn costs nothing
+const PARTS_AHEAD_MAX = 6;
+
 const CONFIG = {
   enableWorker: false, // fMP4 passes through: nothing to demux
   lowLatencyMode: true,
@@ -24,6 +27,18 @@ const CONFIG = {
     },
   },
 };
+
+/** Asks at once for the parts that hls.js is about to load one after another to get its first
+ * picture; it then finds them in the browser's cache. @param {any} details hls.js LevelDetails */
+function fetchAhead(details) {
+  const parts = details.partList ?? [];
+  const start = details.edge - (details.partHoldBack || 0);
+  const first = parts.findLastIndex(
+    (/** @type {any} */ part) => part.independent && part.start <= start,
+  );
+  if (first < 0) return;
+  for (const part of parts.slice(first, first + PARTS_AHEAD_MAX)) fetch(part.url).catch(() => {});
+}
 
 /** How this browser can play HLS. Asked in this order: some answer "maybe" to native HLS. */
 export function playback() {
@@ -51,6 +66,10 @@ export class HlsSource {
       // not before: taking a <video> back while it opens its source logs an error
       if (!this.hls.media) this.hls.attachMedia(video);
       hooks.onLevels();
+    });
+    this.hls.once(Hls.Events.LEVEL_LOADED, (_event, data) => {
+      const { first, start } = data.stats.loading;
+      if (first - start > FAR_MS) fetchAhead(data.details);
     });
     this.hls.on(Hls.Events.LEVEL_UPDATED, (_event, data) => hooks.onPlaylist(data.details));
     this.hls.on(Hls.Events.ERROR, (_event, data) => this.#error(data));
