@@ -46,9 +46,9 @@ PEOPLE = [
     ("tern", "Tern", "", 1),
 ]
 QUIET = [
-    ("ana", "Ana Outside", "Trail runs and slow mornings in the hills"),
-    ("lab", "The Lab", "Electronics on Thursdays"),
-    ("owl", "Owl Hours", ""),
+    ("ana", "Ana Outside", "Trail runs and slow mornings in the hills", 26),
+    ("lab", "The Lab", "Electronics on Thursdays", 24 * 5),
+    ("owl", "Owl Hours", "", None),
 ]
 
 
@@ -204,7 +204,15 @@ def _home(case: str) -> dict[str, Any]:
     live = [card(i) for i in range(count)]
     if count > 2:
         live[-1] |= {"state": "starting", "thumbnail_url": None, "started_at_ms": now_ms() - 4000}
-    channels = [dict(zip(("slug", "name", "description"), row, strict=True)) for row in QUIET]
+    channels = [
+        {
+            "slug": slug,
+            "name": name,
+            "description": description,
+            "last_live_at_ms": hours and now_ms() - hours * 3_600_000,
+        }
+        for slug, name, description, hours in QUIET
+    ]
     return {
         "live": live,
         "channels": [] if case in {"setup", "fresh"} else channels,
@@ -224,7 +232,9 @@ ON_AIR = {
 
 
 def _channel(case: str) -> dict[str, Any]:
-    channel = CHANNEL if case != "bare" else CHANNEL | {"description": "", "title": ""}
+    channel = CHANNEL | {"last_live_at_ms": now_ms() - 2 * 86_400_000}
+    if case == "bare":
+        channel |= {"description": "", "title": "", "last_live_at_ms": None}
     return {
         "channel": channel,
         "live": ON_AIR.get(case),
@@ -269,7 +279,11 @@ def context_of(template: str, case: str) -> dict[str, Any]:
 # name → (path, template); the case is the part of the query after ?case=
 PAGES = {
     "home": ("/", "home.html", ["many", "one", "two", "quiet", "fresh", "setup"]),
-    "channel": ("/@mira", "channel.html", ["live", "offline", "bare", "starting", "ended"]),
+    "channel": (
+        "/@mira",
+        "channel.html",
+        ["live", "offline", "bare", "starting", "reconnecting", "ended"],
+    ),
     "studio": ("/studio", "studio.html", ["welcome", "starting", "live", "keys", "nokeys", "none"]),
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
@@ -289,6 +303,7 @@ def render(template: str, path: str, case: str, theme: str, *, theatre: bool = F
         "version": "0.1.0",
         "now_ms": now_ms(),
         "theatre": theatre,
+        "notice": "Saved." if case == "keys" else "",
     }
     return ENVIRONMENT.get_template(template).render(context | context_of(template, case))
 

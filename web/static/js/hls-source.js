@@ -28,6 +28,12 @@ const CONFIG = {
   },
 };
 
+/** @param {XMLHttpRequest} request @param {string} url */
+function markPreview(request, url) {
+  request.open("GET", url, true);
+  request.setRequestHeader("X-Preview", "1");
+}
+
 /** Asks at once for the parts that hls.js is about to load one after another to get its first
  * picture; it then finds them in the browser's cache. @param {any} details hls.js LevelDetails */
 function fetchAhead(details) {
@@ -54,14 +60,15 @@ export class HlsSource {
   /**
    * @param {HTMLVideoElement} video
    * @param {string} url
+   * @param {boolean} preview a streamer's own look, which doesn't count as a viewer
    * @param {{onPlaylist: (details: any) => void, onFailure: (failure: SourceFailure) => void,
    *   onLevels: () => void, onStall: () => void}} hooks
    */
-  constructor(video, url, hooks) {
+  constructor(video, url, preview, hooks) {
     this.video = video;
     this.hooks = hooks;
     this.stalls = 0;
-    this.hls = new Hls(CONFIG);
+    this.hls = new Hls(preview ? { ...CONFIG, xhrSetup: markPreview } : CONFIG);
     this.hls.on(Hls.Events.MANIFEST_PARSED, () => {
       // not before: taking a <video> back while it opens its source logs an error
       if (!this.hls.media) this.hls.attachMedia(video);
