@@ -144,9 +144,10 @@ class Server:
         stream_keys = StreamKeys(db, clock)
 
         gate = StreamKeyGate(db, throttles, events)
-        await stack.enter_async_context(
-            Streams(db, clock, events, lambda slug, reason: media.broadcasts.stop(slug, reason))
+        streams = Streams(
+            db, clock, events, lambda slug, reason: media.broadcasts.stop(slug, reason)
         )
+        await stack.enter_async_context(streams)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         self.rtmp_port = media.rtmp_port
 
@@ -170,6 +171,7 @@ class Server:
             setup=setup,
             channels=channels,
             stream_keys=stream_keys,
+            streams=streams,
             live=media.broadcasts,
             health=health,
             render_metrics=media.render_metrics,

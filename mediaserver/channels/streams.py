@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
 import structlog
-from sqlalchemy import CheckConstraint, ForeignKey, Index, insert, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, insert, select, update
 from sqlalchemy import text as sql
 
 from mediaserver.channels import stream_keys
@@ -110,6 +110,10 @@ class Streams:
         """Wait until everything reported so far is written."""
         await self._queue.join()
 
+    async def last_live_at_ms(self, channel_ids: Sequence[str]) -> dict[str, int]:
+        """Channel id → when its latest live stream ended; without channels that never had one."""
+        return await self._db.read(_last_live_at_ms, channel_ids) if channel_ids else {}
+
     def _granted(self, event: PublishGranted) -> None:
         self._keys_of_channel[event.channel].add(event.stream_key_id)
         self._enqueue(event)
@@ -197,6 +201,19 @@ def _set_ended(tx: Transaction, event: BroadcastEnded) -> None:
         .where(stream.c.id == event.broadcast_id, stream.c.ended_at_ms.is_(None))
         .values(ended_at_ms=event.at_ms, end_reason=event.reason)
     )
+
+
+def _last_live_at_ms(tx: Transaction, channel_ids: Sequence[str]) -> dict[str, int]:
+    rows = tx.execute(
+        select(stream.c.channel_id, func.max(stream.c.ended_at_ms).label("at_ms"))
+        .where(
+            stream.c.channel_id.in_(channel_ids),
+            stream.c.live_at_ms.is_not(None),  # a stream that never had a picture doesn't count
+            stream.c.ended_at_ms.is_not(None),
+        )
+        .group_by(stream.c.channel_id)
+    )
+    return {row.channel_id: row.at_ms for row in rows}
 
 
 def _close_left_open(tx: Transaction, now_ms: int) -> int:

@@ -307,6 +307,13 @@ SHOWN_ONCE_MS: Final = 10 * 60 * 1000
 THEME_MAX_AGE_S: Final = 365 * 24 * 3600
 """The choice of dark or light is remembered so long."""
 
+NOTICE_MAX_AGE_S: Final = 60
+"""A sentence such as "Saved." waits so long for the next page."""
+
+VIEWER_COOKIE_BITS: Final = 128
+VIEWER_KEY_CHARS_MAX: Final = 300
+"""What tells viewers apart in the count: a random cookie, else address and program."""
+
 STATIC_MAX_AGE_S: Final = 365 * 24 * 3600
 """A static file asked for by its hash never changes."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable
 
 from aiohttp import web
@@ -14,6 +13,7 @@ from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.stream_keys import StreamKeys
+from mediaserver.channels.streams import Streams
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock
@@ -52,6 +52,7 @@ def make_app(
     setup: Setup,
     channels: Channels,
     stream_keys: StreamKeys,
+    streams: Streams,
     live: LiveStreams,
     health: Health,
     render_metrics: Callable[[], bytes],
@@ -80,6 +81,7 @@ def make_app(
     app[keys.SETUP] = setup
     app[keys.CHANNELS] = channels
     app[keys.STREAM_KEYS] = stream_keys
+    app[keys.STREAMS] = streams
     app[keys.LIVE] = live
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
@@ -98,6 +100,7 @@ def make_app(
     app.add_routes(media_routes)
     app.add_routes(health_routes(health, render_metrics, may_read_metrics))
     app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])
+    app.add_routes([web.get("/favicon.ico", _favicon)])
     return app
 
 
@@ -127,22 +130,15 @@ async def _api_docs(request: web.Request) -> web.Response:
 
 
 async def _theme_css(request: web.Request) -> web.Response:
-    """The operator's accent, with black or white text on it, whichever reads better."""
+    """The operator's accent; tokens.css makes readable colours of it for dark and light."""
     accent = request.app[keys.CONFIG].site.accent
-    css = f":root {{ --accent: {accent}; --on-accent: {_text_on(accent)}; }}\n" if accent else ""
     return web.Response(
-        text=css,
+        text=f":root {{ --site-accent: {accent}; }}\n" if accent else "",
         content_type="text/css",
         headers={"Cache-Control": f"public, max-age={limits.STATIC_MAX_AGE_S}"},
     )
 
 
-def _text_on(colour: str) -> str:
-    """Black or white by contrast (WCAG 2.2 relative luminance; equal contrast lies at 0.179)."""
-
-    def linear(channel: str) -> float:
-        value = int(channel, 16) / 255
-        return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
-
-    red, green, blue = (linear(channel) for channel in re.findall("..", colour[1:]))
-    return "#000" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "#fff"
+async def _favicon(request: web.Request) -> web.Response:
+    """For what asks without reading a page, such as a tab that shows JSON."""
+    return await request.app[keys.STATIC].answer(request, "icon.svg")

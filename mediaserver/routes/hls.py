@@ -16,6 +16,7 @@ from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.origin import MEDIA_PLAYLIST, Origin, PlaylistRequest, Rendered
 from mediaserver.media.thumbnails import Thumbnails
 from mediaserver.routes.static import accepts_gzip
+from mediaserver.routes.viewers import viewer_of
 
 _PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 _MEDIA_TYPE = "video/mp4"
@@ -60,7 +61,9 @@ class _Hls:
             directives = PlaylistRequest.parse(
                 query.get("_HLS_msn"), query.get("_HLS_part"), query.get("_HLS_skip")
             )
-            stream.seen(_viewer(request))
+            viewer = viewer_of(request)
+            if viewer is not None:
+                stream.seen(viewer)
             rendered = await stream.playlist(directives)
         except Invalid as error:
             return _plain(400, error.message)
@@ -123,9 +126,3 @@ class _Hls:
 
 def _plain(status: int, message: str) -> web.Response:
     return web.Response(status=status, text=message + "\n", headers=_NO_CACHE)
-
-
-def _viewer(request: web.Request) -> str:
-    """Who watches, for the viewer count: the same browser at the same address counts once."""
-    agent = request.headers.get(hdrs.USER_AGENT, "")
-    return f"{request.remote}|{agent}"[: limits.VIEWER_KEY_CHARS_MAX]

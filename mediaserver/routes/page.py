@@ -14,6 +14,7 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized, Unavailable
 from mediaserver.routes.keys import CONFIG, RENDERER, RTMP_PORT, VIEWER
+from mediaserver.routes.notices import leave_notice, notice_of, take_notice
 from mediaserver.routes.render import CSP_PAGE, THEMES
 
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
@@ -49,10 +50,15 @@ def page(
 ) -> web.Response:
     """Render `template`; never cached by anyone but the browser that asked."""
     user = viewer(request)
+    notice = notice_of(request) if status == 200 else ""
     html = request.app[RENDERER].html(
-        template, user=user, theme=theme(request), path=request.path, context=dict(context)
+        template,
+        user=user,
+        theme=theme(request),
+        path=request.path,
+        context={"notice": notice, **context},
     )
-    return web.Response(
+    response = web.Response(
         text=html,
         status=status,
         content_type="text/html",
@@ -62,6 +68,9 @@ def page(
             "Vary": "Cookie",
         },
     )
+    if notice:
+        take_notice(request, response)
+    return response
 
 
 def redirect(location: str) -> NoReturn:
@@ -72,6 +81,13 @@ def redirect(location: str) -> NoReturn:
 def see_other(location: str) -> web.Response:
     """The answer to a form that was taken."""
     return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
+
+
+def noticed(request: web.Request, location: str, notice: str) -> web.Response:
+    """`see_other`, and the page there says `notice`, a name in notices.py."""
+    response = see_other(location)
+    leave_notice(request, response, notice)
+    return response
 
 
 def local_path(target: str, default: str = "/") -> str:

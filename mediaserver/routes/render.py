@@ -15,14 +15,14 @@ from mediaserver.routes.static import StaticFiles
 
 _CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'{style}; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; media-src 'self' blob:; worker-src 'self'{worker}; "
+    "font-src 'self'; connect-src 'self'; media-src 'self' blob:; worker-src 'self'; "
     "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
-CSP_PAGE: Final = _CSP.format(style="", worker="")
+CSP_PAGE: Final = _CSP.format(style="")
 """Every page without a player."""
 
-CSP_PLAYER: Final = _CSP.format(style=" 'unsafe-inline'", worker=" blob:")
+CSP_PLAYER: Final = _CSP.format(style=" 'unsafe-inline'")
 """Pages with a player, whose controls write <style> elements into their shadow roots."""
 
 THEMES: Final = ("auto", "light", "dark")

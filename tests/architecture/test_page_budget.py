@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mediaserver.routes.static import BUNDLES
+
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "web" / "static"
 TEMPLATES = ROOT / "web" / "templates"
@@ -24,7 +26,8 @@ def files_of(*templates: str) -> set[Path]:
     todo = [
         STATIC / name
         for template in templates
-        for name in STATIC_CALL.findall((TEMPLATES / template).read_text())
+        for called in STATIC_CALL.findall((TEMPLATES / template).read_text())
+        for name in BUNDLES.get(called, (called,))
     ]
     while todo:
         path = todo.pop().resolve()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from yarl import URL
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # by hand it runs without an installation
+
+from mediaserver.routes.static import StaticFiles  # noqa: E402
+
 TEMPLATES = ROOT / "web" / "templates"
-STATIC = ROOT / "web" / "static"
+STATIC = StaticFiles(ROOT / "web" / "static")
 STRICT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; "
@@ -41,9 +46,9 @@ PEOPLE = [
     ("tern", "Tern", "", 1),
 ]
 QUIET = [
-    ("ana", "Ana Outside", "Trail runs and slow mornings in the hills"),
-    ("lab", "The Lab", "Electronics on Thursdays"),
-    ("owl", "Owl Hours", ""),
+    ("ana", "Ana Outside", "Trail runs and slow mornings in the hills", 26),
+    ("lab", "The Lab", "Electronics on Thursdays", 24 * 5),
+    ("owl", "Owl Hours", "", None),
 ]
 
 
@@ -120,12 +125,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
-
-    def static(path: str) -> str:
-        digest = hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
-        return f"/static/{path}?v={digest}"
-
-    environment.globals["static"] = static
+    environment.globals["static"] = STATIC.url
     return environment
 
 
@@ -204,7 +204,15 @@ def _home(case: str) -> dict[str, Any]:
     live = [card(i) for i in range(count)]
     if count > 2:
         live[-1] |= {"state": "starting", "thumbnail_url": None, "started_at_ms": now_ms() - 4000}
-    channels = [dict(zip(("slug", "name", "description"), row, strict=True)) for row in QUIET]
+    channels = [
+        {
+            "slug": slug,
+            "name": name,
+            "description": description,
+            "last_live_at_ms": hours and now_ms() - hours * 3_600_000,
+        }
+        for slug, name, description, hours in QUIET
+    ]
     return {
         "live": live,
         "channels": [] if case in {"setup", "fresh"} else channels,
@@ -224,7 +232,9 @@ ON_AIR = {
 
 
 def _channel(case: str) -> dict[str, Any]:
-    channel = CHANNEL if case != "bare" else CHANNEL | {"description": "", "title": ""}
+    channel = CHANNEL | {"last_live_at_ms": now_ms() - 2 * 86_400_000}
+    if case == "bare":
+        channel |= {"description": "", "title": "", "last_live_at_ms": None}
     return {
         "channel": channel,
         "live": ON_AIR.get(case),
@@ -269,7 +279,11 @@ def context_of(template: str, case: str) -> dict[str, Any]:
 # name → (path, template); the case is the part of the query after ?case=
 PAGES = {
     "home": ("/", "home.html", ["many", "one", "two", "quiet", "fresh", "setup"]),
-    "channel": ("/@mira", "channel.html", ["live", "offline", "bare", "starting", "ended"]),
+    "channel": (
+        "/@mira",
+        "channel.html",
+        ["live", "offline", "bare", "starting", "reconnecting", "ended"],
+    ),
     "studio": ("/studio", "studio.html", ["welcome", "starting", "live", "keys", "nokeys", "none"]),
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
@@ -289,6 +303,7 @@ def render(template: str, path: str, case: str, theme: str, *, theatre: bool = F
         "version": "0.1.0",
         "now_ms": now_ms(),
         "theatre": theatre,
+        "notice": "Saved." if case == "keys" else "",
     }
     return ENVIRONMENT.get_template(template).render(context | context_of(template, case))
 
@@ -337,6 +352,10 @@ async def _media(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def _static(request: web.Request) -> web.Response:
+    return await STATIC.answer(request, request.match_info["name"])
+
+
 async def _theme(request: web.Request) -> web.Response:
     given = await request.post()
     response = web.Response(status=303, headers={"Location": str(given["next"])})
@@ -366,7 +385,7 @@ def application(scene: Scene) -> web.Application:
     app.router.add_get("/picture/{slug}.svg", _picture)
     app.router.add_get("/live/mira/{name}", _media)
     app.router.add_post("/theme", _theme)
-    app.router.add_static("/static", STATIC)
+    app.router.add_get("/static/{name:.+}", _static)
     return app
 
 

@@ -85,6 +85,72 @@ async def test_watch_page_is_dark_unless_light_was_chosen(open_page: Open) -> No
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+async def test_a_notice_is_spoken_once(open_page: Open) -> None:
+    page = await open_page("/studio?case=keys")
+    await expect(page.locator(".notice-bar")).to_have_text("Saved.")
+    await expect(page.locator("#announcer")).to_have_text("Saved.")
+    await expect(page.get_by_role("status").filter(has_text="Saved.")).to_have_count(1)
+
+
+ACCENTS = (
+    *("#000000", "#ffffff", "#808080", "#ff0000", "#00ff00", "#0000ff", "#ffff00", "#00ffff"),
+    *("#ff00ff", "#ff8800", "#88ff00", "#0088ff", "#ff0088", "#8800ff", "#00ff88", "#123456"),
+)
+CONTRAST_MIN = 4.5
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+async def test_any_accent_stays_readable(open_page: Open, theme: str) -> None:
+    """As painted: colours outside the screen's range are what formulas get wrong."""
+    page = await open_page("/login", color_scheme=theme)
+    found = await page.evaluate(
+        """accents => {
+          const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+          const sample = document.body.appendChild(document.createElement('i'));
+          const luminance = token => {
+            sample.style.color = `var(${token})`;
+            canvas.fillStyle = getComputedStyle(sample).color;
+            canvas.fillRect(0, 0, 1, 1);
+            const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map(v => {
+              v /= 255;
+              return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+            });
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+          };
+          const contrast = (a, b) => {
+            const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+            return (light + 0.05) / (dark + 0.05);
+          };
+          return ['', ...accents].map(accent => {
+            if (accent) document.documentElement.style.setProperty('--site-accent', accent);
+            return [accent, Object.fromEntries([
+              ['--on-accent', '--accent'], ['--on-accent', '--accent-hover'],
+              ['--accent', '--bg'], ['--accent', '--surface'], ['--accent-hover', '--surface'],
+            ].map(pair => [pair.join(' on '), contrast(...pair)]))];
+          });
+        }""",
+        ACCENTS,
+    )
+    assert len(found) == len(ACCENTS) + 1
+    low = {
+        f"{accent}: {pair}": round(contrast, 2)
+        for accent, pairs in found
+        for pair, contrast in pairs.items()
+        if contrast < CONTRAST_MIN
+    }
+    assert low == {}
+
+
+async def test_the_theme_switch_keeps_its_words_on_one_line(open_page: Open) -> None:
+    for width in (1440, 390, 320):
+        page = await open_page("/?case=many", width=width)
+        heights = await page.locator(".theme-switch button").evaluate_all(
+            "buttons => buttons.map(b => b.getBoundingClientRect().height)"
+        )
+        assert len(heights) == 3
+        assert max(heights) < 34, width
+
+
 async def test_copy_button_copies_and_says_so(open_page: Open) -> None:
     page = await open_page(
         "/studio?case=welcome", permissions=["clipboard-read", "clipboard-write"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gallery import Scene, live_view
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Request, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 Open = Callable[..., Awaitable[Page]]
@@ -128,15 +129,24 @@ async def test_it_follows_a_stream_from_offline_to_its_end(
     await expect(page.locator(".watch-live")).to_contain_text("1,284 viewers")
     await hears(page, scene, "reconnecting")
     await expect(page.locator("[data-chip]")).to_be_visible()
+    await expect(page.locator("[data-badge]")).to_have_text("Reconnecting")
     await shows(page, "live")
     await hears(page, scene, "live")
     await expect(page.locator("[data-chip]")).to_be_hidden()
+    await expect(page.locator("[data-badge]")).to_have_text("Live")
     # the last seconds still play when the server already says it is over
     await hears(page, scene, "ended")
     await shows(page, "live")
     await page.evaluate("document.querySelector('live-player video').pause()")
     await shows(page, "ended")
-    await expect(page.locator(".watch-off")).to_be_visible()
+    await expect(page.locator(".watch-live")).to_be_hidden()
+    await expect(page.locator(".watch-off")).to_have_text(re.compile("Ended *Last live just now"))
+    stopped = await page.locator(".watch-live time").text_content()
+    await page.wait_for_timeout(1500)
+    assert await page.locator(".watch-live time").text_content() == stopped
+    scene.live = {"state": "offline"}
+    await page.evaluate("document.querySelector('live-player').poll.now()")
+    await expect(page.locator(".watch-off")).to_have_text(re.compile("Offline *Last live just now"))
 
 
 async def test_it_waits_for_the_streamer_and_goes_on_by_itself(
@@ -205,6 +215,37 @@ async def test_studio_previews_the_live_picture_muted(on_air: Scene, open_page: 
     assert (await stats(page))["muted"]
     await expect(page.locator("[data-studio-state]")).to_contain_text("You are live")
     await expect(page.get_by_role("button", name="Tap for sound")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("path", "mark"), [("/studio?case=live", "1"), ("/@mira?case=live", None)])
+async def test_only_the_studio_preview_says_it_is_no_viewer(
+    on_air: Scene, open_page: Open, path: str, mark: str | None
+) -> None:
+    page = await open_page(path)
+    await shows(page, "live")
+
+    def is_reload(request: Request) -> bool:
+        return request.url.endswith(".m3u8") and request.resource_type == "xhr"
+
+    async with page.expect_request(is_reload) as asked:
+        pass
+    assert await (await asked.value).header_value("X-Preview") == mark
+
+
+async def test_theatre_mode_is_there_at_once_after_a_reload(on_air: Scene, open_page: Open) -> None:
+    page = await open_page("/@mira?case=live")
+    await shows(page, "live")
+    button = page.get_by_role("button", name="Theatre mode")
+    await page.locator("live-player").focus()
+    await page.keyboard.press("t")
+    await expect(button).to_have_attribute("aria-pressed", "true")
+    wide = await page.locator("live-player").bounding_box()
+    await page.reload(wait_until="commit")
+    await expect(page.locator("html")).to_have_attribute("data-theatre", "")
+    await expect(button).to_have_attribute("aria-pressed", "true")
+    assert await page.locator("live-player").bounding_box() == wide
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await expect(page.locator(".site-header")).to_be_visible()
 
 
 async def test_failing_polls_slow_down_and_the_picture_plays_on(

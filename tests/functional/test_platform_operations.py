@@ -60,7 +60,7 @@ async def test_the_accent_of_the_operator(tmp_path: Path) -> None:
     async with running_site(tmp_path, site={"accent": "#ffee00"}) as site:
         status, text, response = await site.person().get("/theme.css")
         assert (status, response.content_type) == (200, "text/css")
-        assert "--accent: #ffee00" in text
+        assert text == ":root { --site-accent: #ffee00; }\n"
 
 
 async def test_the_real_engine_is_part_of_it(tmp_path: Path) -> None:

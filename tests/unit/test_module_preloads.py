@@ -1,19 +1,23 @@
-"""The player's page names every module that the player imports, so that none is found late."""
+"""Every page names each module that its scripts import, so that none is found late."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pytest
+
 WEB = Path(__file__).resolve().parents[2] / "web"
 STATIC = WEB / "static"
+TEMPLATES = WEB / "templates"
 IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
+NAMED = re.compile(r"""["']((?:js|vendor)/[^"']+\.js)["']""")
 
 
-def imported_from(module: Path) -> set[str]:
-    """`module` and all that it imports, as names below web/static."""
+def imported_from(names: list[str]) -> set[str]:
+    """`names` and all that they import, as names below web/static."""
     found: set[str] = set()
-    waiting = [module.resolve()]
+    waiting = [(STATIC / name).resolve() for name in names]
     while waiting:
         path = waiting.pop()
         name = path.relative_to(STATIC).as_posix()
@@ -26,9 +30,12 @@ def imported_from(module: Path) -> set[str]:
     return found
 
 
-def test_every_module_of_the_player_is_preloaded() -> None:
-    macro = (WEB / "templates" / "macros" / "player.html").read_text()
-    head = macro.partition("macro player_head()")[2].partition("endmacro")[0]
-    listed = re.findall(r'"((?:js|vendor)/[^"]+\.js)"', head)
-    assert set(listed) == imported_from(STATIC / "js" / "player.js")
-    assert len(listed) == len(set(listed))
+@pytest.mark.parametrize("page", ["home.html", "login.html", "channel.html", "studio.html"])
+def test_every_module_of_a_page_is_named_in_it(page: str) -> None:
+    files = ["base.html", page]
+    if "player_head()" in (TEMPLATES / page).read_text():
+        files.append("macros/player.html")
+    named = [name for file in files for name in NAMED.findall((TEMPLATES / file).read_text())]
+    assert set(named) == imported_from(named)
+    scripts = [name for name in named if name in ("js/player.js", "js/app.js")]
+    assert scripts, "nothing was looked at"

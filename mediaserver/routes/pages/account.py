@@ -19,6 +19,7 @@ from mediaserver.routes.page import (
     FormError,
     form_errors,
     local_path,
+    noticed,
     page,
     read_form,
     redirect,
@@ -80,7 +81,7 @@ async def register(request: web.Request) -> web.Response:
 
 async def logout(request: web.Request) -> web.Response:
     await end_session(request)
-    response = see_other("/")
+    response = noticed(request, "/", "logged-out")
     clear_session_cookie(request, response)
     return response
 

@@ -6,10 +6,11 @@ import dataclasses
 
 from aiohttp import web
 
-from mediaserver.routes.keys import CHANNELS, LIVE
+from mediaserver.routes.keys import CHANNELS, LIVE, STREAMS
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.page import page, redirect, viewer
 from mediaserver.routes.render import CSP_PLAYER
+from mediaserver.routes.viewers import mark_viewer
 
 
 async def channel_page(request: web.Request) -> web.Response:
@@ -20,7 +21,8 @@ async def channel_page(request: web.Request) -> web.Response:
     user = viewer(request)
     is_owner = user is not None and user.id == channel.owner_id
     view = live_view(channel, request.app[LIVE], for_owner=is_owner)
-    return page(
+    last_live = await request.app[STREAMS].last_live_at_ms([channel.id])
+    response = page(
         request,
         "channel.html",
         {
@@ -30,13 +32,18 @@ async def channel_page(request: web.Request) -> web.Response:
                 "title": channel.title,
                 "description": channel.description,
                 "owner": channel.owner,
+                "last_live_at_ms": last_live.get(channel.id),
             },
             "live": None if view is None else dataclasses.asdict(view),
             "is_owner": is_owner,
             "studio_url": f"/studio/{channel.slug}",
+            # set by theatre.js; rendered, so that nothing jumps
+            "theatre": request.cookies.get("theatre") == "1",
         },
         csp=CSP_PLAYER,
     )
+    mark_viewer(request, response)
+    return response
 
 
 routes = [web.get("/@{slug}", channel_page)]

@@ -6,7 +6,7 @@ import dataclasses
 
 from aiohttp import web
 
-from mediaserver.routes.keys import CHANNELS, LIVE, SETUP
+from mediaserver.routes.keys import CHANNELS, LIVE, SETUP, STREAMS
 from mediaserver.routes.live_view import cards, watchable
 from mediaserver.routes.page import page
 from mediaserver.routes.render import CSP_PLAYER
@@ -17,15 +17,21 @@ async def home(request: web.Request) -> web.Response:
     channels = request.app[CHANNELS]
     live_cards = cards(live, await channels.list_by_slug([status.channel for status in live]))
     on_air = {card.slug for card in live_cards}
+    offline = [channel for channel in await channels.list_all() if channel.slug not in on_air]
+    last_live = await request.app[STREAMS].last_live_at_ms([channel.id for channel in offline])
     return page(
         request,
         "home.html",
         {
             "live": [dataclasses.asdict(card) for card in live_cards],
             "channels": [
-                {"slug": channel.slug, "name": channel.name, "description": channel.description}
-                for channel in await channels.list_all()
-                if channel.slug not in on_air
+                {
+                    "slug": channel.slug,
+                    "name": channel.name,
+                    "description": channel.description,
+                    "last_live_at_ms": last_live.get(channel.id),
+                }
+                for channel in offline
             ],
             "needs_setup": await request.app[SETUP].is_needed(),
         },

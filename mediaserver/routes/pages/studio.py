@@ -15,10 +15,10 @@ from mediaserver.routes.keys import CHANNELS, LIVE, SHOWN_ONCE, STREAM_KEYS
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.page import (
     form_errors,
+    noticed,
     page,
     read_form,
     rtmp_server_url,
-    see_other,
     signed_in,
 )
 from mediaserver.routes.render import CSP_PLAYER
@@ -50,7 +50,7 @@ async def create_channel(request: web.Request) -> web.Response:
         return await _studio(request, user, owned[0] if owned else None, form=form, error=error)
     _, secret = await request.app[STREAM_KEYS].create(user, channel.slug, "OBS")
     request.app[SHOWN_ONCE].put(user.id, channel.slug, NewKey("OBS", secret))
-    return see_other(f"/studio/{channel.slug}")
+    return noticed(request, f"/studio/{channel.slug}", "channel-made")
 
 
 async def change_channel(request: web.Request) -> web.Response:
@@ -68,7 +68,7 @@ async def change_channel(request: web.Request) -> web.Response:
     except (Invalid, Conflict) as error:
         channel = await request.app[CHANNELS].get_managed(user, slug)
         return await _studio(request, user, channel, form=form, error=error)
-    return see_other(f"/studio/{slug}")
+    return noticed(request, f"/studio/{slug}", "saved")
 
 
 async def create_stream_key(request: web.Request) -> web.Response:
@@ -82,14 +82,14 @@ async def create_stream_key(request: web.Request) -> web.Response:
         general = Conflict(error.message)  # "name" is a field of another form on this page
         return await _studio(request, user, channel, error=general)
     request.app[SHOWN_ONCE].put(user.id, slug, NewKey(made.name, secret))
-    return see_other(f"/studio/{slug}")
+    return noticed(request, f"/studio/{slug}", "key-made")
 
 
 async def revoke_stream_key(request: web.Request) -> web.Response:
     user = signed_in(request)
     slug = request.match_info["slug"]
     await request.app[STREAM_KEYS].revoke(user, slug, request.match_info["id"])
-    return see_other(f"/studio/{slug}")
+    return noticed(request, f"/studio/{slug}", "key-revoked")
 
 
 async def _studio(

@@ -217,3 +217,26 @@ async def test_a_key_revoked_while_its_encoder_connects(
     events.publish(PublishGranted("alice-tv", key.id))
     await streams.flushed()
     assert stops == [("alice-tv", KEY_REVOKED)] * 2
+
+
+async def test_when_a_channel_was_live_last(
+    streams: Streams,
+    events: Events,
+    channel: Channel,
+    stream_keys: StreamKeys,
+    alice: User,
+) -> None:
+    assert await streams.last_live_at_ms([]) == {}
+    key, _ = await stream_keys.create(alice, "alice-tv", "OBS")
+    ids = [channel.id, "chn_none"]
+    for number, (started_ms, is_live) in enumerate(((1000, True), (5000, True), (9000, False))):
+        broadcast = (f"brc_{number}", channel.id, "alice-tv")
+        events.publish(BroadcastStarted(*broadcast, key.id, started_ms))
+        await streams.flushed()
+        expected = {0: {}, 1: {channel.id: 2000}, 2: {channel.id: 6000}}[number]
+        assert await streams.last_live_at_ms(ids) == expected
+        if is_live:
+            events.publish(BroadcastWentLive(*broadcast, started_ms + 500))
+        events.publish(BroadcastEnded(*broadcast, started_ms + 1000, "x", is_live))
+    await streams.flushed()
+    assert await streams.last_live_at_ms(ids) == {channel.id: 6000}, "one without a picture counts"

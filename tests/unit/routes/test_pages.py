@@ -1,4 +1,4 @@
-"""Small rules of pages: where a redirect may lead, what is shown once, how colours read."""
+"""Small rules of pages: where a redirect may lead, what is shown once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
-from mediaserver.routes.app import _text_on
 from mediaserver.routes.page import local_path
 from mediaserver.routes.shown_once import NewKey, ShownOnce
 
@@ -64,11 +63,3 @@ def test_waiting_keys_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         True,
         True,
     ]
-
-
-@pytest.mark.parametrize(
-    ("accent", "text"),
-    [("#000000", "#fff"), ("#ffffff", "#000"), ("#ffee00", "#000"), ("#3300aa", "#fff")],
-)
-def test_text_reads_on_the_accent(accent: str, text: str) -> None:
-    assert _text_on(accent) == text

@@ -1,5 +1,6 @@
 /** What every page does with JavaScript. Nothing here is needed to use a page. */
 
+import { announce } from "./announce.js";
 import { wireCopyFields } from "./copy.js";
 import { setText, uptime } from "./format.js";
 
@@ -116,10 +117,17 @@ function wireConfirm() {
   }
 }
 
+/** A status that stands in the page from the start is not spoken by itself. */
+function speakNotice() {
+  const notice = document.querySelector("[data-notice]")?.textContent?.trim();
+  if (notice) announce(notice);
+}
+
 wireCopyFields();
 wireMenus();
 wireTheme();
 wireReveal();
 wireSlugs();
 wireConfirm();
+speakNotice();
 setInterval(tickClocks, 1000);

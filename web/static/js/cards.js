@@ -29,7 +29,7 @@ export function makeCard(item) {
   if (link) link.href = `/@${encodeURIComponent(item.slug)}`;
   const first = LETTERS.indexOf(item.slug.slice(0, 1));
   const last = LETTERS.indexOf(item.slug.slice(-1));
-  const hue = (((first * 3 + last * 5 + item.slug.length) % HUES) + HUES) % HUES;
+  const hue = (((first * 5 + last * 3 + item.slug.length) % HUES) + HUES) % HUES;
   for (const avatar of card.querySelectorAll(".avatar")) {
     avatar.className = avatar.className.replace(/avatar--?\d+/, `avatar-${hue}`);
     avatar.textContent = (item.channel_name || item.slug).slice(0, 1);
@@ -38,8 +38,20 @@ export function makeCard(item) {
   return card;
 }
 
+/** @type {Record<string, string>} */
+const BADGES = { live: "Live", reconnecting: "Reconnecting", starting: "Starting", ended: "Ended" };
+
+/** @param {HTMLElement} card @param {string} state as the server's macro draws it */
+export function showBadge(card, state) {
+  const badge = card.querySelector(".thumb > .badge");
+  if (!badge) return;
+  badge.className = `badge badge-${state === "live" ? "live" : "over"}`;
+  setText(badge, BADGES[state] ?? "Live");
+}
+
 /** @param {HTMLElement} card @param {Card} item */
 export function updateCard(card, item) {
+  showBadge(card, item.state);
   setText(card.querySelector(".card-title a"), item.title || item.channel_name);
   setText(card.querySelector(".card-channel"), item.channel_name);
   setText(card.querySelector("[data-viewers]"), viewers(item.viewers));

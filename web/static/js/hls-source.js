@@ -9,6 +9,8 @@ const CATCH_UP_RATE = "GestureEvent" in window ? 1 : 1.1;
 
 /** A source that fails again so soon after a recovery is started anew instead. */
 const RECOVERY_PAUSE_MS = 10_000;
+const FAR_MS = 80; // to the first byte of the first playlist; nearer, asking in turn costs nothing
+const PARTS_AHEAD_MAX = 6;
 
 const CONFIG = {
   enableWorker: false, // fMP4 passes through: nothing to demux
@@ -28,6 +30,24 @@ const CONFIG = {
   },
 };
 
+/** @param {XMLHttpRequest} request @param {string} url */
+function markPreview(request, url) {
+  request.open("GET", url, true);
+  request.setRequestHeader("X-Preview", "1");
+}
+
+/** Asks at once for the parts that hls.js is about to load one after another to get its first
+ * picture; it then finds them in the browser's cache. @param {any} details hls.js LevelDetails */
+function fetchAhead(details) {
+  const parts = details.partList ?? [];
+  const start = details.edge - (details.partHoldBack || 0);
+  const first = parts.findLastIndex(
+    (/** @type {any} */ part) => part.independent && part.start <= start,
+  );
+  if (first < 0) return;
+  for (const part of parts.slice(first, first + PARTS_AHEAD_MAX)) fetch(part.url).catch(() => {});
+}
+
 /** How this browser can play HLS. Asked in this order: some answer "maybe" to native HLS. */
 export function playback() {
   if (Hls.isSupported()) return "hls.js";
@@ -42,18 +62,23 @@ export class HlsSource {
   /**
    * @param {HTMLVideoElement} video
    * @param {string} url
+   * @param {boolean} preview a streamer's own look, which doesn't count as a viewer
    * @param {{onPlaylist: (details: any) => void, onFailure: (failure: SourceFailure) => void,
    *   onRecovered: () => void, onLevels: () => void, onStall: () => void}} hooks
    */
-  constructor(video, url, hooks) {
+  constructor(video, url, preview, hooks) {
     this.video = video;
     this.hooks = hooks;
     this.stalls = 0;
-    this.hls = new Hls(CONFIG);
+    this.hls = new Hls(preview ? { ...CONFIG, xhrSetup: markPreview } : CONFIG);
     this.hls.on(Hls.Events.MANIFEST_PARSED, () => {
       // not before: taking a <video> back while it opens its source logs an error
       if (!this.hls.media) this.hls.attachMedia(video);
       hooks.onLevels();
+    });
+    this.hls.once(Hls.Events.LEVEL_LOADED, (_event, data) => {
+      const { first, start } = data.stats.loading;
+      if (first - start > FAR_MS) fetchAhead(data.details);
     });
     this.hls.on(Hls.Events.LEVEL_UPDATED, (_event, data) => hooks.onPlaylist(data.details));
     this.hls.on(Hls.Events.ERROR, (_event, data) => this.#error(data));

@@ -1,6 +1,6 @@
 /** Keeps the cards of the home page fresh. Streams that start are offered, not pushed in. */
 
-import { fetchLive, hideBrokenImages, updateCard } from "./cards.js";
+import { fetchLive, hideBrokenImages, showBadge, updateCard } from "./cards.js";
 import { setText } from "./format.js";
 
 const REFRESH_MS = 10_000;
@@ -12,11 +12,7 @@ const arrivals = /** @type {HTMLElement | null} */ (document.querySelector("[dat
 function markEnded(card) {
   if (card.hasAttribute("data-over")) return;
   card.setAttribute("data-over", "");
-  const badge = card.querySelector(".thumb > .badge");
-  if (badge) {
-    badge.className = "badge badge-over";
-    badge.textContent = "Ended";
-  }
+  showBadge(card, "ended");
   const time = /** @type {HTMLElement | null} */ (card.querySelector("time"));
   if (time) time.dataset.since = "0";
 }

@@ -21,6 +21,7 @@ const STATE_DELAY_MS = 400; // a shorter wait is not worth a spinner
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
 const STUCK_MS = 6_000;
 const PAUSE_LOAD_MS = 20_000;
+const COUNTED_MS = 1_500; // then the server's count of viewers holds this one too
 const STUDIO_POLL_MS = 1_000;
 const STEP_S = 5;
 const VOLUME_STEP = 0.05;
@@ -148,7 +149,7 @@ class LivePlayer extends HTMLElement {
       this.video.src = url;
       if (!this.#userPaused) void this.#play();
     } else {
-      const source = new HlsSource(this.video, url, {
+      const source = new HlsSource(this.video, url, this.preview ?? false, {
         onPlaylist: (details) => this.latency?.playlist(details),
         onLevels: () => {
           this.panel?.showLevels(source.levels, -1);
@@ -232,7 +233,10 @@ class LivePlayer extends HTMLElement {
   #wireMedia() {
     const video = this.video;
     video.addEventListener("playing", () => {
-      if (!this.#played) this.#soundOnly();
+      if (!this.#played) {
+        this.#soundOnly();
+        window.setTimeout(() => this.poll?.now(), COUNTED_MS);
+      }
       this.#played = true;
       this.#attempt = 0;
       this.#setMedia("playing");

@@ -3,18 +3,10 @@
 
 const YEAR_S = 31_536_000;
 
-/** @param {boolean} on */
-function apply(on) {
-  document.documentElement.toggleAttribute("data-theatre", on);
+export function toggleTheatre() {
+  const on = document.documentElement.toggleAttribute("data-theatre");
+  document.cookie = `theatre=${on ? 1 : 0}; path=/; max-age=${YEAR_S}; samesite=lax`;
   for (const button of document.querySelectorAll('[data-action="theatre"]')) {
     button.setAttribute("aria-pressed", String(on));
   }
 }
-
-export function toggleTheatre() {
-  const on = !document.documentElement.hasAttribute("data-theatre");
-  document.cookie = `theatre=${on ? 1 : 0}; path=/; max-age=${YEAR_S}; samesite=lax`;
-  apply(on);
-}
-
-apply(/(^|; )theatre=1/.test(document.cookie) && document.querySelector("main.watch") !== null);

@@ -18,22 +18,35 @@ const offAir = /** @type {HTMLElement} */ (main.querySelector("[data-off-air]"))
 const BADGES = {
   starting: ["Starting", "badge"],
   live: ["Live", "badge badge-live"],
-  reconnecting: ["Waiting", "badge badge-warn"],
+  reconnecting: ["Reconnecting", "badge badge-warn"],
+  ended: ["Ended", "badge"],
+  offline: ["Offline", "badge"],
 };
+
+/** The clock stops with the stream. @param {boolean} wasLive */
+function showOver(wasLive) {
+  const lastLive = /** @type {HTMLElement} */ (offAir.querySelector("[data-last-live]"));
+  setSince(onAir.querySelector("time"), null);
+  if (!wasLive) return;
+  lastLive.textContent = "Last live just now";
+  lastLive.hidden = false;
+}
 
 /** @param {LiveView} view @param {LiveView | undefined} before */
 function show(view, before) {
   const live = ["starting", "live", "reconnecting"].includes(view.state);
   onAir.hidden = !live;
   offAir.hidden = live;
+  const badge = (live ? onAir : offAir).querySelector(".badge");
+  const [label, look] = BADGES[view.state];
+  setText(badge, label);
+  if (badge) badge.className = look;
   if (live) {
     setText(onAir.querySelector("[data-viewers]"), viewers(view.viewers ?? 0));
     setSince(onAir.querySelector("time"), view.started_at_ms ?? null);
-    const badge = onAir.querySelector("[data-badge] .badge");
-    const [label, look] = BADGES[view.state];
-    setText(badge, label);
-    if (badge) badge.className = look;
     if (view.title) setText(main.querySelector("[data-title]"), view.title);
+  } else {
+    showOver(before?.state === "live" || before?.state === "reconnecting");
   }
   if (view.state === before?.state) return;
   if (view.state === "live" && before?.state !== "reconnecting") announce("The stream is live");

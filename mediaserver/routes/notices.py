@@ -1,0 +1,46 @@
+"""One sentence for the next page, such as "Saved." after a form: a cookie carries its name there.
+
+Works without JavaScript. The page that shows it takes the cookie back, so it is shown once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from mediaserver.kernel import limits
+
+_COOKIE = "notice"
+
+NOTICES: Mapping[str, str] = {
+    "saved": "Saved.",
+    "channel-made": "Your channel is ready.",
+    "key-made": "New stream key made.",
+    "key-revoked": "Stream key revoked.",
+    "logged-out": "You are logged out.",
+}
+
+
+def leave_notice(request: web.Request, response: web.StreamResponse, name: str) -> None:
+    """Have the next page say what stands under `name`."""
+    assert name in NOTICES, name
+    response.set_cookie(
+        _COOKIE,
+        name,
+        max_age=limits.NOTICE_MAX_AGE_S,
+        path="/",
+        secure=request.secure,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def notice_of(request: web.Request) -> str:
+    """The sentence that an earlier answer left; empty if there is none."""
+    return NOTICES.get(request.cookies.get(_COOKIE, ""), "")
+
+
+def take_notice(request: web.Request, response: web.StreamResponse) -> None:
+    """Forget the sentence, as `response` shows it."""
+    response.del_cookie(_COOKIE, path="/", secure=request.secure, httponly=True, samesite="Lax")
