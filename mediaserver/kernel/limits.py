@@ -140,8 +140,7 @@ VIEWER_TIMEOUT_S: Final = 15.0
 """A viewer that asked for no playlist for so long has left."""
 
 VIEWERS_TRACKED_MAX: Final = 100_000
-VIEWER_KEY_CHARS_MAX: Final = 300
-"""Viewer keys remembered for one stream: address and browser, of which the start will do."""
+"""Viewer keys remembered for one stream."""
 
 # Thumbnails ---------------------------------------------------------------------------------------
 
