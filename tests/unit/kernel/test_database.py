@@ -241,7 +241,7 @@ async def test_a_deadlock_is_tried_again(postgresql: PostgresqlServer) -> None:
         def both(tx: Transaction, first: str, second: str) -> None:
             runs.append(first)
             values.put(tx, first, "1", 0)
-            tx.execute(text("SELECT pg_sleep(0.2)"))
+            tx.execute(text("SELECT pg_sleep(1)"))
             values.put(tx, second, "1", 0)
 
         await asyncio.gather(db.write(both, "a", "b"), db.write(both, "b", "a"))
