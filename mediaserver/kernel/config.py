@@ -44,7 +44,8 @@ class SiteConfig(_Section):
     accent: str = Field(
         "",
         pattern=r"^(#[0-9a-fA-F]{6})?$",
-        description="Colour of buttons and links as #rrggbb. Empty: the built-in violet.",
+        description="Colour of buttons and links as #rrggbb, made lighter or darker where it would "
+        "be hard to read. Empty: the built-in violet.",
     )
 
 

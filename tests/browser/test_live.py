@@ -14,7 +14,11 @@ from playwright.async_api import Browser, Page, expect
 from tests.functional.site import Channel, Site
 from tests.rtmp.publishers import ROOT, pyav_publisher
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.alone,
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 PLAY_S = 60
 START_DEADLINE_S = 30.0
@@ -94,7 +98,11 @@ async def test_watching_a_stream(browser: Browser, site: Site, screenshot_path: 
         assert played["stalls"] == begun["stalls"]
         assert played["decodedAudioBytes"] > begun["decodedAudioBytes"]
         assert played["decodedVideoFrames"] > begun["decodedVideoFrames"]
+        await expect(page.locator("[data-viewers]").first).to_have_text("1 viewer")
         if screenshot_path is not None:
+            await page.locator("live-player").hover()  # the controls show
+            await page.mouse.move(480, 300, steps=4)
+            await page.wait_for_timeout(500)
             await page.screenshot(path=screenshot_path)
 
     # The encoder drops: the page says so, and carries on when it is back, without a reload.

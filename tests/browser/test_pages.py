@@ -105,8 +105,8 @@ async def test_any_accent_stays_readable(open_page: Open, theme: str) -> None:
     page = await open_page("/login", color_scheme=theme)
     found = await page.evaluate(
         """accents => {
-          const often = {willReadFrequently: true};
-          const canvas = document.createElement('canvas').getContext('2d', often);
+          const canvas = document.createElement('canvas')
+            .getContext('2d', {willReadFrequently: true});
           const sample = document.body.appendChild(document.createElement('i'));
           const luminance = token => {
             sample.style.color = `var(${token})`;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from mediaserver.media.gate import PublishRequest
 from tests.functional.platform_site import FakeStatus, Person, Site, running_site
 
 HOUR_MS = 3_600_000
+WRITTEN_S = 10.0
+"""Streams are written by a task of their own."""
 
 
 @pytest.fixture
@@ -98,10 +101,11 @@ async def test_offline_channels_tell_when_they_were_live(site: Site, alice: Pers
         BroadcastEnded(*ids, now_ms - 50 * HOUR_MS, "OBS stopped.", True),
     ):
         site.media.events.publish(event)
-    for _ in range(100):  # written by a task of its own
-        _, text, _ = await visitor.get("/")
-        if "Not live yet" not in text:
-            break
+    text = "Not live yet"
+    async with asyncio.timeout(WRITTEN_S):
+        while "Not live yet" in text:
+            await asyncio.sleep(0.02)
+            _, text, _ = await visitor.get("/")
     assert re.search(r"Last live <time data-at=\"\d+\">2 days ago</time>", text)
     _, text, _ = await visitor.get("/@alice-tv")
     assert re.search(r"Last live <time data-at=\"\d+\">2 days ago</time>", text)
