@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from itertools import accumulate
 
 import av
 import pytest
@@ -12,7 +13,7 @@ from mediaserver.media.fmp4 import Muxer
 from mediaserver.media.frames import Frame, Kind, Unsupported
 from mediaserver.media.packager import PRESETS, Epoch, Packager, Part
 from tests.captures.manifest import Capture
-from tests.unit.media.boxes import boxes, find, fragment, tracks
+from tests.hls.boxes import Fragment, Init, boxes, read_fragments, read_init
 from tests.unit.media.captured import PLAYABLE, tags
 from tests.unit.media.streams import VIDEO, Packaged, make_video, package
 
@@ -33,23 +34,23 @@ def packaged(capture: Capture) -> Packaged:
 def test_init_segment(capture: Capture) -> None:
     (epoch,) = packaged(capture).epochs
     muxer = Muxer(epoch)
-    assert [name for name, _ in boxes(muxer.init)] == ["ftyp", "moov"]
-    found = tracks(muxer.init)
+    assert [box.kind for box in boxes(muxer.init)] == ["ftyp", "moov"]
+    found = read_init(muxer.init).tracks
     wanted = []
     if capture.video_codec is not None:
         wanted.append(("vide", 90_000, capture.video_codec))
     if capture.audio_codec is not None:
         wanted.append(("soun", 48_000, capture.audio_codec))
-    assert [(one.handler, one.timescale, one.entry) for one in found.values()] == wanted
-    assert not find(muxer.init, "edts"), "an edit list would move the time"
+    assert [(one.handler, one.timescale, one.codec) for one in found] == wanted
+    assert b"edts" not in muxer.init, "an edit list would move the time"
     # The codec's own record is there to the byte.
     if epoch.video is not None:
         # Of hvcC FFmpeg sets a flag for each of its arrays: parameter sets are only here.
         head = epoch.video.record[:22] if capture.video_codec == "hvc1" else epoch.video.record
-        assert head in found[1].entry_body
+        assert head in muxer.init
         assert (muxer.width, muxer.height) != (None, None)
     if epoch.audio is not None and capture.audio_codec == "mp4a":
-        assert epoch.audio.record in found[len(found)].entry_body
+        assert epoch.audio.record in muxer.init
     muxer.close()
 
 
@@ -58,32 +59,39 @@ def as_in_mp4(data: bytes, capture: Capture) -> bytes:
     return data.removeprefix(b"\x12\x00") if capture.video_codec == "av01" else data
 
 
+def fragment(part: bytes, init: Init) -> Fragment:
+    """A part is one moof and one mdat, and nothing else."""
+    (only,) = read_fragments(part, init)
+    return only
+
+
 @CAPTURES
 def test_parts_hold_their_samples_to_the_tick(capture: Capture) -> None:
     made = packaged(capture)
     muxer = Muxer(made.epochs[0])
-    kinds = {"vide": Kind.VIDEO, "soun": Kind.AUDIO}
-    numbers = {kinds[one.handler]: number for number, one in tracks(muxer.init).items()}
+    init = read_init(muxer.init)
     ends: dict[int, int] = {}
     assert len(made.parts) >= 7
     for sequence, part in enumerate(made.parts, 1):
-        read = fragment(muxer.part(part, sequence))
+        data = muxer.part(part, sequence)
+        read = fragment(data, init)
         assert read.sequence == sequence
-        for kind, samples in ((Kind.VIDEO, part.video), (Kind.AUDIO, part.audio)):
-            if not samples:
-                assert numbers.get(kind) not in read.samples
+        for track, samples in ((init.video, part.video), (init.audio, part.audio)):
+            found = read.track(track.track_id) if track is not None else None
+            if track is None or found is None:
+                assert not samples
                 continue
-            number = numbers[kind]
-            assert read.tfdt[number] == samples[0].dts
-            assert ends.setdefault(number, read.tfdt[number]) == read.tfdt[number]
+            assert ends.setdefault(track.track_id, found.tfdt) == found.tfdt
             assert [
-                (one.dts, one.duration, one.composition, one.keyframe, one.data)
-                for one in read.samples[number]
+                (one.duration, one.cts, one.sync, data[one.offset : one.offset + one.size])
+                for one in found.samples
             ] == [
-                (one.dts, one.duration, one.composition, one.keyframe, as_in_mp4(one.data, capture))
+                (one.duration, one.composition, one.keyframe, as_in_mp4(one.data, capture))
                 for one in samples
             ]
-            ends[number] = samples[-1].dts + samples[-1].duration
+            times = accumulate((one.duration for one in found.samples), initial=found.tfdt)
+            *starts, ends[track.track_id] = times
+            assert starts == [one.dts for one in samples]
     muxer.close()
 
 
@@ -125,9 +133,9 @@ def test_a_part_of_sound_alone() -> None:
     muxer = Muxer(made.epochs[0])
     part = made.parts[3]
     mute = Part(**{name: getattr(part, name) for name in Part.__slots__} | {"video": ()})
-    read = fragment(muxer.part(mute, 9))
-    assert list(read.samples) == [2]
-    assert len(read.samples[2]) == len(part.audio)
+    (track,) = fragment(muxer.part(mute, 9), read_init(muxer.init)).tracks
+    assert track.track_id == 2
+    assert len(track.samples) == len(part.audio)
     muxer.close()
 
 
