@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import resource
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mediaserver
+from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, MediaserverError
 
 if TYPE_CHECKING:
@@ -110,9 +112,20 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
         runner.run(coroutine)
 
 
+def _allow_open_files() -> None:
+    """Each viewer is an open file, and many systems begin with 1,024 for a process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.OPEN_FILES_WANTED
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _serve(options: argparse.Namespace) -> None:
     from mediaserver.kernel.log import set_up_logging
 
+    _allow_open_files()
     config = _config(options)
     http, rtmp = {}, {}
     if options.host is not None:

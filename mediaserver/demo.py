@@ -20,7 +20,7 @@ from mediaserver.accounts.users import User, Users
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.kernel import limits
-from mediaserver.kernel.errors import NotFound
+from mediaserver.kernel.errors import Forbidden, NotFound
 from mediaserver.kernel.ids import new_secret
 from mediaserver.kernel.tasks import Tasks
 
@@ -92,7 +92,11 @@ class Demo:
             tasks = Tasks("demo")
             stack.push_async_callback(tasks.aclose)
             for channel in DEMO_CHANNELS:
-                key = await self._fresh_key(owner, channel)
+                try:
+                    key = await self._fresh_key(owner, channel)
+                except Forbidden:
+                    _log.warning("demo channel left out: its address is taken", slug=channel.slug)
+                    continue
                 tasks.start(self._keep_publishing(channel, key), channel.slug)
             self._stack = stack.pop_all()
         return self

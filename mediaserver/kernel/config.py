@@ -83,7 +83,7 @@ class RtmpConfig(_Section):
     bitrate_max_kbps: int = Field(
         20_000,
         ge=100,
-        le=200_000,
+        le=30_000,  # what the window and the first group of pictures may hold in memory
         description="A publisher above this rate, averaged over 10 s, is disconnected.",
     )
     connections_max: int = Field(

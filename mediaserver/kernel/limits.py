@@ -316,6 +316,9 @@ VIEWER_KEY_CHARS_MAX: Final = 300
 STATIC_MAX_AGE_S: Final = 365 * 24 * 3600
 """A static file asked for by its hash never changes."""
 
+OPEN_FILES_WANTED: Final = 65_536
+"""Connections, mostly; asked of the system at start, which may give less."""
+
 DEMO_RESTART_S: Final = 3.0
 """A demo publisher that ended is started again after this."""
 
