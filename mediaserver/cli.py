@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import resource
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -114,6 +113,10 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
 
 def _allow_open_files() -> None:
     """Each viewer is an open file, and many systems begin with 1,024 for a process."""
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = limits.OPEN_FILES_WANTED
     if hard != resource.RLIM_INFINITY:
