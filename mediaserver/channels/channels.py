@@ -6,7 +6,6 @@ Owns the table `channel`. Called by the routes, the command line and set-up.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +29,7 @@ from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.kernel.ids import new_id
+from mediaserver.kernel.texts import checked_line, checked_paragraphs
 
 channel = table(
     "channel",
@@ -209,35 +209,14 @@ def checked_slug(slug: str) -> str:
     return slug
 
 
-def checked_line(value: str, field: str, chars_max: int, *, is_required: bool = False) -> str:
-    """One line of text for people, trimmed. Raises `Invalid`."""
-    value = unicodedata.normalize("NFC", value).strip()
-    if is_required and not value:
-        raise Invalid("This can't be empty.", field=field)
-    if len(value) > chars_max:
-        raise Invalid(f"Use at most {chars_max} characters.", field=field)
-    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in value):
-        raise Invalid("Use one line of plain text.", field=field)
-    return value
-
-
 def _checked_texts(name: str, title: str, description: str) -> dict[str, str]:
     return {
         "name": checked_line(name, "name", limits.CHANNEL_NAME_CHARS_MAX, is_required=True),
         "title": checked_line(title, "title", limits.CHANNEL_TITLE_CHARS_MAX),
-        "description": _checked_description(description),
+        "description": checked_paragraphs(
+            description, "description", limits.CHANNEL_DESCRIPTION_CHARS_MAX
+        ),
     }
-
-
-def _checked_description(value: str) -> str:
-    value = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
-    if len(value) > limits.CHANNEL_DESCRIPTION_CHARS_MAX:
-        raise Invalid(
-            f"Use at most {limits.CHANNEL_DESCRIPTION_CHARS_MAX} characters.", field="description"
-        )
-    if any(char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cs") for char in value):
-        raise Invalid("Use plain text.", field="description")
-    return value
 
 
 def _select() -> Any:

@@ -23,13 +23,14 @@ from sqlalchemy import (
 
 from mediaserver.accounts.users import User
 from mediaserver.channels import channels
-from mediaserver.channels.channels import Channel, channel, checked_line
+from mediaserver.channels.channels import Channel, channel
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, NotFound
 from mediaserver.kernel.ids import digest, new_id, new_secret
+from mediaserver.kernel.texts import checked_line
 
 stream_key = table(
     "stream_key",

@@ -259,6 +259,11 @@ STREAM_WRITE_RETRY_S_MAX: Final = 30.0
 CHANNELS_LISTED_MAX: Final = 200
 """Channels on one page or in one answer."""
 
+# Texts --------------------------------------------------------------------------------------------
+
+COMBINING_MARKS_MAX: Final = 4
+"""Accents in a row on one letter: Vietnamese needs two, Tibetan and Hebrew up to four."""
+
 # Web ----------------------------------------------------------------------------------------------
 
 REQUEST_BODY_BYTES_MAX: Final = 64 * 1024

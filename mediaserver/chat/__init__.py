@@ -1,0 +1,1 @@
+"""Live chat: lines, replies, emotes, pins and what moderators do to them."""

@@ -1,0 +1,8 @@
+"""What a stream is about, schedules, categories and follows."""
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    pass

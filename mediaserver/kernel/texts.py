@@ -1,0 +1,51 @@
+"""Text that people type: normalised, bounded, and free of characters that only deceive.
+
+Called by every feature that takes a name, a title or a message.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from mediaserver.kernel import limits
+from mediaserver.kernel.errors import Invalid
+
+_UNSEEN = frozenset(
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\ufeff"
+)
+"""Marks that turn the direction of what follows (Unicode UAX #9) or show nothing: with them one
+name looks like another and a message runs over the line beside it."""
+
+
+def checked_line(value: str, field: str, chars_max: int, *, is_required: bool = False) -> str:
+    """One line of text for people, trimmed. Raises `Invalid`."""
+    value = _normalised(value, field)
+    if is_required and not value:
+        raise Invalid("This can't be empty.", field=field)
+    if len(value) > chars_max:
+        raise Invalid(f"Use at most {chars_max} characters.", field=field)
+    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in value):
+        raise Invalid("Use one line of plain text.", field=field)
+    return value
+
+
+def checked_paragraphs(value: str, field: str, chars_max: int) -> str:
+    """Text of several lines, trimmed. Raises `Invalid`."""
+    value = _normalised(value.replace("\r\n", "\n"), field)
+    if len(value) > chars_max:
+        raise Invalid(f"Use at most {chars_max} characters.", field=field)
+    if any(char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cs") for char in value):
+        raise Invalid("Use plain text.", field=field)
+    return value
+
+
+def _normalised(value: str, field: str) -> str:
+    """NFC without direction marks. Raises `Invalid` for towers of combining marks."""
+    value = "".join(char for char in value if char not in _UNSEEN)
+    value = unicodedata.normalize("NFC", value).strip()
+    marks = 0
+    for char in value:
+        marks = marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
+        if marks > limits.COMBINING_MARKS_MAX:
+            raise Invalid("There are too many accents on one letter.", field=field)
+    return value
