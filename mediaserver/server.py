@@ -42,6 +42,7 @@ from mediaserver.routes import control
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
+from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_view import LiveStreams
 
 _log = structlog.get_logger(__name__)
@@ -55,6 +56,8 @@ class MediaPath:
     rtmp_port: int
     routes: Sequence[web.RouteDef]
     render_metrics: Callable[[], bytes]
+    close_viewers: Callable[[], None] = lambda: None
+    """Ends the connections that would otherwise stay open while the web server stops."""
 
 
 OpenMedia = Callable[
@@ -85,8 +88,12 @@ async def open_media(
         yield MediaPath(
             engine.broadcasts,
             engine.rtmp_port,
-            hls_routes(engine.origin, engine.thumbnails, metrics),
+            [
+                *instant_routes(engine.origin, clock),
+                *hls_routes(engine.origin, engine.thumbnails, metrics),
+            ],
             metrics.render,
+            lambda: close_viewers(engine.origin.all()),
         )
     finally:
         await engine.__aexit__(None, None, None)
@@ -181,6 +188,7 @@ class Server:
         if db.is_sqlite and control.is_supported:
             await _listen_control(stack, config, control.make_control_app(users, channels))
         self.http_port = await _listen(stack, config, app, tls)
+        stack.callback(media.close_viewers)
         self.url = _url(config, self.http_port)
         token = await setup.open()
         self.setup_url = f"{self.url}/setup?token={token}" if token else None

@@ -35,6 +35,7 @@ from mediaserver.media.events import (
 from mediaserver.media.fmp4 import Muxer
 from mediaserver.media.frames import AudioConfig, Frame, Unsupported, VideoCodec, VideoConfig
 from mediaserver.media.gate import PublishGrant, PublishRefused
+from mediaserver.media.instant import InstantRoom, InstantStream
 from mediaserver.media.origin import LiveStream, Origin
 from mediaserver.media.packager import Packager
 from mediaserver.media.parts import PRESETS, Epoch, Output, Part
@@ -64,6 +65,7 @@ class BroadcastStatus:
     state: BroadcastState
     started_at_ms: int
     viewers: int
+    has_instant_room: bool
     video_codec: str | None
     audio_codec: str | None
     width: int | None
@@ -90,6 +92,7 @@ class Broadcast:
         clock: Clock,
         events: Events,
         metrics: Metrics,
+        room: InstantRoom,
     ) -> None:
         self.grant = grant
         self._grace_ms = media.grace_s * 1000
@@ -99,7 +102,8 @@ class Broadcast:
         preset = PRESETS[media.preset]
 
         self.id = new_id("brd")
-        self.stream = LiveStream(new_secret(96), preset, media.window_s, clock)
+        self.instant = InstantStream(room, clock, metrics)
+        self.stream = LiveStream(new_secret(96), preset, media.window_s, clock, self.instant)
         self.state = BroadcastState.STARTING
         self.publisher: Publisher | None = None
         self.started_at_ms = clock.wall_ms()
@@ -162,6 +166,7 @@ class Broadcast:
                 self._began_at_ms = now_ms
             self._last_frame_ms = now_ms
             self._take(self._packager.push(tag, self._clock.wall_ms()))
+            self.instant.push(self._packager.take_fresh())
         elif tag is not None:
             self._take(self._packager.configure(tag))
 
@@ -197,13 +202,18 @@ class Broadcast:
             self._epoch_starts.popleft()
         if len(self._epoch_starts) > limits.EPOCHS_PER_MINUTE_MAX:
             raise Unsupported("The stream's clock or codecs keep changing.")
-        if self._muxer is not None:
-            self._muxer.close()
+        self._close_muxer()
         self._muxer = Muxer(epoch)
         self._epoch = epoch
         self._last_part_ms = None
         self.stream.begin_epoch(epoch, self._muxer.init, (self._muxer.width, self._muxer.height))
+        self.instant.begin_epoch(epoch, self._muxer)
         self._metrics.epochs.inc()
+
+    def _close_muxer(self) -> None:
+        self.instant.end_epoch()
+        if self._muxer is not None:
+            self._muxer.close()
 
     def _append(self, part: Part) -> None:
         assert self._muxer is not None
@@ -239,6 +249,7 @@ class Broadcast:
         """No frames any more: drop what is unfinished and wait for the publisher."""
         if self.state is BroadcastState.LIVE:
             self._take(self._packager.pause())
+            self.instant.end_epoch()
             self.state = BroadcastState.RECONNECTING
             self._lost_at_ms = self._clock.monotonic_ms()
             self._report(BroadcastInterrupted)
@@ -253,8 +264,8 @@ class Broadcast:
         self.state = BroadcastState.ENDED
         self.ended_at_ms = self._clock.monotonic_ms()
         self.stream.end()
-        if self._muxer is not None:
-            self._muxer.close()
+        self._close_muxer()
+        self.instant.end()
         if self.publisher is not None:
             publisher, self.publisher = self.publisher, None
             publisher.disconnect(reason)
@@ -328,6 +339,7 @@ class Broadcast:
             state=self.state,
             started_at_ms=self.started_at_ms,
             viewers=self.stream.viewers,
+            has_instant_room=self.instant.has_room,
             video_codec=epoch.video.codecs if epoch and epoch.video else None,
             audio_codec=epoch.audio.codecs if epoch and epoch.audio else None,
             width=muxer.width if muxer else None,
@@ -369,6 +381,7 @@ class Broadcasts:
         self._events = events
         self._metrics = metrics
 
+        self._room = InstantRoom(media.instant_viewers_max)
         self._current: dict[str, Broadcast] = {}
         self._ended: list[Broadcast] = []
 
@@ -404,7 +417,9 @@ class Broadcasts:
             )
         if (before := self._current.pop(grant.channel, None)) is not None:
             self._keep_ended(before)
-        broadcast = Broadcast(grant, self._media, self._clock, self._events, self._metrics)
+        broadcast = Broadcast(
+            grant, self._media, self._clock, self._events, self._metrics, self._room
+        )
         self._current[grant.channel] = broadcast
         self._origin.add(grant.channel, broadcast.stream)
         broadcast.attach(publisher)
@@ -477,6 +492,7 @@ class Broadcasts:
             self._metrics.broadcasts.labels(state.value).set(count)
         streams = self._origin.all()
         self._metrics.viewers.set(sum(stream.viewers for stream in streams))
+        self._metrics.instant_viewers.set(self._room.viewers)
         self._metrics.waiters.set(sum(stream.waiters for stream in streams))
         self._metrics.window_bytes.set(sum(stream.byte_count for stream in streams))
 

@@ -23,6 +23,8 @@ class LiveStatus(Protocol):
     @property
     def viewers(self) -> int: ...
     @property
+    def has_instant_room(self) -> bool: ...
+    @property
     def video_codec(self) -> str | None: ...
     @property
     def audio_codec(self) -> str | None: ...
@@ -54,6 +56,7 @@ class LiveView:
 
     state: str
     playlist_url: str
+    instant_url: str | None
     poster_url: str
     title: str
     started_at_ms: int
@@ -87,6 +90,7 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
     return LiveView(
         state=str(status.state),
         playlist_url=f"/live/{channel.slug}/index.m3u8",
+        instant_url=f"/live/{channel.slug}/instant" if status.has_instant_room else None,
         poster_url=f"/live/{channel.slug}/thumbnail.jpg",
         title=channel.title or channel.name,
         started_at_ms=status.started_at_ms,

@@ -22,6 +22,9 @@ class LiveOut(Answer):
         description="offline, starting, live, reconnecting or ended", examples=["live"]
     )
     playlist_url: str | None = None
+    instant_url: str | None = Field(
+        None, description="WebSocket of docs/instant-playback.md; null while it has no room."
+    )
     poster_url: str | None = None
     title: str | None = None
     started_at_ms: int | None = None
