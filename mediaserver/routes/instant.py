@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 import sys
 from contextlib import suppress
 
@@ -154,6 +155,11 @@ class _Viewer:
                 self.waking.reschedule(asyncio.get_running_loop().time())
 
     def abort(self) -> None:
+        """Close and forget what was not sent; otherwise the system goes on trying for minutes."""
+        wire = self._transport.get_extra_info("socket")
+        if wire is not None:
+            with suppress(OSError):
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
 
