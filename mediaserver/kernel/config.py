@@ -119,6 +119,19 @@ class MediaConfig(_Section):
         le=120,
         description="Seconds of the live stream that players can reach, kept in memory.",
     )
+    dvr_minutes: int = Field(
+        30,
+        ge=0,
+        le=240,
+        description="Minutes that viewers can rewind a live stream, kept on disk while it lasts. "
+        "0: off.",
+    )
+    dvr_bytes_max: int = Field(
+        10_737_418_240,
+        ge=1_048_576,
+        description="Bytes on disk for rewinding, over all streams. When they are short, or the "
+        "disk is, the time to rewind gets shorter.",
+    )
     streams_max: int = Field(
         16,
         ge=1,

@@ -142,6 +142,15 @@ VIEWER_TIMEOUT_S: Final = 15.0
 VIEWERS_TRACKED_MAX: Final = 100_000
 """Viewer keys remembered for one stream."""
 
+# Rewinding ----------------------------------------------------------------------------------------
+
+DVR_WAITING_BYTES_MAX: Final = 64 * MIB
+"""Segments of all streams that wait to be written. A disk further behind is too slow."""
+
+DVR_RETIRED_S: Final = 60.0
+"""A segment that left the window stays on disk so long, for players that are about to fetch it.
+rfc8216bis §6.2.2 asks for the length of the playlist, which would double what is kept."""
+
 # Thumbnails ---------------------------------------------------------------------------------------
 
 THUMBNAIL_TIMEOUT_S: Final = 10.0

@@ -29,6 +29,7 @@ from mediaserver.kernel.events import Events
 from mediaserver.kernel.ids import new_id, new_secret
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media import flv
+from mediaserver.media.dvr import Dvr
 from mediaserver.media.events import (
     BroadcastEnded,
     BroadcastInterrupted,
@@ -75,6 +76,7 @@ class BroadcastStatus:
     width: int | None
     height: int | None
     bitrate_bps: int
+    has_dvr: bool
     warning: str | None
 
 
@@ -96,8 +98,10 @@ class Broadcast:
         clock: Clock,
         events: Events,
         metrics: Metrics,
+        dvr: Dvr | None = None,
     ) -> None:
         self.grant = grant
+        self._dvr = dvr
         self._grace_ms = media.grace_s * 1000
         self._clock = clock
         self._events = events
@@ -124,6 +128,8 @@ class Broadcast:
         self._epoch_starts: deque[int] = deque()
         self._went_live = False
         self.ended_at_ms = 0
+        if self.is_public:
+            self._record()
 
     # The publisher's side -----------------------------------------------------------------------
 
@@ -243,8 +249,14 @@ class Broadcast:
         self._began_at_ms = self._clock.monotonic_ms()
         self._take(self._packager.pause())
         self.stream.withhold_past()
+        self._record()
         self.state = BroadcastState.STARTING
         return True
+
+    def _record(self) -> None:
+        """From now on viewers can rewind, where that is switched on."""
+        if self._dvr is not None:
+            self.stream.recording = self._dvr.open(self.grant.channel, self.stream.session)
 
     def _go_live(self) -> None:
         if not self.is_public:
@@ -357,6 +369,7 @@ class Broadcast:
             width=muxer.width if muxer else None,
             height=muxer.height if muxer else None,
             bitrate_bps=self.bitrate_bps,
+            has_dvr=self.stream.recording is not None and self.stream.recording.is_playable,
             warning=self._warning(),
         )
 
@@ -371,7 +384,7 @@ class Broadcast:
             )
         if self._epoch and self._epoch.video and self._epoch.video.codec is not VideoCodec.H264:
             return f"{self._epoch.video.codec.name} does not play in every browser. H.264 does."
-        return None
+        return self.stream.recording.warning if self.stream.recording is not None else None
 
 
 class Broadcasts:
@@ -385,8 +398,10 @@ class Broadcasts:
         clock: Clock,
         events: Events,
         metrics: Metrics,
+        dvr: Dvr | None = None,
     ) -> None:
         self._media = media
+        self._dvr = dvr
         self._bitrate_max_bps = rtmp.bitrate_max_kbps * 1000
         self._origin = origin
         self._clock = clock
@@ -428,7 +443,9 @@ class Broadcasts:
             )
         if (before := self._current.pop(grant.channel, None)) is not None:
             self._keep_ended(before)
-        broadcast = Broadcast(grant, self._media, self._clock, self._events, self._metrics)
+        broadcast = Broadcast(
+            grant, self._media, self._clock, self._events, self._metrics, self._dvr
+        )
         self._current[grant.channel] = broadcast
         self._origin.add(grant.channel, broadcast.stream, is_public=broadcast.is_public)
         broadcast.attach(publisher)

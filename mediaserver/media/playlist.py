@@ -7,6 +7,7 @@ docs/playlist-rules.md. Every attribute that must not change in a playlist's lif
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,19 @@ from datetime import UTC, datetime, timedelta
 from mediaserver.media.packager import Timing
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One version of a playlist, ready to send to everybody."""
+
+    plain: bytes
+    gzipped: bytes
+
+    @classmethod
+    def of(cls, text: str) -> Rendered:
+        plain = text.encode()
+        return cls(plain, gzip.compress(plain, 5, mtime=0))
 
 
 @dataclass(frozen=True, slots=True)

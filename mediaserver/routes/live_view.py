@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mediaserver.channels.channels import Channel
+from mediaserver.media.dvr import DVR_PLAYLIST
 
 
 class LiveStatus(Protocol):
@@ -34,6 +35,8 @@ class LiveStatus(Protocol):
     def width(self) -> int | None: ...
     @property
     def height(self) -> int | None: ...
+    @property
+    def has_dvr(self) -> bool: ...
     @property
     def warning(self) -> str | None: ...
 
@@ -72,6 +75,7 @@ class LiveView:
     height: int | None
     warning: str | None
     broadcast_id: str
+    dvr_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
         height=status.height,
         warning=status.warning if for_owner else None,
         broadcast_id=status.broadcast_id,
+        dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}" if status.has_dvr else None,
     )
 
 

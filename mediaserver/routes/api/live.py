@@ -34,6 +34,7 @@ class LiveOut(Answer):
     height: int | None = None
     warning: str | None = Field(None, description="For the streamer; null for everybody else.")
     broadcast_id: str | None = None
+    dvr_url: str | None = Field(None, description="Playlist to rewind in; null without one.")
 
 
 class CardOut(Answer):
