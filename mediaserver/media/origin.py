@@ -17,7 +17,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.media.frames import Unsupported
-from mediaserver.media.packager import Epoch, Part, Preset, Timing
+from mediaserver.media.parts import Epoch, Part, Preset, Timing
 from mediaserver.media.playlist import (
     ListedPart,
     ListedSegment,
