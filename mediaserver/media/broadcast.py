@@ -41,7 +41,8 @@ from mediaserver.media.fmp4 import Muxer
 from mediaserver.media.frames import AudioConfig, Frame, Unsupported, VideoCodec, VideoConfig
 from mediaserver.media.gate import PublishGrant, PublishRefused
 from mediaserver.media.origin import LiveStream, Origin
-from mediaserver.media.packager import PRESETS, Epoch, Output, Packager, Part
+from mediaserver.media.packager import Packager
+from mediaserver.media.parts import PRESETS, Epoch, Output, Part
 
 _Change = BroadcastWentLive | BroadcastInterrupted | BroadcastResumed
 

@@ -19,7 +19,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.media.dvr import FinishedSegment, Recording
 from mediaserver.media.frames import Unsupported
-from mediaserver.media.packager import Epoch, Part, Preset, Timing
+from mediaserver.media.parts import Epoch, Part, Preset, Timing
 from mediaserver.media.playlist import (
     ListedPart,
     ListedSegment,
