@@ -85,7 +85,7 @@ async def open_media(
         yield MediaPath(
             engine.broadcasts,
             engine.rtmp_port,
-            hls_routes(engine.origin, engine.thumbnails, metrics),
+            hls_routes(engine.origin, engine.broadcasts.admission, engine.thumbnails, metrics),
             metrics.render,
         )
     finally:

@@ -29,6 +29,7 @@ from mediaserver.kernel.events import Events
 from mediaserver.kernel.ids import new_id, new_secret
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media import flv
+from mediaserver.media.admission import Admission
 from mediaserver.media.dvr import Dvr
 from mediaserver.media.events import (
     BroadcastEnded,
@@ -78,6 +79,7 @@ class BroadcastStatus:
     height: int | None
     bitrate_bps: int
     has_dvr: bool
+    is_full: bool
     warning: str | None
 
 
@@ -354,7 +356,7 @@ class Broadcast:
         (from_ms, from_bytes), (to_ms, to_bytes) = self._rates[0], self._rates[-1]
         return (to_bytes - from_bytes) * 8000 // max(1, to_ms - from_ms)
 
-    def status(self) -> BroadcastStatus:
+    def status(self, *, is_full: bool) -> BroadcastStatus:
         epoch, muxer = self._epoch, self._muxer
         return BroadcastStatus(
             broadcast_id=self.id,
@@ -371,6 +373,7 @@ class Broadcast:
             height=muxer.height if muxer else None,
             bitrate_bps=self.bitrate_bps,
             has_dvr=self.stream.recording is not None and self.stream.recording.is_playable,
+            is_full=is_full,
             warning=self._warning(),
         )
 
@@ -409,6 +412,7 @@ class Broadcasts:
         self._events = events
         self._metrics = metrics
 
+        self.admission = Admission(media, origin)
         self._current: dict[str, Broadcast] = {}
         self._ended: list[Broadcast] = []
 
@@ -475,10 +479,13 @@ class Broadcasts:
     def status(self, channel: str) -> BroadcastStatus | None:
         """None while the channel is offline; an ended stream is told for about a minute."""
         broadcast = self._current.get(channel)
-        return broadcast.status() if broadcast is not None else None
+        return self._status(broadcast) if broadcast is not None else None
 
     def all(self) -> list[BroadcastStatus]:
-        return [broadcast.status() for broadcast in self._current.values()]
+        return [self._status(broadcast) for broadcast in self._current.values()]
+
+    def _status(self, broadcast: Broadcast) -> BroadcastStatus:
+        return broadcast.status(is_full=self.admission.refuses(broadcast.stream))
 
     def start(self, channel: str) -> bool:
         """Open a channel's held stream to the public. False if there is none, or its encoder is

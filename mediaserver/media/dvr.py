@@ -24,7 +24,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import MediaConfig
 from mediaserver.kernel.errors import NotFound
 from mediaserver.kernel.metrics import Metrics
-from mediaserver.media.packager import Timing
+from mediaserver.media.parts import Timing
 from mediaserver.media.playlist import ListedSegment, Rendered, Window, media_playlist
 
 DVR_PLAYLIST = "dvr.m3u8"

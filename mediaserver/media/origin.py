@@ -342,6 +342,19 @@ class LiveStream:
             self._viewers.pop(viewer, None)  # the dict stays in order of last request
             self._viewers[viewer] = now_ms
 
+    def holds(self, viewer: str) -> bool:
+        """Whether this viewer asked lately."""
+        seen_ms = self._viewers.get(viewer)
+        left_ms = self._clock.monotonic_ms() - int(limits.VIEWER_TIMEOUT_S * 1000)
+        return seen_ms is not None and seen_ms >= left_ms
+
+    @property
+    def bitrate_bps(self) -> int:
+        """Bits per second of media, over the window."""
+        duration_us = sum(segment.duration_us for segment in self._segments)
+        byte_count = sum(segment.byte_count for segment in self._segments)
+        return byte_count * 8_000_000 // duration_us if duration_us else 0
+
     @property
     def viewers(self) -> int:
         """Viewers that asked lately."""

@@ -17,15 +17,18 @@ from prometheus_client import Counter
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.kernel.metrics import Metrics
+from mediaserver.media.admission import Admission, Full
 from mediaserver.media.dvr import DVR_PLAYLIST
 from mediaserver.media.origin import (
     MEDIA_PLAYLIST,
     MULTIVARIANT_PLAYLIST,
+    LiveStream,
     Origin,
     PlaylistRequest,
 )
 from mediaserver.media.playlist import Rendered
 from mediaserver.media.thumbnails import Thumbnails
+from mediaserver.routes.errors import json_answer, problem_of
 from mediaserver.routes.static import accepts_gzip
 from mediaserver.routes.viewers import viewer_of
 
@@ -37,9 +40,11 @@ _NO_CACHE = {**_OPEN, hdrs.CACHE_CONTROL: "no-cache"}
 _A_SECOND = {**_OPEN, hdrs.CACHE_CONTROL: "public, max-age=1"}
 
 
-def hls_routes(origin: Origin, thumbnails: Thumbnails, metrics: Metrics) -> list[web.RouteDef]:
+def hls_routes(
+    origin: Origin, admission: Admission, thumbnails: Thumbnails, metrics: Metrics
+) -> list[web.RouteDef]:
     """`/live/{channel}/…`, as ARCHITECTURE.md lays it out."""
-    hls = _Hls(origin, thumbnails, metrics)
+    hls = _Hls(origin, admission, thumbnails, metrics)
     return [
         web.get("/live/{channel}/" + MULTIVARIANT_PLAYLIST, hls.multivariant),
         web.get("/live/{channel}/thumbnail.jpg", hls.thumbnail),
@@ -51,8 +56,11 @@ def hls_routes(origin: Origin, thumbnails: Thumbnails, metrics: Metrics) -> list
 
 
 class _Hls:
-    def __init__(self, origin: Origin, thumbnails: Thumbnails, metrics: Metrics) -> None:
+    def __init__(
+        self, origin: Origin, admission: Admission, thumbnails: Thumbnails, metrics: Metrics
+    ) -> None:
         self._origin = origin
+        self._admission = admission
         self._thumbnails = thumbnails
         self._bytes = metrics.hls_bytes
         self._playlists = metrics.hls_requests.labels("playlist")
@@ -61,9 +69,13 @@ class _Hls:
 
     async def multivariant(self, request: web.Request) -> web.StreamResponse:
         try:
-            body = self._origin.current(request.match_info["channel"]).multivariant()
+            stream = self._origin.current(request.match_info["channel"])
+            body = stream.multivariant()
+            self._admission.admit(stream, viewer_of(request))
         except NotFound as error:
             return _plain(404, error.message)
+        except Full as error:
+            return _full(error)
         return web.Response(body=body, content_type=_PLAYLIST_TYPE, headers=_NO_CACHE)
 
     async def session_multivariant(self, request: web.Request) -> web.StreamResponse:
@@ -86,10 +98,10 @@ class _Hls:
             directives = PlaylistRequest.parse(
                 query.get("_HLS_msn"), query.get("_HLS_part"), query.get("_HLS_skip")
             )
-            viewer = viewer_of(request)
-            if viewer is not None:
-                stream.seen(viewer)
+            self._let_in(request, stream)
             rendered = await stream.playlist(directives)
+        except Full as error:
+            return _full(error)
         except Invalid as error:
             return _plain(400, error.message)
         except NotFound as error:
@@ -109,13 +121,20 @@ class _Hls:
                 raise NotFound("This stream can't be rewound")
             skip = PlaylistRequest.parse(None, None, request.query.get("_HLS_skip")).skip
             rendered = stream.recording.playlist(skip=skip)
-            viewer = viewer_of(request)
-            if viewer is not None:
-                stream.seen(viewer)
+            self._let_in(request, stream)
         except NotFound as error:
             return _plain(404, error.message)
+        except Full as error:
+            return _full(error)
         self._playlists.inc()
         return self._send_playlist(request, rendered, _A_SECOND)
+
+    def _let_in(self, request: web.Request, stream: LiveStream) -> None:
+        """Count a viewer. Raises `Full`."""
+        viewer = viewer_of(request)
+        if viewer is not None:
+            self._admission.admit(stream, viewer)
+            stream.seen(viewer)
 
     def _send_playlist(
         self, request: web.Request, rendered: Rendered, base: Mapping[str, str]
@@ -196,6 +215,12 @@ class _SegmentFile(web.FileResponse):
             raise ConnectionResetError("The viewer took too long to read") from None
         self._sent.inc(self.content_length or 0)
         return writer
+
+
+def _full(error: Full) -> web.Response:
+    answer = json_answer(problem_of(error))
+    answer.headers.update(_NO_CACHE)
+    return answer
 
 
 def _plain(status: int, message: str) -> web.Response:

@@ -38,6 +38,8 @@ class LiveStatus(Protocol):
     @property
     def has_dvr(self) -> bool: ...
     @property
+    def is_full(self) -> bool: ...
+    @property
     def warning(self) -> str | None: ...
 
 
@@ -76,6 +78,7 @@ class LiveView:
     warning: str | None
     broadcast_id: str
     dvr_url: str | None
+    full: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
         warning=status.warning if for_owner else None,
         broadcast_id=status.broadcast_id,
         dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}" if status.has_dvr else None,
+        full=status.is_full,
     )
 
 

@@ -158,6 +158,7 @@ async def test_live_state(site: Site, alice: Person) -> None:
         "warning": None,
         "broadcast_id": "brc_1",
         "dvr_url": None,
+        "full": False,
     }
     assert (await alice.api("GET", "/channels/alice-tv/live"))[1]["warning"], "not told"
     _, answer = await visitor.api("GET", "/live")

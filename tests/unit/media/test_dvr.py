@@ -20,7 +20,7 @@ from mediaserver.kernel.errors import NotFound
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.dvr import Dvr, FinishedSegment, Folder, Recording
-from mediaserver.media.packager import Timing
+from mediaserver.media.parts import Timing
 from mediaserver.media.playlist import ListedSegment
 from tests.hls.checker import MediaPlaylistChecker
 from tests.unit.media.streams import WALL_MS
