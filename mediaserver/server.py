@@ -22,7 +22,9 @@ from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
+from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.follows import Follows
 from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
@@ -171,6 +173,8 @@ class Server:
             tokens=tokens,
             setup=setup,
             channels=channels,
+            categories=Categories(db),
+            follows=Follows(db, clock, throttles),
             stream_keys=stream_keys,
             streams=streams,
             live=media.broadcasts,
