@@ -31,7 +31,7 @@ from mediaserver.demo import Demo
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock, SystemClock
 from mediaserver.kernel.config import Config
-from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.db import Database
 from mediaserver.kernel.db.lock import DatabaseInUse
 from mediaserver.kernel.errors import Invalid, MediaserverError, Unavailable
 from mediaserver.kernel.events import Events
@@ -149,7 +149,7 @@ class Server:
             db, clock, events, lambda slug, reason: media.broadcasts.stop(slug, reason)
         )
         await stack.enter_async_context(streams)
-        chat = await stack.enter_async_context(Chat(db, clock, followed_since=_followed_since))
+        chat = await stack.enter_async_context(Chat(db, clock))
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         self.rtmp_port = media.rtmp_port
 
@@ -282,11 +282,6 @@ def _url(config: Config, port: int) -> str:
         host = f"[{host}]"
     is_default = port == (443 if scheme == "https" else 80)
     return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{port}"
-
-
-def _followed_since(tx: Transaction, channel_id: str, user_id: str) -> int | None:
-    """Since when a user follows a channel; nobody does until there are follows."""
-    return None
 
 
 async def _keep_house(sessions: Sessions, tokens: Tokens, throttles: Throttles) -> None:

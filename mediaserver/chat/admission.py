@@ -6,11 +6,12 @@ moderators and admins stand above the rules, but not above a ban or a time-out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
+from mediaserver.channels.follows import followed_since_ms
 from mediaserver.chat import log
 from mediaserver.chat.emote_list import list_emotes
 from mediaserver.chat.events import You
@@ -23,9 +24,6 @@ from mediaserver.moderation.durations import in_words
 from mediaserver.moderation.ranks import Rank
 from mediaserver.moderation.restrictions import Restriction
 from mediaserver.moderation.rules import NO_RULES, Rules
-
-FollowedSince = Callable[[Transaction, str, str], int | None]
-"""(tx, channel id, user id) → since when the user follows the channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +44,9 @@ class Admission:
         channels: Iterable[Channel],
         users: Iterable[User],
         now_ms: int,
-        followed_since: FollowedSince,
     ) -> None:
         self._tx = tx
         self._now_ms = now_ms
-        self._followed_since = followed_since
 
         channel_ids = [channel.id for channel in channels]
         user_ids = [user.id for user in users]
@@ -88,7 +84,7 @@ class Admission:
                 user.created_at_ms + rule.account_age_min * 60_000,
             )
         if rule.followers_min is not None:
-            since_ms = self._followed_since(self._tx, channel.id, user.id)
+            since_ms = followed_since_ms(self._tx, user.id, channel.id)
             if since_ms is None:
                 return Refusal("followers_only", "Only followers can write here. Follow first.")
             if self._now_ms - since_ms < rule.followers_min * 60_000:
@@ -167,7 +163,6 @@ def you(
     channel: Channel,
     user: User | None,
     now_ms: int,
-    followed_since: FollowedSince,
 ) -> You:
     """What the asker may do, and why not."""
     if user is None:
@@ -182,7 +177,7 @@ def you(
             next_at_ms=None,
             follows=False,
         )
-    admission = Admission(tx, [channel], [user], now_ms, followed_since)
+    admission = Admission(tx, [channel], [user], now_ms)
     rank = admission.rank(channel, user)
     refusal = admission.refusal(channel, user)
     wait_ms = admission.wait_ms(channel, user)
@@ -195,5 +190,5 @@ def you(
         until_ms=refusal.until_ms if refusal else None,
         slow_s=0 if rank >= Rank.MODERATOR else admission.rules(channel).slow_s,
         next_at_ms=now_ms + wait_ms if wait_ms else None,
-        follows=followed_since(tx, channel.id, user.id) is not None,
+        follows=followed_since_ms(tx, user.id, channel.id) is not None,
     )

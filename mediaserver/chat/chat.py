@@ -14,9 +14,9 @@ from typing import Self
 
 from mediaserver.accounts.users import User, find_by_id, find_by_username, is_username
 from mediaserver.channels.channels import Channel
+from mediaserver.channels.follows import followed_since_ms
 from mediaserver.chat import actions, admission, commands, lines, log
 from mediaserver.chat.actions import Acted, Action
-from mediaserver.chat.admission import FollowedSince
 from mediaserver.chat.commands import CommandHelp, ListModerators, Meaning, PinNewest, ShowHelp
 from mediaserver.chat.emote_list import list_emotes
 from mediaserver.chat.events import ChatEvent, Emote, You
@@ -63,22 +63,17 @@ class Card:
 
 
 class Chat:
-    """An async context manager: entering starts the writer, leaving writes what is queued.
-
-    `followed_since(tx, channel_id, user_id)` tells since when somebody follows a channel.
-    """
+    """An async context manager: entering starts the writer, leaving writes what is queued."""
 
     def __init__(
         self,
         db: Database,
         clock: Clock,
         *,
-        followed_since: FollowedSince,
         batch_ms: int = limits.CHAT_BATCH_MS,
     ) -> None:
         self._db = db
         self._clock = clock
-        self._followed_since = followed_since
 
         self._pace = Pace(clock)
         self._writer = LineWriter(self._write_lines, batch_ms=batch_ms)
@@ -102,9 +97,7 @@ class Chat:
         """What somebody needs to follow the chat from here on; `after` is the last sequence that
         they have seen.
         """
-        return await self._db.read(
-            _join, channel, user, after, self._clock.wall_ms(), self._followed_since
-        )
+        return await self._db.read(_join, channel, user, after, self._clock.wall_ms())
 
     async def history(
         self, channel: Channel, before: int | None = None, limit: int = limits.CHAT_HISTORY_LINES
@@ -118,15 +111,11 @@ class Chat:
 
     async def you(self, channel: Channel, user: User | None) -> You:
         """What the asker may do now."""
-        return await self._db.read(
-            admission.you, channel, user, self._clock.wall_ms(), self._followed_since
-        )
+        return await self._db.read(admission.you, channel, user, self._clock.wall_ms())
 
     async def card(self, channel: Channel, viewer: User | None, username: str) -> Card:
         """Raises `NotFound`."""
-        return await self._db.read(
-            _card, channel, viewer, username, self._clock.wall_ms(), self._followed_since
-        )
+        return await self._db.read(_card, channel, viewer, username, self._clock.wall_ms())
 
     async def say(
         self,
@@ -190,9 +179,7 @@ class Chat:
     async def _write_lines(self, new_lines: Sequence[NewLine]) -> list[Outcome]:
         # One transaction at a time, so that events are published in the order of their sequence.
         async with self._turn:
-            return await self._db.write(
-                lines.write, new_lines, self._clock.wall_ms(), self._followed_since
-            )
+            return await self._db.write(lines.write, new_lines, self._clock.wall_ms())
 
 
 def _join(
@@ -201,7 +188,6 @@ def _join(
     user: User | None,
     after: int | None,
     now_ms: int,
-    followed_since: FollowedSince,
 ) -> Joined:
     # PostgreSQL gives each statement a view of its own: all that follows is bounded by this one.
     room = log.room_of(tx, channel.id)
@@ -219,7 +205,7 @@ def _join(
         pinned=log.pinned_line(tx, room),
         rules=rules.get(tx, channel.id),
         emotes=list_emotes(tx, channel.id),
-        you=admission.you(tx, channel, fresh, now_ms, followed_since),
+        you=admission.you(tx, channel, fresh, now_ms),
         commands=commands.commands_for(ranks.rank_of(tx, fresh, channel)) if fresh else (),
     )
 
@@ -265,7 +251,6 @@ def _card(
     viewer: User | None,
     username: str,
     now_ms: int,
-    followed_since: FollowedSince,
 ) -> Card:
     name = username.strip().removeprefix("@").lower()
     target = find_by_username(tx, name) if is_username(name) else None
@@ -276,7 +261,7 @@ def _card(
         username=target.username,
         role=ranks.role_of(ranks.rank_of(tx, target, channel), target.id, channel),
         joined_at_ms=target.created_at_ms,
-        follows_since_ms=followed_since(tx, channel.id, target.id),
+        follows_since_ms=followed_since_ms(tx, target.id, channel.id),
         lines=log.count_lines(tx, channel.id, target.id) if moderates else None,
         restriction=(restrictions.find(tx, channel.id, target.id, now_ms) if moderates else None),
     )

@@ -14,7 +14,7 @@ from mediaserver.accounts.users import User, users_by_id
 from mediaserver.channels import channels
 from mediaserver.channels.channels import Channel
 from mediaserver.chat import log
-from mediaserver.chat.admission import Admission, FollowedSince
+from mediaserver.chat.admission import Admission
 from mediaserver.chat.log import Line, NewEvent
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Invalid, MediaserverError, NotFound, Unauthorized
@@ -49,9 +49,7 @@ class Said:
 Outcome = Said | MediaserverError
 
 
-def write(
-    tx: Transaction, lines: Sequence[NewLine], now_ms: int, followed_since: FollowedSince
-) -> list[Outcome]:
+def write(tx: Transaction, lines: Sequence[NewLine], now_ms: int) -> list[Outcome]:
     """What became of each line, in order. A line that is refused keeps no other from its turn."""
     known = set(
         tx.execute(
@@ -64,7 +62,7 @@ def write(
     by_channel = {line.channel.id: line.channel for line in lines if line.channel.id in known}
     users = users_by_id(tx, [line.user.id for line in lines])
     said = log.said_before(tx, [line.key for line in lines])
-    admission = Admission(tx, by_channel.values(), users.values(), now_ms, followed_since)
+    admission = Admission(tx, by_channel.values(), users.values(), now_ms)
     targets: dict[str, dict[str, Line]] = {
         channel_id: log.find_lines(
             tx,

@@ -147,7 +147,11 @@ def append(
     if not events:
         return ()
     stream_id = tx.execute(
-        select(stream.c.id).where(stream.c.channel_id == channel.id, stream.c.ended_at_ms.is_(None))
+        select(stream.c.id).where(
+            stream.c.channel_id == channel.id,
+            stream.c.ended_at_ms.is_(None),
+            stream.c.started_at_ms.is_not(None),
+        )
     ).scalar()
     tx.execute(
         insert(chat_event),

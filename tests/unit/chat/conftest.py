@@ -13,35 +13,21 @@ from mediaserver.chat.chat import Chat
 from mediaserver.chat.events import ChatEvent, ChatEvents, YouChanged
 from mediaserver.chat.lines import Said
 from mediaserver.kernel.clock import FakeClock
-from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.db import Database
 from mediaserver.kernel.events import Events
 
 Say = Callable[..., Awaitable[Said]]
 
 
 @pytest.fixture
-def follows() -> dict[tuple[str, str], int]:
-    """(channel id, user id) → since when."""
-    return {}
-
-
-@pytest.fixture
-async def chat(
-    db: Database, clock: FakeClock, follows: dict[tuple[str, str], int]
-) -> AsyncIterator[Chat]:
-    async with open_chat(db, clock, follows) as running:
+async def chat(db: Database, clock: FakeClock) -> AsyncIterator[Chat]:
+    async with open_chat(db, clock) as running:
         yield running
 
 
-def open_chat(
-    db: Database, clock: FakeClock, follows: dict[tuple[str, str], int] | None = None
-) -> Chat:
-    known = {} if follows is None else follows
-
-    def followed_since(tx: Transaction, channel_id: str, user_id: str) -> int | None:
-        return known.get((channel_id, user_id))
-
-    return Chat(db, clock, followed_since=followed_since, batch_ms=0)
+def open_chat(db: Database, clock: FakeClock) -> Chat:
+    """A chat that doesn't gather lines."""
+    return Chat(db, clock, batch_ms=0)
 
 
 @pytest.fixture
