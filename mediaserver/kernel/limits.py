@@ -150,6 +150,26 @@ THUMBNAIL_CPU_S_MAX: Final = 3600
 THUMBNAIL_BYTES_MAX: Final = 512 * KIB
 """The child process that decodes keyframes: one at a time, killed and restarted when over."""
 
+# Pictures that people upload ----------------------------------------------------------------------
+
+IMAGE_SIDE_MAX: Final = 8_192
+IMAGE_PIXELS_MAX: Final = 25_000_000
+"""Refused from the header above this, before a pixel is decoded: a 24-megapixel photo is below."""
+
+IMAGE_FRAMES_READ_MAX: Final = 300
+"""Frames of an animation that are decoded; those after them are left out."""
+
+IMAGE_TIMEOUT_S: Final = 15.0
+IMAGE_CPU_S_MAX: Final = 10
+IMAGE_MEMORY_BYTES_MAX: Final = 768 * MIB
+"""The child process that decodes one picture: a 25-megapixel one needs about 250 MiB."""
+
+IMAGE_WAITING_MAX: Final = 16
+"""Pictures that wait for their turn; one is decoded at a time."""
+
+UPLOAD_TIMEOUT_S: Final = 60.0
+"""From the head of an upload to its end: 1 MiB at 140 kb/s."""
+
 # Database -----------------------------------------------------------------------------------------
 
 DATABASE_READERS_MAX: Final = 4
