@@ -31,6 +31,7 @@ from mediaserver.channels.schedule_clock import ScheduleClock
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
+from mediaserver.chat.chat import Chat
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock, SystemClock
@@ -151,6 +152,7 @@ class Server:
         gate = StreamKeyGate(db, throttles, events)
         broadcasts = _Broadcasts()
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
+        chat = await stack.enter_async_context(Chat(db, clock))
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         broadcasts.registry = media.broadcasts
         streams = Streams(db, clock, media.broadcasts)
@@ -181,6 +183,7 @@ class Server:
             schedule=Schedule(db, clock),
             stream_keys=stream_keys,
             streams=streams,
+            chat=chat,
             live=media.broadcasts,
             health=health,
             render_metrics=media.render_metrics,

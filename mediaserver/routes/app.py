@@ -17,6 +17,7 @@ from mediaserver.channels.follows import Follows
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
+from mediaserver.chat.chat import Chat
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock
@@ -67,6 +68,7 @@ def make_app(
     schedule: Schedule,
     stream_keys: StreamKeys,
     streams: Streams,
+    chat: Chat,
     live: LiveStreams,
     health: Health,
     render_metrics: Callable[[], bytes],
@@ -99,6 +101,7 @@ def make_app(
     app[keys.SCHEDULE] = schedule
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
+    app[keys.CHAT] = chat
     app[keys.LIVE] = live
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)

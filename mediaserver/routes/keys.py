@@ -14,6 +14,7 @@ from mediaserver.channels.follows import Follows
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
+from mediaserver.chat.chat import Chat
 from mediaserver.kernel.config import Config
 from mediaserver.routes.live_view import LiveStreams
 from mediaserver.routes.render import Renderer
@@ -31,6 +32,7 @@ FOLLOWS = web.AppKey("FOLLOWS", Follows)
 SCHEDULE = web.AppKey("SCHEDULE", Schedule)
 STREAM_KEYS = web.AppKey("STREAM_KEYS", StreamKeys)
 STREAMS = web.AppKey("STREAMS", Streams)
+CHAT = web.AppKey("CHAT", Chat)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 RENDERER = web.AppKey("RENDERER", Renderer)
 STATIC = web.AppKey("STATIC", StaticFiles)
