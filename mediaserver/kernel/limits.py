@@ -376,6 +376,12 @@ REALTIME_SAY_PER_S: Final = 1
 REALTIME_REFUSED_MAX: Final = 100
 """Packets beyond the rate that are answered with an error before the connection ends."""
 
+REALTIME_ERRANDS_MAX: Final = 1_000
+"""Things to look up before clients are told; a few for each stream that starts or ends."""
+
+REALTIME_PRESENCE_INTERVAL_S: Final = 5.0
+"""Counts of viewers and followers are told so often, if they have changed."""
+
 REALTIME_TICKET_S: Final = 60
 """A ticket is asked for right before connecting."""
 

@@ -70,6 +70,31 @@ class Metrics:
         self.thumbnails = Counter(
             "mediaserver_thumbnails", "Thumbnails by outcome", ["outcome"], registry=registry
         )
+        self.realtime_sockets = Gauge(
+            "mediaserver_realtime_sockets", "Open Socket.IO connections", registry=registry
+        )
+        self.realtime_refused = Counter(
+            "mediaserver_realtime_refused",
+            "Socket.IO connections refused for their number",
+            ["why"],
+            registry=registry,
+        )
+        self.realtime_dropped = Counter(
+            "mediaserver_realtime_dropped",
+            "Socket.IO connections that the server cut: too slow, too much, or nonsense",
+            registry=registry,
+        )
+        self.realtime_events = Counter(
+            "mediaserver_realtime_events", "Events that clients sent", ["event"], registry=registry
+        )
+        self.realtime_sent = Counter(
+            "mediaserver_realtime_sent", "Packets sent to members of rooms", registry=registry
+        )
+        self.realtime_lost = Counter(
+            "mediaserver_realtime_lost",
+            "Broadcasts that found the outbox full; clients ask again for what they miss",
+            registry=registry,
+        )
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""
