@@ -70,27 +70,40 @@ class Metrics:
         self.thumbnails = Counter(
             "mediaserver_thumbnails", "Thumbnails by outcome", ["outcome"], registry=registry
         )
-        self.realtime_sockets = Gauge(
+
+    def render(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self._registry)
+
+
+class RealtimeMetrics:
+    """What is counted of Socket.IO; the engine's `Metrics` may live elsewhere."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._registry = registry
+
+        self.sockets = Gauge(
             "mediaserver_realtime_sockets", "Open Socket.IO connections", registry=registry
         )
-        self.realtime_refused = Counter(
+        self.refused = Counter(
             "mediaserver_realtime_refused",
             "Socket.IO connections refused for their number",
             ["why"],
             registry=registry,
         )
-        self.realtime_dropped = Counter(
+        self.dropped = Counter(
             "mediaserver_realtime_dropped",
             "Socket.IO connections that the server cut: too slow, too much, or nonsense",
             registry=registry,
         )
-        self.realtime_events = Counter(
+        self.events = Counter(
             "mediaserver_realtime_events", "Events that clients sent", ["event"], registry=registry
         )
-        self.realtime_sent = Counter(
+        self.sent = Counter(
             "mediaserver_realtime_sent", "Packets sent to members of rooms", registry=registry
         )
-        self.realtime_lost = Counter(
+        self.lost = Counter(
             "mediaserver_realtime_lost",
             "Broadcasts that found the outbox full; clients ask again for what they miss",
             registry=registry,

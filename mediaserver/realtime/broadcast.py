@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 
 from mediaserver.kernel import limits
-from mediaserver.kernel.metrics import Metrics
+from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.realtime.packets import Outgoing
 
 _log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ class Broadcast:
     already contains it: clients go by sequence numbers.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: RealtimeMetrics) -> None:
         self._metrics = metrics
 
         self._outbox: deque[tuple[Rooms, str, Outgoing]] = deque()
@@ -73,7 +73,7 @@ class Broadcast:
         if room not in rooms:
             return
         if len(self._outbox) >= limits.REALTIME_OUTBOX_MAX:
-            self._metrics.realtime_lost.inc()
+            self._metrics.lost.inc()
             return
         self._outbox.append((rooms, room, out))
         self._wake.set()
@@ -92,4 +92,4 @@ class Broadcast:
             for member in members[start : start + step]:
                 member.push(out)
             await asyncio.sleep(0)
-        self._metrics.realtime_sent.inc(len(members))
+        self._metrics.sent.inc(len(members))

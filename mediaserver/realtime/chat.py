@@ -10,7 +10,7 @@ from aiohttp import web
 from mediaserver.accounts.users import User
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import RateLimited, Unauthorized
-from mediaserver.kernel.metrics import Metrics
+from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.realtime import messages
 from mediaserver.realtime.domain import ChannelList, ChatDomain, DescribeLive
 from mediaserver.realtime.engine import Socket
@@ -37,7 +37,7 @@ class ChatNamespace(Namespace):
         describe_live: DescribeLive,
         take_report: TakeReport,
         clock: Clock,
-        metrics: Metrics,
+        metrics: RealtimeMetrics,
     ) -> None:
         super().__init__(
             messages.CHAT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,7 +92,7 @@ class Door:
     """Raises `Unauthorized`."""
 
 
-DescribeLive = Callable[[Channel], Mapping[str, Any]]
+DescribeLive = Callable[[Channel], Any]
 """What viewers may know of a channel's stream, as the API answers it."""
 
 CountViewers = Callable[[str], int]

@@ -497,7 +497,7 @@ class Greeting(Done):
 # the declarations -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FromClient:
     """An event that a client may send, and the answer in its acknowledgement."""
 
@@ -508,7 +508,7 @@ class FromClient:
     example: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FromServer:
     """An event that the server sends."""
 

@@ -22,7 +22,7 @@ from mediaserver.kernel.errors import (
     NotFound,
     RateLimited,
 )
-from mediaserver.kernel.metrics import Metrics
+from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.realtime import packets
 from mediaserver.realtime.broadcast import Rooms
 from mediaserver.realtime.budget import Budget
@@ -62,7 +62,11 @@ class Namespace:
     """
 
     def __init__(
-        self, path: str, handlers: Mapping[FromClient, Handler], clock: Clock, metrics: Metrics
+        self,
+        path: str,
+        handlers: Mapping[FromClient, Handler],
+        clock: Clock,
+        metrics: RealtimeMetrics,
     ) -> None:
         assert all(declared.namespace == path for declared in handlers)
         self.path = path
@@ -95,7 +99,7 @@ class Namespace:
             if event not in self._handlers:
                 raise NotFound("There is no such event.", code="unknown_event")
             declared, call = self._handlers[event]
-            self._metrics.realtime_events.labels(f"{self.path} {event}").inc()
+            self._metrics.events.labels(f"{self.path} {event}").inc()
             if len(payloads) > 1:
                 raise Invalid("Send one object.")
             payload = declared.payload.model_validate(payloads[0] if payloads else {})

@@ -21,7 +21,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import ChatConfig
 from mediaserver.kernel.errors import Forbidden, Unauthorized, Unavailable
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.metrics import Metrics
+from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.realtime import messages
 from mediaserver.realtime.broadcast import Broadcast
@@ -60,7 +60,7 @@ class Realtime:
         count_viewers: CountViewers,
         events: Events,
         clock: Clock,
-        metrics: Metrics,
+        metrics: RealtimeMetrics,
     ) -> None:
         self._config = config
         self._door = door
@@ -82,7 +82,7 @@ class Realtime:
             metrics,
         )
         self.namespaces: dict[str, Namespace] = {messages.CHAT: chat_namespace}
-        self._relay = Relay(
+        self.relay = Relay(
             chat_namespace,
             self._broadcast,
             channels,
@@ -103,7 +103,7 @@ class Realtime:
 
     async def __aenter__(self) -> Self:
         self._tasks.start(self._broadcast.run(), "broadcast")
-        self._relay.start(self._tasks)
+        self.relay.start(self._tasks)
         return self
 
     async def __aexit__(
@@ -145,29 +145,29 @@ class Realtime:
         if self._is_closing:
             raise Unavailable("The server restarts.")
         if len(self.server.eio.sockets) >= self._config.connections_max:
-            self._metrics.realtime_refused.labels("full").inc()
+            self._metrics.refused.labels("full").inc()
             raise Unavailable("Too many people are here right now.", code="full")
         address = _network(request.remote or "")
         if self._opened_by[address] >= self._config.connections_per_address_max:
-            self._metrics.realtime_refused.labels("address").inc()
+            self._metrics.refused.labels("address").inc()
             raise Unavailable("Too many connections from your address.", code="too_many")
 
     def opened(self, socket: Socket) -> None:
         self._opened_by[_network(socket.address)] += 1
-        self._metrics.realtime_sockets.inc()
-        _log.debug("opened", peer=socket.address, socket=socket.sid)
+        self._metrics.sockets.inc()
+        _log.debug("opened", peer=socket.address, id=socket.sid[:8])
 
     def closed(self, socket: Socket, why: str) -> None:
         address = _network(socket.address)
         self._opened_by[address] -= 1
         if self._opened_by[address] <= 0:
             del self._opened_by[address]
-        self._metrics.realtime_sockets.dec()
+        self._metrics.sockets.dec()
         if socket.was_dropped:
-            self._metrics.realtime_dropped.inc()
-            _log.info("closed", peer=socket.address, socket=socket.sid, why=why)
+            self._metrics.dropped.inc()
+            _log.info("closed", peer=socket.address, id=socket.sid[:8], why=why)
         else:
-            _log.debug("closed", peer=socket.address, socket=socket.sid, why=why)
+            _log.debug("closed", peer=socket.address, id=socket.sid[:8], why=why)
 
     async def _identify(
         self, request: web.Request, auth: Mapping[str, Any]
