@@ -5,7 +5,11 @@ it publishers may come back and the same playlist goes on. `Broadcasts` holds th
 process, watches their clocks, and reports what happens as events.
 
     starting ──▶ live ◀──▶ reconnecting ──▶ ended
-        └──────────────────────────────────────▲
+        ├──────────────────────────────────────▲
+        └─▶ held ── start() ─▶ starting
+
+One that doesn't start automatically is *held*: it plays under its secret session URLs, and nobody
+but its streamer knows of it. From `start` on it is public, and what came before is gone.
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ from mediaserver.kernel.events import Events
 from mediaserver.kernel.ids import new_id, new_secret
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media import flv
+from mediaserver.media.admission import Admission
+from mediaserver.media.dvr import Dvr
 from mediaserver.media.events import (
     BroadcastEnded,
     BroadcastInterrupted,
@@ -49,6 +55,7 @@ _CHECK_INTERVAL_S = 0.5
 
 class BroadcastState(StrEnum):
     STARTING = "starting"
+    HELD = "held"
     LIVE = "live"
     RECONNECTING = "reconnecting"
     ENDED = "ended"
@@ -56,13 +63,15 @@ class BroadcastState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BroadcastStatus:
-    """One live stream as others may see it. `warning` is a sentence for the streamer."""
+    """One live stream as others may see it, once it `is_public`: until then `session` is secret.
+    `warning` is a sentence for the streamer."""
 
     broadcast_id: str
     channel_id: str
     channel: str
     session: str
     state: BroadcastState
+    is_public: bool
     started_at_ms: int
     viewers: int
     has_instant_room: bool
@@ -71,6 +80,8 @@ class BroadcastStatus:
     width: int | None
     height: int | None
     bitrate_bps: int
+    has_dvr: bool
+    is_full: bool
     warning: str | None
 
 
@@ -93,8 +104,10 @@ class Broadcast:
         events: Events,
         metrics: Metrics,
         room: InstantRoom,
+        dvr: Dvr | None = None,
     ) -> None:
         self.grant = grant
+        self._dvr = dvr
         self._grace_ms = media.grace_s * 1000
         self._clock = clock
         self._events = events
@@ -105,6 +118,7 @@ class Broadcast:
         self.instant = InstantStream(room, clock, metrics)
         self.stream = LiveStream(new_secret(96), preset, media.window_s, clock, self.instant)
         self.state = BroadcastState.STARTING
+        self.is_public = grant.starts_automatically
         self.publisher: Publisher | None = None
         self.started_at_ms = clock.wall_ms()
         self.bytes_received = 0
@@ -121,6 +135,8 @@ class Broadcast:
         self._epoch_starts: deque[int] = deque()
         self._went_live = False
         self.ended_at_ms = 0
+        if self.is_public:
+            self._record()
 
     # The publisher's side -----------------------------------------------------------------------
 
@@ -236,8 +252,30 @@ class Broadcast:
             event(self.id, self.grant.channel_id, self.grant.channel, self._clock.wall_ms())
         )
 
+    def start(self) -> bool:
+        """Open a held stream to the public, from its next keyframe on. False if it is public
+        already, over, or without its encoder."""
+        if self.is_public or self.state not in (BroadcastState.STARTING, BroadcastState.HELD):
+            return False
+        self.is_public = True
+        self.started_at_ms = self._clock.wall_ms()
+        self._began_at_ms = self._clock.monotonic_ms()
+        self._take(self._packager.pause())
+        self.instant.end_epoch()
+        self.stream.withhold_past()
+        self._record()
+        self.state = BroadcastState.STARTING
+        return True
+
+    def _record(self) -> None:
+        """From now on viewers can rewind, where that is switched on."""
+        if self._dvr is not None:
+            self.stream.recording = self._dvr.open(self.grant.channel, self.stream.session)
+
     def _go_live(self) -> None:
-        if self.state is BroadcastState.STARTING:
+        if not self.is_public:
+            self.state = BroadcastState.HELD
+        elif self.state is BroadcastState.STARTING:
             self.state = BroadcastState.LIVE
             self._went_live = True
             self._report(BroadcastWentLive)
@@ -247,12 +285,13 @@ class Broadcast:
 
     def _interrupt(self) -> None:
         """No frames any more: drop what is unfinished and wait for the publisher."""
-        if self.state is BroadcastState.LIVE:
+        if self.state in (BroadcastState.LIVE, BroadcastState.HELD):
             self._take(self._packager.pause())
             self.instant.end_epoch()
             self.state = BroadcastState.RECONNECTING
             self._lost_at_ms = self._clock.monotonic_ms()
-            self._report(BroadcastInterrupted)
+            if self.is_public:
+                self._report(BroadcastInterrupted)
         elif self.state is BroadcastState.STARTING and self.publisher is None:
             self.end(self._refusal or "The encoder left before it sent a picture or sound.")
 
@@ -298,7 +337,7 @@ class Broadcast:
                     f"No picture or sound that can be shown came for "
                     f"{limits.FIRST_MEDIA_TIMEOUT_S:.0f} s."
                 )
-        elif self.state is BroadcastState.LIVE and self.is_silent:
+        elif self.state in (BroadcastState.LIVE, BroadcastState.HELD) and self.is_silent:
             self._interrupt()
         elif self.state is BroadcastState.RECONNECTING:
             is_back = self.publisher is not None and not self.is_silent
@@ -329,7 +368,7 @@ class Broadcast:
         (from_ms, from_bytes), (to_ms, to_bytes) = self._rates[0], self._rates[-1]
         return (to_bytes - from_bytes) * 8000 // max(1, to_ms - from_ms)
 
-    def status(self) -> BroadcastStatus:
+    def status(self, *, is_full: bool) -> BroadcastStatus:
         epoch, muxer = self._epoch, self._muxer
         return BroadcastStatus(
             broadcast_id=self.id,
@@ -337,6 +376,7 @@ class Broadcast:
             channel=self.grant.channel,
             session=self.stream.session,
             state=self.state,
+            is_public=self.is_public,
             started_at_ms=self.started_at_ms,
             viewers=self.stream.viewers,
             has_instant_room=self.instant.has_room,
@@ -345,6 +385,8 @@ class Broadcast:
             width=muxer.width if muxer else None,
             height=muxer.height if muxer else None,
             bitrate_bps=self.bitrate_bps,
+            has_dvr=self.stream.recording is not None and self.stream.recording.is_playable,
+            is_full=is_full,
             warning=self._warning(),
         )
 
@@ -359,7 +401,7 @@ class Broadcast:
             )
         if self._epoch and self._epoch.video and self._epoch.video.codec is not VideoCodec.H264:
             return f"{self._epoch.video.codec.name} does not play in every browser. H.264 does."
-        return None
+        return self.stream.recording.warning if self.stream.recording is not None else None
 
 
 class Broadcasts:
@@ -373,8 +415,10 @@ class Broadcasts:
         clock: Clock,
         events: Events,
         metrics: Metrics,
+        dvr: Dvr | None = None,
     ) -> None:
         self._media = media
+        self._dvr = dvr
         self._bitrate_max_bps = rtmp.bitrate_max_kbps * 1000
         self._origin = origin
         self._clock = clock
@@ -382,6 +426,7 @@ class Broadcasts:
         self._metrics = metrics
 
         self._room = InstantRoom(media.instant_viewers_max)
+        self.admission = Admission(media, origin)
         self._current: dict[str, Broadcast] = {}
         self._ended: list[Broadcast] = []
 
@@ -418,10 +463,16 @@ class Broadcasts:
         if (before := self._current.pop(grant.channel, None)) is not None:
             self._keep_ended(before)
         broadcast = Broadcast(
-            grant, self._media, self._clock, self._events, self._metrics, self._room
+            grant,
+            self._media,
+            self._clock,
+            self._events,
+            self._metrics,
+            self._room,
+            self._dvr,
         )
         self._current[grant.channel] = broadcast
-        self._origin.add(grant.channel, broadcast.stream)
+        self._origin.add(grant.channel, broadcast.stream, is_public=broadcast.is_public)
         broadcast.attach(publisher)
         self._events.publish(
             BroadcastStarted(
@@ -448,10 +499,22 @@ class Broadcasts:
     def status(self, channel: str) -> BroadcastStatus | None:
         """None while the channel is offline; an ended stream is told for about a minute."""
         broadcast = self._current.get(channel)
-        return broadcast.status() if broadcast is not None else None
+        return self._status(broadcast) if broadcast is not None else None
 
     def all(self) -> list[BroadcastStatus]:
-        return [broadcast.status() for broadcast in self._current.values()]
+        return [self._status(broadcast) for broadcast in self._current.values()]
+
+    def _status(self, broadcast: Broadcast) -> BroadcastStatus:
+        return broadcast.status(is_full=self.admission.refuses(broadcast.stream))
+
+    def start(self, channel: str) -> bool:
+        """Open a channel's held stream to the public. False if there is none, or its encoder is
+        away."""
+        broadcast = self._current.get(channel)
+        if broadcast is None or not broadcast.start():
+            return False
+        self._origin.show(channel, broadcast.stream)
+        return True
 
     def stop(self, channel: str, reason: str) -> bool:
         """End a channel's stream and tell its encoder why. False if there is none."""

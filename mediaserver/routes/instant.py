@@ -18,6 +18,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, hdrs, web
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import NotFound, Unavailable
+from mediaserver.media.admission import Admission
 from mediaserver.media.instant import CLOSE_FULL, CLOSE_SLOW, InstantStream
 from mediaserver.media.origin import LiveStream, Origin
 from mediaserver.routes.viewers import viewer_of
@@ -26,9 +27,9 @@ from mediaserver.routes.viewers import viewer_of
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
 
 
-def instant_routes(origin: Origin, clock: Clock) -> list[web.RouteDef]:
+def instant_routes(origin: Origin, admission: Admission, clock: Clock) -> list[web.RouteDef]:
     """To be added before those of routes/hls.py, which take any name below a session."""
-    instant = _Instant(origin, clock)
+    instant = _Instant(origin, admission, clock)
     return [
         web.get("/live/{channel}/instant", instant.current),
         web.get("/live/{channel}/{session}/instant", instant.session),
@@ -36,8 +37,9 @@ def instant_routes(origin: Origin, clock: Clock) -> list[web.RouteDef]:
 
 
 class _Instant:
-    def __init__(self, origin: Origin, clock: Clock) -> None:
+    def __init__(self, origin: Origin, admission: Admission, clock: Clock) -> None:
         self._origin = origin
+        self._admission = admission
         self._clock = clock
 
     async def current(self, request: web.Request) -> web.StreamResponse:
@@ -64,14 +66,15 @@ class _Instant:
         transport = request.transport
         if transport is None:
             return connection
-        viewer = _Viewer(transport)
+        viewer, key = _Viewer(transport), viewer_of(request)
         try:
+            self._admission.admit(stream, key)
             seat = instant.join(viewer)
         except Unavailable as error:
             await connection.close(code=CLOSE_FULL, message=error.message.encode())
             return connection
         try:
-            await self._serve(connection, viewer, stream, viewer_of(request))
+            await self._serve(connection, viewer, stream, key)
         finally:
             instant.leave(seat)
         return connection

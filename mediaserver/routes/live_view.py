@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from mediaserver.channels.channels import Channel
+from mediaserver.channels.information import FLAGS
+from mediaserver.media.dvr import DVR_PLAYLIST
 
 
 class LiveStatus(Protocol):
@@ -16,6 +18,10 @@ class LiveStatus(Protocol):
     def broadcast_id(self) -> str: ...
     @property
     def channel(self) -> str: ...
+    @property
+    def session(self) -> str: ...
+    @property
+    def is_public(self) -> bool: ...
     @property
     def state(self) -> str: ...
     @property
@@ -33,6 +39,10 @@ class LiveStatus(Protocol):
     @property
     def height(self) -> int | None: ...
     @property
+    def has_dvr(self) -> bool: ...
+    @property
+    def is_full(self) -> bool: ...
+    @property
     def warning(self) -> str | None: ...
 
 
@@ -43,21 +53,25 @@ class LiveStreams(Protocol):
 
     def all(self) -> Sequence[LiveStatus]: ...
 
+    def start(self, channel: str) -> bool: ...
+
     def stop(self, channel: str, reason: str) -> bool: ...
 
 
-WATCHABLE = ("live", "reconnecting")
-"""States in which there is a picture to show on a card."""
+def is_watchable(status: LiveStatus) -> bool:
+    """Whether there is a picture to show on a card."""
+    return status.is_public and status.state in ("live", "reconnecting")
 
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
-    """A live stream on its page."""
+    """A live stream on its page. While it is held, only its owner gets one: the playlist is that
+    of the secret session, and there is no poster."""
 
     state: str
     playlist_url: str
     instant_url: str | None
-    poster_url: str
+    poster_url: str | None
     title: str
     started_at_ms: int
     viewers: int
@@ -67,6 +81,16 @@ class LiveView:
     height: int | None
     warning: str | None
     broadcast_id: str
+    dvr_url: str | None
+    full: bool
+    category: str | None
+    category_slug: str | None
+    tags: tuple[str, ...]
+    brand_promotion: bool
+    recorded_content: bool
+    age_restricted: bool
+    not_general: bool
+    not_general_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +104,29 @@ class Card:
     started_at_ms: int
     viewers: int
     state: str
+    category: str | None
+    category_slug: str | None
+    tags: tuple[str, ...]
+    brand_promotion: bool
+    recorded_content: bool
+    age_restricted: bool
+    not_general: bool
 
 
 def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveView | None:
-    """None while the channel is offline. The warning is for its owner only."""
+    """None while the channel is offline, as it is to others while its stream is held. The warning
+    is for its owner only."""
     status = live.status(channel.slug)
-    if status is None:
+    if status is None or not (status.is_public or for_owner):
         return None
+    folder = f"/live/{channel.slug}"
+    if not status.is_public:
+        folder += f"/{status.session}"
     return LiveView(
         state=str(status.state),
-        playlist_url=f"/live/{channel.slug}/index.m3u8",
-        instant_url=f"/live/{channel.slug}/instant" if status.has_instant_room else None,
-        poster_url=f"/live/{channel.slug}/thumbnail.jpg",
+        playlist_url=f"{folder}/index.m3u8",
+        instant_url=f"{folder}/instant" if status.has_instant_room else None,
+        poster_url=f"/live/{channel.slug}/thumbnail.jpg" if status.is_public else None,
         title=channel.title or channel.name,
         started_at_ms=status.started_at_ms,
         viewers=status.viewers,
@@ -101,13 +136,27 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
         height=status.height,
         warning=status.warning if for_owner else None,
         broadcast_id=status.broadcast_id,
+        dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}" if status.has_dvr else None,
+        full=status.is_full,
+        not_general_reason=channel.not_general_reason,
+        **_about(channel),
     )
+
+
+def _about(channel: Channel) -> dict[str, Any]:
+    """What a card and a page tell of a stream besides its title."""
+    return {
+        "category": channel.category,
+        "category_slug": channel.category_slug,
+        "tags": channel.tags,
+        **{name: getattr(channel, name) for name in FLAGS},
+    }
 
 
 def watchable(live: LiveStreams) -> list[LiveStatus]:
     """Streams with a picture, most watched first."""
     return sorted(
-        (status for status in live.all() if status.state in WATCHABLE),
+        filter(is_watchable, live.all()),
         key=lambda status: (-status.viewers, status.started_at_ms, status.channel),
     )
 
@@ -124,6 +173,7 @@ def cards(statuses: Iterable[LiveStatus], channels: Iterable[Channel]) -> list[C
             started_at_ms=status.started_at_ms,
             viewers=status.viewers,
             state=str(status.state),
+            **_about(channel),
         )
         for status in statuses
         if (channel := by_slug.get(status.channel)) is not None
