@@ -168,6 +168,9 @@ class LivePlayer extends HTMLElement {
         if (!this.#userPaused) void this.#play();
       },
       onTrouble: () => this.#troubled(source),
+      onOtherTracks: () => {
+        if (source === this.#source) this.#load();
+      },
       onStall: () => (this.#stalls += 1),
     });
     return source;
