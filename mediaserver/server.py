@@ -42,7 +42,7 @@ from mediaserver.routes import control
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
-from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.live_view import LiveStreams, StreamHealth
 
 _log = structlog.get_logger(__name__)
 
@@ -55,6 +55,7 @@ class MediaPath:
     rtmp_port: int
     routes: Sequence[web.RouteDef]
     render_metrics: Callable[[], bytes]
+    health: StreamHealth
 
 
 OpenMedia = Callable[
@@ -85,8 +86,15 @@ async def open_media(
         yield MediaPath(
             engine.broadcasts,
             engine.rtmp_port,
-            hls_routes(engine.origin, engine.broadcasts.admission, engine.thumbnails, metrics),
+            hls_routes(
+                engine.origin,
+                engine.broadcasts.admission,
+                engine.thumbnails,
+                metrics,
+                engine.health.report,
+            ),
             metrics.render,
+            engine.health,
         )
     finally:
         await engine.__aexit__(None, None, None)
@@ -173,6 +181,7 @@ class Server:
             stream_keys=stream_keys,
             streams=streams,
             live=media.broadcasts,
+            stream_health=media.health,
             health=health,
             render_metrics=media.render_metrics,
             rtmp_port=media.rtmp_port,

@@ -22,11 +22,12 @@ from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.routes import keys, middlewares
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import channels as api_channels
+from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import Operation
 from mediaserver.routes.health import Health, health_routes
-from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import account, channel, home, studio
 from mediaserver.routes.pages import setup as setup_page
@@ -38,6 +39,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_channels.api.all,
     *api_live.api.all,
+    *api_health.api.all,
 )
 """The whole API, in the order in which it is documented."""
 
@@ -54,6 +56,7 @@ def make_app(
     stream_keys: StreamKeys,
     streams: Streams,
     live: LiveStreams,
+    stream_health: StreamHealth,
     health: Health,
     render_metrics: Callable[[], bytes],
     rtmp_port: int,
@@ -83,6 +86,7 @@ def make_app(
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
     app[keys.LIVE] = live
+    app[keys.STREAM_HEALTH] = stream_health
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
     app[keys.SHOWN_ONCE] = ShownOnce(clock)
