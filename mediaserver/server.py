@@ -52,7 +52,7 @@ from mediaserver.routes.api.live import live_out
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
-from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
 
 _log = structlog.get_logger(__name__)
@@ -66,6 +66,7 @@ class MediaPath:
     rtmp_port: int
     routes: Sequence[web.RouteDef]
     render_metrics: Callable[[], bytes]
+    health: StreamHealth
 
 
 OpenMedia = Callable[
@@ -96,8 +97,15 @@ async def open_media(
         yield MediaPath(
             engine.broadcasts,
             engine.rtmp_port,
-            hls_routes(engine.origin, engine.broadcasts.admission, engine.thumbnails, metrics),
+            hls_routes(
+                engine.origin,
+                engine.broadcasts.admission,
+                engine.thumbnails,
+                metrics,
+                engine.health.report,
+            ),
             metrics.render,
+            engine.health,
         )
     finally:
         await engine.__aexit__(None, None, None)
@@ -207,6 +215,7 @@ class Server:
             streams=streams,
             chat=chat,
             live=media.broadcasts,
+            stream_health=media.health,
             health=health,
             render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),
             rtmp_port=media.rtmp_port,

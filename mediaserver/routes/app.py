@@ -28,13 +28,14 @@ from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import follows as api_follows
+from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import Operation
 from mediaserver.routes.health import Health, health_routes
-from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import account, channel, home, studio
 from mediaserver.routes.pages import setup as setup_page
@@ -50,6 +51,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_categories.api.all,
     *api_schedule.api.all,
     *api_live.api.all,
+    *api_health.api.all,
 )
 """The whole API, in the order in which it is documented."""
 
@@ -70,6 +72,7 @@ def make_app(
     streams: Streams,
     chat: Chat,
     live: LiveStreams,
+    stream_health: StreamHealth,
     health: Health,
     render_metrics: Callable[[], bytes],
     rtmp_port: int,
@@ -103,6 +106,7 @@ def make_app(
     app[keys.STREAMS] = streams
     app[keys.CHAT] = chat
     app[keys.LIVE] = live
+    app[keys.STREAM_HEALTH] = stream_health
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
     app[keys.SHOWN_ONCE] = ShownOnce(clock)

@@ -16,7 +16,7 @@ from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
 from mediaserver.kernel.config import Config
-from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
@@ -34,6 +34,7 @@ STREAM_KEYS = web.AppKey("STREAM_KEYS", StreamKeys)
 STREAMS = web.AppKey("STREAMS", Streams)
 CHAT = web.AppKey("CHAT", Chat)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
+STREAM_HEALTH: web.AppKey[StreamHealth] = web.AppKey("STREAM_HEALTH")
 RENDERER = web.AppKey("RENDERER", Renderer)
 STATIC = web.AppKey("STATIC", StaticFiles)
 SHOWN_ONCE = web.AppKey("SHOWN_ONCE", ShownOnce)
