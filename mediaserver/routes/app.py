@@ -23,6 +23,7 @@ from mediaserver.routes import keys, middlewares
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import live as api_live
+from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import Operation
 from mediaserver.routes.health import Health, health_routes
@@ -38,6 +39,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_channels.api.all,
     *api_live.api.all,
+    *api_realtime.api.all,
 )
 """The whole API, in the order in which it is documented."""
 
