@@ -12,6 +12,7 @@ from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
@@ -57,6 +58,7 @@ def make_app(
     stream_keys: StreamKeys,
     streams: Streams,
     chat: Chat,
+    display_tokens: DisplayTokens,
     live: LiveStreams,
     health: Health,
     render_metrics: Callable[[], bytes],
@@ -87,6 +89,7 @@ def make_app(
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
     app[keys.CHAT] = chat
+    app[keys.DISPLAY_TOKENS] = display_tokens
     app[keys.LIVE] = live
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
