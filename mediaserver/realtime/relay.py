@@ -147,7 +147,10 @@ class Relay:
 
     def _went_live(self, event: BroadcastWentLive) -> None:
         self._stream_changed(event)
-        self._later(partial(self._tell_followers, event.channel))
+        desk = self._desks.of(event.channel_id)
+        if desk.announced != event.broadcast_id:
+            desk.announced = event.broadcast_id
+            self._later(partial(self._tell_followers, event.channel))
         self._note(event.channel_id, event.channel, "live", "The stream is live.")
 
     def _interrupted(self, event: BroadcastInterrupted) -> None:

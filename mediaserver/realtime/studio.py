@@ -25,9 +25,10 @@ from mediaserver.realtime.namespace import Client, Namespace
 class Desk:
     """What is remembered of one channel: while the site runs, and bounded."""
 
-    __slots__ = ("activity", "health")
+    __slots__ = ("activity", "announced", "health")
 
     def __init__(self) -> None:
+        self.announced = ""  # the broadcast that followers have been told of
         self.health: deque[Any] = deque(maxlen=limits.REALTIME_HEALTH_POINTS)
         self.activity: deque[Mapping[str, Any]] = deque(maxlen=limits.REALTIME_ACTIVITY_MAX)
 
