@@ -216,8 +216,8 @@ async def test_followers_hear_once_that_a_channel_is_live(site: Site) -> None:
     )
     _, channel = await alice.api("GET", "/channels/alice")
     assert site.media.events is not None
-    status, _, _ = await bob.post("/@alice/follow")
-    assert status == 303
+    status, _ = await bob.api("PUT", "/channels/alice/follow")
+    assert status in (200, 204)
     async with connected(bob, "/chat") as b, connected(carol, "/chat") as c:
         for index in range(2):
             site.media.events.publish(BroadcastWentLive("brc_1", channel["id"], "alice", index))
