@@ -13,6 +13,7 @@ from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
@@ -30,6 +31,7 @@ from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
+from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api.openapi import document
@@ -52,6 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_schedule.api.all,
     *api_live.api.all,
     *api_health.api.all,
+    *api_realtime.api.all,
 )
 """The whole API, in the order in which it is documented."""
 
@@ -71,6 +74,7 @@ def make_app(
     stream_keys: StreamKeys,
     streams: Streams,
     chat: Chat,
+    display_tokens: DisplayTokens,
     live: LiveStreams,
     stream_health: StreamHealth,
     health: Health,
@@ -105,6 +109,7 @@ def make_app(
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
     app[keys.CHAT] = chat
+    app[keys.DISPLAY_TOKENS] = display_tokens
     app[keys.LIVE] = live
     app[keys.STREAM_HEALTH] = stream_health
     app[keys.STATIC] = static

@@ -10,6 +10,7 @@ from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import User, Users
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
@@ -26,6 +27,7 @@ USERS = web.AppKey("USERS", Users)
 SESSIONS = web.AppKey("SESSIONS", Sessions)
 TOKENS = web.AppKey("TOKENS", Tokens)
 SETUP = web.AppKey("SETUP", Setup)
+DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)
 FOLLOWS = web.AppKey("FOLLOWS", Follows)
