@@ -27,6 +27,7 @@ from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
+from mediaserver.chat.emotes import Emotes
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock, SystemClock
@@ -39,6 +40,8 @@ from mediaserver.kernel.metrics import Metrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
+from mediaserver.media.images import Images
+from mediaserver.moderation.desk import Desk
 from mediaserver.routes import control
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
@@ -150,6 +153,10 @@ class Server:
         )
         await stack.enter_async_context(streams)
         chat = await stack.enter_async_context(Chat(db, clock))
+        emotes = Emotes(
+            db, clock, chat, throttles, Images(), config.storage.path / "images" / "emotes"
+        )
+        await stack.enter_async_context(emotes)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         self.rtmp_port = media.rtmp_port
 
@@ -175,6 +182,8 @@ class Server:
             stream_keys=stream_keys,
             streams=streams,
             chat=chat,
+            desk=Desk(db, clock),
+            emotes=emotes,
             live=media.broadcasts,
             health=health,
             render_metrics=media.render_metrics,

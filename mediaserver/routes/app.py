@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp import web
 
@@ -15,17 +15,22 @@ from mediaserver.channels.channels import Channels
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
+from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
+from mediaserver.moderation.desk import Desk
 from mediaserver.routes import keys, middlewares
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import channels as api_channels
+from mediaserver.routes.api import chat as api_chat
+from mediaserver.routes.api import emotes as api_emotes
 from mediaserver.routes.api import live as api_live
+from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api.openapi import document
-from mediaserver.routes.api.operation import Operation
+from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.live_view import LiveStreams
 from mediaserver.routes.page import page
@@ -39,8 +44,18 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_channels.api.all,
     *api_live.api.all,
+    *api_chat.api.all,
+    *api_moderation.api.all,
+    *api_emotes.api.all,
 )
 """The whole API, in the order in which it is documented."""
+
+UPLOADS: Mapping[str, int] = {
+    PREFIX + operation.path: operation.upload_bytes_max
+    for operation in OPERATIONS
+    if operation.upload_bytes_max is not None
+}
+"""Routes that take more than a small body, and how many bytes."""
 
 
 def make_app(
@@ -55,6 +70,8 @@ def make_app(
     stream_keys: StreamKeys,
     streams: Streams,
     chat: Chat,
+    desk: Desk,
+    emotes: Emotes,
     live: LiveStreams,
     health: Health,
     render_metrics: Callable[[], bytes],
@@ -68,7 +85,7 @@ def make_app(
             middlewares.headers,
             middlewares.errors,
             middlewares.host,
-            middlewares.body_size,
+            middlewares.body_size(UPLOADS),
             middlewares.csrf,
             middlewares.session,
         ],
@@ -85,6 +102,8 @@ def make_app(
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
     app[keys.CHAT] = chat
+    app[keys.DESK] = desk
+    app[keys.EMOTES] = emotes
     app[keys.LIVE] = live
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
@@ -101,6 +120,7 @@ def make_app(
     app.add_routes(operation.route() for operation in OPERATIONS)
     app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
     app.add_routes(media_routes)
+    app.add_routes(api_emotes.picture_routes)
     app.add_routes(health_routes(health, render_metrics, may_read_metrics))
     app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])
     app.add_routes([web.get("/favicon.ico", _favicon)])

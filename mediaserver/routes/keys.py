@@ -12,7 +12,9 @@ from mediaserver.channels.channels import Channels
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
+from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel.config import Config
+from mediaserver.moderation.desk import Desk
 from mediaserver.routes.live_view import LiveStreams
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
@@ -27,6 +29,8 @@ CHANNELS = web.AppKey("CHANNELS", Channels)
 STREAM_KEYS = web.AppKey("STREAM_KEYS", StreamKeys)
 STREAMS = web.AppKey("STREAMS", Streams)
 CHAT = web.AppKey("CHAT", Chat)
+DESK = web.AppKey("DESK", Desk)
+EMOTES = web.AppKey("EMOTES", Emotes)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 RENDERER = web.AppKey("RENDERER", Renderer)
 STATIC = web.AppKey("STATIC", StaticFiles)
