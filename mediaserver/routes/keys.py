@@ -16,7 +16,9 @@ from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
+from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel.config import Config
+from mediaserver.moderation.desk import Desk
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
@@ -35,6 +37,8 @@ SCHEDULE = web.AppKey("SCHEDULE", Schedule)
 STREAM_KEYS = web.AppKey("STREAM_KEYS", StreamKeys)
 STREAMS = web.AppKey("STREAMS", Streams)
 CHAT = web.AppKey("CHAT", Chat)
+DESK = web.AppKey("DESK", Desk)
+EMOTES = web.AppKey("EMOTES", Emotes)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 STREAM_HEALTH: web.AppKey[StreamHealth] = web.AppKey("STREAM_HEALTH")
 RENDERER = web.AppKey("RENDERER", Renderer)
