@@ -15,6 +15,7 @@ from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
+from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.routes.live_view import LiveStreams
 from mediaserver.routes.render import Renderer
@@ -22,6 +23,7 @@ from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
 
 CONFIG = web.AppKey("CONFIG", Config)
+CLOCK: web.AppKey[Clock] = web.AppKey("CLOCK")
 USERS = web.AppKey("USERS", Users)
 SESSIONS = web.AppKey("SESSIONS", Sessions)
 TOKENS = web.AppKey("TOKENS", Tokens)
