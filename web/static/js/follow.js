@@ -10,7 +10,7 @@ function show(form, follows) {
   const label = button.querySelector("span");
   form.action = `/@${slug}/${follows ? "unfollow" : "follow"}`;
   button.classList.toggle("button-primary", !follows);
-  button.setAttribute("aria-label", `${follows ? "Unfollow" : "Follow"} ${name}`);
+  button.setAttribute("aria-label", follows ? `Following ${name}. Unfollow` : `Follow ${name}`);
   use?.setAttribute("href", (use.getAttribute("href") ?? "").replace(/#.*/, follows ? "#user-check" : "#heart"));
   if (label) label.textContent = follows ? "Following" : "Follow";
 }
