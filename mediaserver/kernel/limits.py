@@ -533,6 +533,13 @@ SHOWN_ONCE_MAX: Final = 1_000
 SHOWN_ONCE_MS: Final = 10 * 60 * 1000
 """New stream keys on their way to the page that shows them."""
 
+GATE_MAX_AGE_S: Final = 30 * 24 * 3600
+GATE_COOKIE_CHARS_MAX: Final = 40
+"""The answer at a channel's gate is remembered so long."""
+
+CALENDAR_MAX_AGE_S: Final = 300
+"""A calendar file may be so old; programs ask every few hours."""
+
 THEME_MAX_AGE_S: Final = 365 * 24 * 3600
 """The choice of dark or light is remembered so long."""
 

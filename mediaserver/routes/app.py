@@ -44,7 +44,7 @@ from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.page import page
-from mediaserver.routes.pages import account, channel, home, studio
+from mediaserver.routes.pages import account, category, channel, channel_tabs, home, studio
 from mediaserver.routes.pages import setup as setup_page
 from mediaserver.routes.render import CSP_PLAYER, Renderer, web_folder
 from mediaserver.routes.shown_once import ShownOnce
@@ -115,6 +115,7 @@ def make_app(
     folder = web_folder()
     static = StaticFiles(folder / "static")
     app[keys.CONFIG] = config
+    app[keys.CLOCK] = clock
     app[keys.USERS] = users
     app[keys.SESSIONS] = sessions
     app[keys.TOKENS] = tokens
@@ -139,7 +140,9 @@ def make_app(
 
     may_read_metrics = _addresses(config.metrics.allow, "metrics.allow")
     app.add_routes(home.routes)
+    app.add_routes(category.routes)
     app.add_routes(channel.routes)
+    app.add_routes(channel_tabs.routes)
     app.add_routes(account.routes)
     app.add_routes(setup_page.routes)
     app.add_routes(studio.routes)

@@ -17,6 +17,7 @@ from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
+from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.moderation.desk import Desk
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
@@ -25,6 +26,7 @@ from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
 
 CONFIG = web.AppKey("CONFIG", Config)
+CLOCK: web.AppKey[Clock] = web.AppKey("CLOCK")
 USERS = web.AppKey("USERS", Users)
 SESSIONS = web.AppKey("SESSIONS", Sessions)
 TOKENS = web.AppKey("TOKENS", Tokens)
