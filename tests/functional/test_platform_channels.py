@@ -247,3 +247,26 @@ async def test_the_studio(site: Site, alice: Person, bob: Person) -> None:
     for path in ("", "/end", "/settings", "/keys", f"/keys/{key_id}/revoke"):
         assert (await bob.post(f"/studio/alice-tv{path}", {"name": "Bob"}))[0] == 403
         assert (await site.person().post(f"/studio/alice-tv{path}", {}))[0] == 401
+
+
+async def test_a_held_stream_is_its_streamers_secret(site: Site, alice: Person) -> None:
+    await alice.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
+    held = FakeStatus("alice-tv", state="held", is_public=False)
+    site.media.broadcasts.statuses.append(held)
+    visitor = site.person()
+    for state in ("starting", "held", "reconnecting", "ended"):
+        held.state = state
+        _, answer = await visitor.api("GET", "/channels/alice-tv/live")
+        assert answer.pop("state") == "offline", state
+        assert set(answer.values()) == {None}, state
+        assert (await visitor.api("GET", "/live"))[1] == {"streams": []}, state
+        assert (await visitor.api("GET", "/channels/alice-tv"))[1]["is_live"] is False, state
+        for path in ("/", "/@alice-tv"):
+            assert "secret-session" not in (await visitor.get(path))[1], (state, path)
+    held.state = "held"
+    _, answer = await alice.api("GET", "/channels/alice-tv/live")
+    assert answer["state"] == "held"
+    assert answer["playlist_url"] == "/live/alice-tv/secret-session/index.m3u8"
+    assert answer["poster_url"] is None
+    assert "secret-session" in (await alice.get("/studio/alice-tv"))[1]
+    assert "secret-session" not in (await alice.get("/@alice-tv"))[1], "as everybody sees it"

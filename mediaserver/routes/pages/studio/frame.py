@@ -12,7 +12,7 @@ from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.keys import CHANNELS, LIVE
-from mediaserver.routes.live_view import WATCHABLE
+from mediaserver.routes.live_view import is_watchable
 from mediaserver.routes.page import FormError, form_errors, page, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
@@ -70,7 +70,7 @@ async def desk_page(
                 "owner": channel.owner,
             },
             "section": section,
-            "on_air": status is not None and status.state in WATCHABLE,
+            "on_air": status is not None and is_watchable(status),
             "returned": None
             if returned is None
             else {
