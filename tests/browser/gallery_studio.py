@@ -63,7 +63,7 @@ def studio_context(section: str, case: str, made_up: MadeUp) -> dict[str, Any]:
     channel = made_up.channel | {"starts_automatically": True, "back_soon": None}
     is_helper = case == "moderator"
     frame: dict[str, Any] = {
-        "channels": [channel, {"slug": "lab", "name": "The Lab"}],
+        "channels": [channel, {"slug": "lab", "name": "The Lab", "path": "/studio/lab"}],
         "channel": channel,
         "section": section,
         "sections": ["chat", "health"] if is_helper else SECTIONS,
@@ -320,7 +320,7 @@ def _overlays(case: str, made_up: MadeUp) -> dict[str, Any]:
         "popout_url": "/popout/mira/chat",
     }
     if case == "errors":
-        context |= returned("dock", {"name": ""}, **{"": "You have 20 docks. Revoke one first."})
+        context |= returned("dock", {"name": ""}, name="You have 20 docks. Revoke one first.")
     return context
 
 

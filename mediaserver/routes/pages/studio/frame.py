@@ -10,11 +10,17 @@ from aiohttp import web
 
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
+from mediaserver.kernel.errors import MediaserverError
+from mediaserver.moderation.ranks import Rank, check_rank
 from mediaserver.routes.errors import problem_of
-from mediaserver.routes.keys import CHANNELS, LIVE
+from mediaserver.routes.keys import CHANNELS, LIVE, MODERATION
 from mediaserver.routes.live_view import is_watchable
-from mediaserver.routes.page import FormError, form_errors, page, signed_in
+from mediaserver.routes.page import page, signed_in
 from mediaserver.routes.render import CSP_PAGE
+
+
+_SECTIONS = ("desk", "chat", "health", "schedule", "overlays", "connect", "settings")
+_MODERATOR_SECTIONS = ("chat", "health")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,7 @@ class Desk:
 
     user: User
     channel: Channel
+    rank: Rank
 
     def path(self, section: str = "") -> str:
         """Where a page of this desk is."""
@@ -35,14 +42,22 @@ class Returned:
 
     form: str
     given: Mapping[str, str]
-    error: FormError
+    error: MediaserverError
+    field: str = ""
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Field → sentence; `field` is where it stands that names none itself."""
+        return {getattr(self.error, "field", None) or self.field: self.error.message}
 
 
-async def open_desk(request: web.Request) -> Desk:
+async def open_desk(request: web.Request, needed: Rank = Rank.OWNER) -> Desk:
     """The desk that the address names. Raises `NotFound` or `Forbidden`."""
     user = signed_in(request)
-    slug = request.match_info["slug"]
-    return Desk(user, await request.app[CHANNELS].get_managed(user, slug))
+    channel = await request.app[CHANNELS].get(request.match_info["slug"])
+    rank = await request.app[MODERATION].rank(user, channel)
+    check_rank(rank, needed)
+    return Desk(user, channel, rank)
 
 
 async def desk_page(
@@ -61,7 +76,7 @@ async def desk_page(
         request,
         f"studio/{section}.html",
         {
-            "channels": await own_channels(request, desk.user),
+            "channels": await reachable(request, desk.user),
             "channel": {
                 "slug": channel.slug,
                 "name": channel.name,
@@ -70,13 +85,15 @@ async def desk_page(
                 "owner": channel.owner,
             },
             "section": section,
+            "sections": _SECTIONS if desk.rank >= Rank.OWNER else _MODERATOR_SECTIONS,
+            "is_owner": desk.rank >= Rank.OWNER,
             "on_air": status is not None and is_watchable(status),
             "returned": None
             if returned is None
             else {
                 "form": returned.form,
                 "given": dict(returned.given),
-                "errors": form_errors(returned.error),
+                "errors": returned.errors,
             },
             **context,
         },
@@ -85,7 +102,16 @@ async def desk_page(
     )
 
 
-async def own_channels(request: web.Request, user: User) -> list[dict[str, str]]:
-    """For the switch between channels."""
+async def reachable(request: web.Request, user: User) -> list[dict[str, str]]:
+    """The channels between which `user` may switch: the own ones, then those to moderate."""
     owned = await request.app[CHANNELS].list_owned(user)
-    return [{"slug": channel.slug, "name": channel.name} for channel in owned]
+    slugs = await request.app[MODERATION].moderated_by(user)
+    trusted = await request.app[CHANNELS].list_by_slug(slugs)
+    return [
+        *({"slug": one.slug, "name": one.name, "path": f"/studio/{one.slug}"} for one in owned),
+        *(
+            {"slug": one.slug, "name": one.name, "path": f"/studio/{one.slug}/chat"}
+            for one in sorted(trusted, key=lambda one: slugs.index(one.slug))
+            if one.owner_id != user.id
+        ),
+    ]
