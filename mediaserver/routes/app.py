@@ -14,6 +14,7 @@ from mediaserver.accounts.users import Users
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
+from mediaserver.chat.chat import Chat
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock
@@ -23,6 +24,7 @@ from mediaserver.routes import keys, middlewares
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import live as api_live
+from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import Operation
 from mediaserver.routes.health import Health, health_routes
@@ -38,6 +40,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_channels.api.all,
     *api_live.api.all,
+    *api_realtime.api.all,
 )
 """The whole API, in the order in which it is documented."""
 
@@ -53,13 +56,14 @@ def make_app(
     channels: Channels,
     stream_keys: StreamKeys,
     streams: Streams,
+    chat: Chat,
     live: LiveStreams,
     health: Health,
     render_metrics: Callable[[], bytes],
     rtmp_port: int,
-    media_routes: Iterable[web.RouteDef],
+    more_routes: Iterable[web.RouteDef],
 ) -> web.Application:
-    """`media_routes` is what routes/hls.py answers. Raises `Invalid` for wrong address lists."""
+    """`more_routes`: the media path's and realtime's. Raises `Invalid` for wrong address lists."""
     app = web.Application(
         middlewares=[
             middlewares.proxies(_addresses(config.http.trusted_proxies, "http.trusted_proxies")),
@@ -82,6 +86,7 @@ def make_app(
     app[keys.CHANNELS] = channels
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
+    app[keys.CHAT] = chat
     app[keys.LIVE] = live
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
@@ -97,7 +102,7 @@ def make_app(
     app.add_routes(studio.routes)
     app.add_routes(operation.route() for operation in OPERATIONS)
     app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
-    app.add_routes(media_routes)
+    app.add_routes(more_routes)
     app.add_routes(health_routes(health, render_metrics, may_read_metrics))
     app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])
     app.add_routes([web.get("/favicon.ico", _favicon)])
