@@ -295,6 +295,15 @@ CATEGORIES_MAX: Final = 200
 CATEGORY_SLUG_CHARS_MAX: Final = 40
 """Categories are made by us; the bounds keep lists and look-ups small."""
 
+STREAM_PLANS_MAX: Final = 20
+"""Streams of one channel that were made and not started yet."""
+
+STREAMS_LISTED_MAX: Final = 100
+"""Streams of a channel in one answer."""
+
+ID_CHARS_MAX: Final = 64
+"""An identifier in an address; ours have 24 characters."""
+
 FOLLOWS_PER_USER_MAX: Final = 2_000
 """Channels that one user may follow: a list that one page and one connection can carry."""
 
