@@ -398,11 +398,11 @@ REQUEST_BODY_TIMEOUT_S: Final = 20.0
 FORM_FIELDS_MAX: Final = 50
 """Fields in a form; the longest form has seven."""
 
+MODERATION_LOG_SHOWN: Final = 30
+"""Actions on one page of the studio."""
+
 FORM_FIELD_BYTES_MAX: Final = 16 * KIB
 """One text in a form with a file: 2,000 characters of any script."""
-
-UPLOAD_TIMEOUT_S: Final = 60.0
-"""From the head of a request to the end of a picture in it: 8 MB at 1.1 Mbit/s."""
 
 STATIC_FILE_BYTES_MAX: Final = 8 * 1024 * 1024
 """A static file kept in memory; the largest is under 2 MB."""

@@ -16,13 +16,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from mediaserver.accounts.users import User
+from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.errors import Forbidden, MediaserverError
 from mediaserver.routes.cookies import cookie_name, session_token
 from mediaserver.routes.errors import Problem, json_answer, page_answer, problem_of
 from mediaserver.routes.keys import CONFIG, SESSIONS, VIEWER
 from mediaserver.routes.render import CSP_PAGE
-from mediaserver.routes.uploads import body_bytes_max
 
 _log = structlog.get_logger(__name__)
 
@@ -207,9 +207,8 @@ async def user_of_session(request: web.Request) -> User | None:
 @web.middleware
 async def body_size(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse a body by its announced length; `client_max_size` catches those that lie."""
-    bytes_max = body_bytes_max(request)
-    if (request.content_length or 0) > bytes_max:
+    if (request.content_length or 0) > limits.REQUEST_BODY_BYTES_MAX:
         raise web.HTTPRequestEntityTooLarge(
-            max_size=bytes_max, actual_size=request.content_length or 0
+            max_size=limits.REQUEST_BODY_BYTES_MAX, actual_size=request.content_length or 0
         )
     return await handler(request)

@@ -1,13 +1,12 @@
 """Forms that carry a file: multipart/form-data (RFC 7578), bounded in every direction.
 
-A handler that takes more than a small body says so with `takes`; the middleware looks there. Such a
-request must announce its length, as browsers do.
+The route must be among those that may take more than a small body (routes/app.py), and the request
+must announce its length, as browsers do.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import BodyPartReader, web
@@ -15,8 +14,6 @@ from aiohttp.http_exceptions import BadHttpMessage
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, TooLarge
-
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _UNREADABLE = "The form can't be read."
 
@@ -27,23 +24,6 @@ class Upload:
 
     fields: dict[str, str]
     file: bytes
-
-
-def takes(bytes_max: int) -> Callable[[_Handler], _Handler]:
-    """The handler reads bodies of up to `bytes_max`, and a small form round them."""
-
-    def mark(handler: _Handler) -> _Handler:
-        handler.body_bytes_max = bytes_max + limits.REQUEST_BODY_BYTES_MAX  # type: ignore[attr-defined]  # read by body_bytes_max
-        return handler
-
-    return mark
-
-
-def body_bytes_max(request: web.Request) -> int:
-    """What the handler of this request takes."""
-    found = getattr(request.match_info.handler, "body_bytes_max", limits.REQUEST_BODY_BYTES_MAX)
-    assert isinstance(found, int)
-    return found
 
 
 async def read_upload(request: web.Request, file_field: str, bytes_max: int) -> Upload:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from gallery_studio import STUDIO_PAGES, MadeUp, studio_context
+from gallery_studio import STUDIO_PAGES, MadeUp, feed, studio_context
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from yarl import URL
 
@@ -304,7 +304,15 @@ async def _media(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def _feed(request: web.Request) -> web.Response:
+    idle = "case=idle" in request.headers.get("Referer", "")
+    return web.json_response(feed(now_ms(), is_idle=idle))
+
+
 async def _static(request: web.Request) -> web.Response:
+    if request.match_info["name"].endswith("/js/studio-feed.js"):
+        text = (Path(__file__).parent / "studio_feed.js").read_text()
+        return web.Response(text=text, content_type="text/javascript")
     return await STATIC.answer(request, request.match_info["name"])
 
 
@@ -335,6 +343,7 @@ def application(scene: Scene) -> web.Application:
     app.router.add_get("/api/v1/live", _streams)
     app.router.add_get("/api/openapi.json", _openapi)
     app.router.add_get("/picture/{slug}.svg", _picture)
+    app.router.add_get("/made-up/feed", _feed)
     app.router.add_get("/live/mira/{name}", _media)
     app.router.add_post("/theme", _theme)
     app.router.add_get("/static/{name:.+}", _static)

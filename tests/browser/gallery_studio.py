@@ -117,6 +117,17 @@ def health(now_ms: int, *, is_bad: bool = True) -> dict[str, Any]:
     }
 
 
+def feed(now_ms: int, *, is_idle: bool) -> dict[str, Any]:
+    """What `watch` answers: half an hour of measurements, a short break in it, and activity."""
+    if is_idle:
+        idle = health(now_ms) | {"state": "offline", "verdict": "idle", "advice": None}
+        return {"health": idle, "history": [], "activity": []}
+    history = [health(now_ms - back * 2_000) for back in range(900, 0, -1)]
+    for one in history[300:330]:
+        one |= {"verdict": "idle", "state": "reconnecting"}
+    return {"health": health(now_ms), "history": history, "activity": activity(now_ms)}
+
+
 def activity(now_ms: int) -> list[dict[str, Any]]:
     """What has happened, newest last."""
     told = [
@@ -190,7 +201,7 @@ def _chat(case: str, made_up: MadeUp) -> dict[str, Any]:
         return {
             "rules": rules | nothing,
             **{name: [] for name in ("words", "emotes", "moderators", "restrictions", "log")},
-            "older_ms": None,
+            "older": None,
         }
     people = [("ban", "spam_bot_77", "Advertising", None), ("timeout", "grumpy", "", now + 540_000)]
     log = [
@@ -232,7 +243,7 @@ def _chat(case: str, made_up: MadeUp) -> dict[str, Any]:
             }
             for index, (actor, text, target, detail) in enumerate(log)
         ],
-        "older_ms": now - DAY_MS,
+        "older": "act_1",
     }
     if case == "errors":
         given = {"username": "nobody", "seconds": "600", "reason": ""}

@@ -10,12 +10,12 @@ import { setText } from "./format.js";
 
 const WINDOW_MS = 30 * 60 * 1000;
 const REDRAW_MS = 1_000;
-const HEIGHT = 180;
+const HEIGHT = 160;
 
 /** @param {number | null | undefined} ms */
 const seconds = (ms) => (ms === null || ms === undefined ? null : ms / 1000);
 
-/** @type {Record<string, {lines: Line[], write: (value: number) => string}>} */
+/** @type {Record<string, {lines: Line[], write: (value: number) => string, more?: (value: number) => string}>} */
 const CHARTS = {
   bitrate: {
     lines: [{ label: "Bitrate", of: (h) => h.bitrate_bps / 1000 }],
@@ -32,8 +32,16 @@ const CHARTS = {
       { label: "95 of 100", of: (h) => seconds(h.latency_p95_ms) },
     ],
     write: (v) => `${v.toFixed(2)} s`,
+    more: (v) => `, dashed: 95 of 100 under ${v.toFixed(2)} s`,
   },
-  stalls: { lines: [{ label: "Stalling", of: (h) => h.viewers_stalling_pct }], write: (v) => `${v.toFixed(1)} %` },
+  stalls: {
+    lines: [{ label: "Stalling", of: (h) => h.viewers_stalling_pct }],
+    write: (v) => `${v.toFixed(1)} %`,
+  },
+  uplink: {
+    lines: [{ label: "Upload", of: (h) => h.uplink_bps / 1e6 }],
+    write: (v) => `${v.toFixed(1)} Mb/s`,
+  },
 };
 
 const uPlot = /** @type {any} */ (window).uPlot;
@@ -73,13 +81,13 @@ function draw() {
       width: place.clientWidth,
       height: HEIGHT,
       cursor: { y: false, drag: { setScale: false } },
-      legend: { show: CHARTS[name].lines.length > 1, live: false },
+      legend: { show: false },
       scales: {
         x: { range: () => [(Date.now() - WINDOW_MS) / 1000, Date.now() / 1000] },
         y: { range: (/** @type {any} */ _u, /** @type {number} */ _low, /** @type {number} */ high) => [0, (high || 1) * 1.15] },
       },
       axes: [
-        { ...axis, space: 80, values: [[60, "{HH}:{mm}"]] },
+        { ...axis, size: 28, space: 80, values: [[60, "{HH}:{mm}"]] },
         { ...axis, size: 56, space: 40 },
       ],
       series: [
@@ -125,6 +133,14 @@ function fillTable(figure) {
   figure.querySelector("tbody")?.replaceChildren(...rows);
 }
 
+/** What a chart shows at its right end. @param {string} name @param {Health} health */
+function now(name, health) {
+  const { lines, write, more } = CHARTS[name];
+  const [first, second] = lines.map((line) => (health.verdict === "idle" ? null : (line.of(health) ?? null)));
+  if (first === null) return "–";
+  return write(first) + (more && second !== null && second !== undefined ? more(second) : "");
+}
+
 let redrawn = 0;
 function refresh() {
   if (Date.now() - redrawn < REDRAW_MS || document.hidden) return;
@@ -134,8 +150,7 @@ function refresh() {
   for (const figure of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-chart]"))) {
     const name = figure.dataset.chart ?? "";
     plots.get(name)?.setData(dataOf(name));
-    const value = last && last.verdict !== "idle" ? CHARTS[name].lines[0].of(last) : null;
-    setText(figure.querySelector("[data-now]"), value === null || value === undefined ? "–" : CHARTS[name].write(value));
+    setText(figure.querySelector("[data-now]"), last ? now(name, last) : "–");
     if (figure.querySelector("details")?.open) fillTable(figure);
   }
 }

@@ -7,7 +7,7 @@ import { ask, connect } from "./realtime.js";
  *   bitrate_bps: number, fps: number|null, keyframe_interval_ms: number|null,
  *   video_codec: string|null, audio_codec: string|null, width: number|null, height: number|null,
  *   viewers: number, latency_p50_ms: number|null, latency_p95_ms: number|null,
- *   viewers_stalling_pct: number|null}} Health
+ *   viewers_stalling_pct: number|null, uplink_bps: number}} Health
  */
 /** @typedef {{id: string, at_ms: number, kind: string, text: string, username?: string|null}} Activity */
 /** @typedef {{watched?: (answer: {health: Health, history: Health[], activity: Activity[]}) => void,

@@ -20,11 +20,12 @@ from mediaserver.chat.actions import (
     TimeOut,
     Unban,
 )
+from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Forbidden, Invalid, NotFound
 from mediaserver.moderation.ranks import Rank
-from mediaserver.routes.keys import CHAT, EMOTES, MODERATION
+from mediaserver.routes.keys import CHAT, DESK, EMOTES
 from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
-from mediaserver.routes.pages.studio.frame import Desk, Returned, desk_page, open_desk
+from mediaserver.routes.pages.studio.frame import Returned, Studio, open_studio, studio_page
 
 _DIGITS_MAX = 15
 
@@ -43,8 +44,8 @@ _DONE: Mapping[str, str] = {
     "unmod": "took the moderator's rights from",
     "block-word": "blocked a word",
     "unblock-word": "allowed a word again",
-    "add-emote": "added an emote",
-    "remove-emote": "deleted an emote",
+    "emote-add": "added an emote",
+    "emote-remove": "deleted an emote",
 }
 
 
@@ -121,37 +122,43 @@ _DEEDS: Mapping[str, _Deed] = {
 
 
 async def show_chat(request: web.Request) -> web.Response:
-    return await chat_page(request, await open_desk(request, Rank.MODERATOR))
+    return await chat_page(request, await open_studio(request, Rank.MODERATOR))
 
 
 def _do(deed: _Deed) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handler(request: web.Request) -> web.Response:
-        desk = await open_desk(request, deed.rank)
+        studio = await open_studio(request, deed.rank)
         form = await read_form(request)
         try:
-            await request.app[CHAT].act(desk.user, desk.channel, deed.action(form))
+            await request.app[CHAT].act(studio.user, studio.channel, deed.action(form))
         except (*FORM_ERRORS, NotFound, Forbidden) as error:
-            return await chat_page(request, desk, Returned(deed.form, form, error, deed.field))
-        return noticed(request, desk.path("chat"), deed.notice)
+            return await chat_page(request, studio, Returned(deed.form, form, error, deed.field))
+        return noticed(request, studio.path("chat"), deed.notice)
 
     return handler
 
 
 async def chat_page(
-    request: web.Request, desk: Desk, returned: Returned | None = None
+    request: web.Request, studio: Studio, returned: Returned | None = None
 ) -> web.Response:
     """The whole page, with a form that came back."""
-    before = request.query.get("before", "")
-    is_number = before.isascii() and before.isdigit() and len(before) <= _DIGITS_MAX
-    overview = await request.app[MODERATION].overview(
-        desk.channel, before_ms=int(before) if is_number else None
+    desk, user, channel = request.app[DESK], studio.user, studio.channel
+    log = await desk.log(
+        user, channel, before=request.query.get("before"), limit=limits.MODERATION_LOG_SHOWN
     )
-    emotes = await request.app[EMOTES].of_channel(desk.channel)
-    context: dict[str, Any] = dataclasses.asdict(overview)
-    context["emotes"] = [dataclasses.asdict(emote) for emote in emotes]
+    emotes = await request.app[EMOTES].list_all(channel)
+    context: dict[str, Any] = {
+        "rules": dataclasses.asdict(await desk.rules(channel)),
+        "words": [dataclasses.asdict(one) for one in await desk.words(user, channel)],
+        "moderators": [dataclasses.asdict(one) for one in await desk.moderators(channel)],
+        "restrictions": [dataclasses.asdict(one) for one in await desk.restrictions(user, channel)],
+        "emotes": [dataclasses.asdict(one) for one in emotes if one.channel],
+        "log": [dataclasses.asdict(entry) for entry in log],
+        "older": log[-1].id if len(log) == limits.MODERATION_LOG_SHOWN else None,
+    }
     for entry in context["log"]:
         entry["text"] = _DONE.get(entry["action"], entry["action"])
-    return await desk_page(request, desk, "chat", context, returned=returned)
+    return await studio_page(request, studio, "chat", context, returned=returned)
 
 
 routes = [

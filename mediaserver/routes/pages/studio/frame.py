@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,18 +14,17 @@ from mediaserver.channels.channels import Channel
 from mediaserver.kernel.errors import MediaserverError
 from mediaserver.moderation.ranks import Rank, check_rank
 from mediaserver.routes.errors import problem_of
-from mediaserver.routes.keys import CHANNELS, LIVE, MODERATION
+from mediaserver.routes.keys import CHANNELS, DESK, LIVE
 from mediaserver.routes.live_view import is_watchable
 from mediaserver.routes.page import page, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
-
-_SECTIONS = ("desk", "chat", "health", "schedule", "overlays", "connect", "settings")
-_MODERATOR_SECTIONS = ("chat", "health")
+_SECTIONS = ("desk", "chat", "connect", "settings")
+_MODERATOR_SECTIONS = ("chat",)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Studio:
     """A channel and who works on it."""
 
     user: User
@@ -51,18 +51,18 @@ class Returned:
         return {getattr(self.error, "field", None) or self.field: self.error.message}
 
 
-async def open_desk(request: web.Request, needed: Rank = Rank.OWNER) -> Desk:
+async def open_studio(request: web.Request, needed: Rank = Rank.OWNER) -> Studio:
     """The desk that the address names. Raises `NotFound` or `Forbidden`."""
     user = signed_in(request)
     channel = await request.app[CHANNELS].get(request.match_info["slug"])
-    rank = await request.app[MODERATION].rank(user, channel)
+    rank = await request.app[DESK].rank(user, channel)
     check_rank(rank, needed)
-    return Desk(user, channel, rank)
+    return Studio(user, channel, rank)
 
 
-async def desk_page(
+async def studio_page(
     request: web.Request,
-    desk: Desk,
+    studio: Studio,
     section: str,
     context: Mapping[str, Any],
     *,
@@ -70,23 +70,17 @@ async def desk_page(
     csp: str = CSP_PAGE,
 ) -> web.Response:
     """Render `studio/{section}.html` in the frame."""
-    channel = desk.channel
+    channel = studio.channel
     status = request.app[LIVE].status(channel.slug)
     return page(
         request,
         f"studio/{section}.html",
         {
-            "channels": await reachable(request, desk.user),
-            "channel": {
-                "slug": channel.slug,
-                "name": channel.name,
-                "title": channel.title,
-                "description": channel.description,
-                "owner": channel.owner,
-            },
+            "channels": await reachable(request, studio.user),
+            "channel": dataclasses.asdict(channel),
             "section": section,
-            "sections": _SECTIONS if desk.rank >= Rank.OWNER else _MODERATOR_SECTIONS,
-            "is_owner": desk.rank >= Rank.OWNER,
+            "sections": _SECTIONS if studio.rank >= Rank.OWNER else _MODERATOR_SECTIONS,
+            "is_owner": studio.rank >= Rank.OWNER,
             "on_air": status is not None and is_watchable(status),
             "returned": None
             if returned is None
@@ -105,7 +99,7 @@ async def desk_page(
 async def reachable(request: web.Request, user: User) -> list[dict[str, str]]:
     """The channels between which `user` may switch: the own ones, then those to moderate."""
     owned = await request.app[CHANNELS].list_owned(user)
-    slugs = await request.app[MODERATION].moderated_by(user)
+    slugs = await request.app[DESK].moderated_by(user)
     trusted = await request.app[CHANNELS].list_by_slug(slugs)
     return [
         *({"slug": one.slug, "name": one.name, "path": f"/studio/{one.slug}"} for one in owned),
