@@ -26,6 +26,8 @@ from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.publish_gate import StreamKeyGate
+from mediaserver.channels.schedule import Schedule
+from mediaserver.channels.schedule_clock import ScheduleClock
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
@@ -94,7 +96,7 @@ async def open_media(
         yield MediaPath(
             engine.broadcasts,
             engine.rtmp_port,
-            hls_routes(engine.origin, engine.thumbnails, metrics),
+            hls_routes(engine.origin, engine.broadcasts.admission, engine.thumbnails, metrics),
             metrics.render,
         )
     finally:
@@ -161,6 +163,7 @@ class Server:
         streams = Streams(db, clock, media.broadcasts)
         self.rtmp_port = media.rtmp_port
 
+        await stack.enter_async_context(ScheduleClock(db, clock))
         housekeeping = Tasks("housekeeping")
         stack.push_async_callback(housekeeping.aclose)
         housekeeping.start(_keep_house(sessions, tokens, throttles), "expiry")
@@ -199,6 +202,7 @@ class Server:
             channels=channels,
             categories=Categories(db),
             follows=Follows(db, clock, throttles),
+            schedule=Schedule(db, clock),
             stream_keys=stream_keys,
             streams=streams,
             chat=chat,

@@ -6,7 +6,7 @@ Owns the table `channel`. Called by the routes, the command line and set-up.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -206,6 +206,12 @@ def get_by_id(tx: Transaction, channel_id: str) -> Channel:
     if row is None:
         raise NotFound("There is no such channel.", code="channel_not_found")
     return to_channel(row)
+
+
+def by_ids(tx: Transaction, channel_ids: Collection[str]) -> dict[str, Channel]:
+    """Id → channel, without those that don't exist."""
+    rows = tx.execute(_select().where(channel.c.id.in_(channel_ids)))
+    return {row.id: to_channel(row) for row in rows}
 
 
 def lock(tx: Transaction, channel_id: str) -> None:

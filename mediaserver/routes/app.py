@@ -14,6 +14,7 @@ from mediaserver.accounts.users import Users
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.follows import Follows
+from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
@@ -29,6 +30,7 @@ from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import realtime as api_realtime
+from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import Operation
@@ -47,6 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_streams.api.all,
     *api_follows.api.all,
     *api_categories.api.all,
+    *api_schedule.api.all,
     *api_live.api.all,
     *api_realtime.api.all,
 )
@@ -64,6 +67,7 @@ def make_app(
     channels: Channels,
     categories: Categories,
     follows: Follows,
+    schedule: Schedule,
     stream_keys: StreamKeys,
     streams: Streams,
     chat: Chat,
@@ -96,6 +100,7 @@ def make_app(
     app[keys.CHANNELS] = channels
     app[keys.CATEGORIES] = categories
     app[keys.FOLLOWS] = follows
+    app[keys.SCHEDULE] = schedule
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
     app[keys.CHAT] = chat

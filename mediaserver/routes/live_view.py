@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.information import FLAGS
+from mediaserver.media.dvr import DVR_PLAYLIST
 
 
 class LiveStatus(Protocol):
@@ -35,6 +36,10 @@ class LiveStatus(Protocol):
     def width(self) -> int | None: ...
     @property
     def height(self) -> int | None: ...
+    @property
+    def has_dvr(self) -> bool: ...
+    @property
+    def is_full(self) -> bool: ...
     @property
     def warning(self) -> str | None: ...
 
@@ -73,6 +78,8 @@ class LiveView:
     height: int | None
     warning: str | None
     broadcast_id: str
+    dvr_url: str | None
+    full: bool
     category: str | None
     category_slug: str | None
     tags: tuple[str, ...]
@@ -123,6 +130,8 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
         height=status.height,
         warning=status.warning if for_owner else None,
         broadcast_id=status.broadcast_id,
+        dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}" if status.has_dvr else None,
+        full=status.is_full,
         not_general_reason=channel.not_general_reason,
         **_about(channel),
     )

@@ -157,6 +157,8 @@ async def test_live_state(site: Site, alice: Person) -> None:
         "height": 720,
         "warning": None,
         "broadcast_id": "brc_1",
+        "dvr_url": None,
+        "full": False,
     }
     assert {name: answer[name] for name in told} == told
     assert (await alice.api("GET", "/channels/alice-tv/live"))[1]["warning"], "not told"

@@ -35,6 +35,10 @@ class LiveOut(Answer):
     height: int | None = None
     warning: str | None = Field(None, description="For the streamer; null for everybody else.")
     broadcast_id: str | None = None
+    dvr_url: str | None = Field(None, description="Playlist to rewind in; null without one.")
+    full: bool | None = Field(
+        None, description="Somebody who doesn't watch yet would be refused right now."
+    )
     category: str | None = Field(None, description="The name of its category.")
     category_slug: str | None = None
     tags: list[str] | None = None
