@@ -452,6 +452,9 @@ FORM_FIELDS_MAX: Final = 50
 MODERATION_LOG_SHOWN: Final = 30
 """Actions on one page of the studio."""
 
+TIMES_OF_ENTRY_SHOWN: Final = 3
+"""Next times of a weekly entry in the studio."""
+
 FORM_FIELD_BYTES_MAX: Final = 16 * KIB
 """One text in a form with a file: 2,000 characters of any script."""
 

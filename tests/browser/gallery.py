@@ -305,8 +305,8 @@ async def _media(request: web.Request) -> web.StreamResponse:
 
 
 async def _feed(request: web.Request) -> web.Response:
-    idle = "case=idle" in request.headers.get("Referer", "")
-    return web.json_response(feed(now_ms(), is_idle=idle))
+    case = URL(request.headers.get("Referer", "/")).query.get("case")
+    return web.json_response(feed(now_ms(), is_idle=case not in {"live", "held", "reconnecting"}))
 
 
 async def _static(request: web.Request) -> web.Response:

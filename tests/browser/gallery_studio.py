@@ -177,11 +177,9 @@ def _desk(case: str, made_up: MadeUp) -> dict[str, Any]:
         "health": health(made_up.now_ms) if live and case != "starting" else None,
     }
     if case == "errors":
-        given = {"title": "Boats", "category": "art", "tags": "a", "not_general": "1"}
         wrong = "Say in a few words why the stream is not for everybody."
-        flags = {"brand_promotion": "", "recorded_content": "", "age_restricted": ""}
-        given |= flags | {"not_general_reason": ""}
-        context |= returned("stream", given, not_general_reason=wrong)
+        context["stream"] = stream | {"not_general": "1"}
+        context |= returned("stream", {}, not_general_reason=wrong)
     return context
 
 
@@ -256,28 +254,24 @@ def _health_page(case: str, made_up: MadeUp) -> dict[str, Any]:
 
 
 def _schedule(case: str, made_up: MadeUp) -> dict[str, Any]:
+    now = made_up.now_ms
+    planned = [
+        ("Boats at dusk", "Art", [1, 8, 15], 120, "weekly"),
+        ("Questions about paper", "Art", [3], 90, "none"),
+        ("A long evening of ink with guests from over the bay", "", [5], 45, "none"),
+    ]
     entries = [
         {
             "id": f"sch_{index}",
             "title": title,
             "category": category,
-            "starts_at_ms": made_up.now_ms + days * DAY_MS,
             "duration_min": minutes,
             "repeat": repeat,
+            "times": [
+                {"starts_at_ms": now + day * DAY_MS, "is_cancelled": day == 8} for day in days
+            ],
         }
-        for index, (title, category, days, minutes, repeat) in enumerate(
-            [
-                ("Boats at dusk", "Art", 1, 120, "weekly"),
-                ("Questions about paper", "Art", 3, 90, "none"),
-                (
-                    "A long evening of ink, with guests from the other side of the bay",
-                    "",
-                    5,
-                    45,
-                    "",
-                ),
-            ]
-        )
+        for index, (title, category, days, minutes, repeat) in enumerate(planned)
     ]
     given = {
         "title": "",
@@ -292,7 +286,7 @@ def _schedule(case: str, made_up: MadeUp) -> dict[str, Any]:
         "editing": "sch_1" if case == "edit" else None,
         "given": given,
         "categories": CATEGORIES,
-        "durations": [(60, "1 hour"), (90, "1½ hours"), (120, "2 hours"), (180, "3 hours")],
+        "durations": ["45", "60", "90", "120", "180"],
         "time_zones": [(zone, zone) for zone in ("UTC", "Asia/Dhaka", "Europe/Berlin")],
     }
     if case == "edit":

@@ -11,9 +11,7 @@ from mediaserver.channels.streams import STOPPED
 from mediaserver.kernel.errors import Conflict, Invalid
 from mediaserver.moderation.ranks import Rank
 from mediaserver.routes.keys import (
-    CATEGORIES,
     CHANNELS,
-    DESK,
     LIVE,
     SHOWN_ONCE,
     STREAM_KEYS,
@@ -23,6 +21,7 @@ from mediaserver.routes.page import noticed, read_form, redirect, rtmp_server_ur
 from mediaserver.routes.pages.studio.frame import (
     Returned,
     Studio,
+    category_options,
     open_studio,
     reachable,
     studio_page,
@@ -39,8 +38,7 @@ async def first_desk(request: web.Request) -> web.Response:
     user = signed_in(request)
     owned = await request.app[CHANNELS].list_owned(user)
     if owned:
-        rank = await request.app[DESK].rank(user, owned[0])
-        return await _desk(request, Studio(user, owned[0], rank))
+        return await _desk(request, Studio(user, owned[0], Rank.OWNER))
     if trusted := await reachable(request, user):
         redirect(trusted[0]["path"])
     return await new_channel_page(request)
@@ -106,9 +104,7 @@ async def _desk(
         "desk",
         {
             "stream": stream,
-            "categories": [
-                (one.slug, one.name) for one in await request.app[CATEGORIES].list_all()
-            ],
+            "categories": await category_options(request),
             "health": None,
             "live": None if view is None else dataclasses.asdict(view),
             "server_url": rtmp_server_url(request),

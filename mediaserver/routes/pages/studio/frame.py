@@ -11,15 +11,16 @@ from aiohttp import web
 
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
-from mediaserver.kernel.errors import MediaserverError
+from mediaserver.kernel.errors import Invalid, MediaserverError
 from mediaserver.moderation.ranks import Rank, check_rank
 from mediaserver.routes.errors import problem_of
-from mediaserver.routes.keys import CHANNELS, DESK, LIVE
+from mediaserver.routes.keys import CATEGORIES, CHANNELS, LIVE
 from mediaserver.routes.live_view import is_watchable
 from mediaserver.routes.page import page, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
-_SECTIONS = ("desk", "chat", "connect", "settings")
+_DIGITS_MAX = 15
+_SECTIONS = ("desk", "schedule", "connect", "settings")
 _MODERATOR_SECTIONS = ("chat",)
 
 
@@ -54,10 +55,9 @@ class Returned:
 async def open_studio(request: web.Request, needed: Rank = Rank.OWNER) -> Studio:
     """The desk that the address names. Raises `NotFound` or `Forbidden`."""
     user = signed_in(request)
-    channel = await request.app[CHANNELS].get(request.match_info["slug"])
-    rank = await request.app[DESK].rank(user, channel)
-    check_rank(rank, needed)
-    return Studio(user, channel, rank)
+    channel = await request.app[CHANNELS].get_managed(user, request.match_info["slug"])
+    check_rank(Rank.OWNER, needed)
+    return Studio(user, channel, Rank.OWNER)
 
 
 async def studio_page(
@@ -99,7 +99,7 @@ async def studio_page(
 async def reachable(request: web.Request, user: User) -> list[dict[str, str]]:
     """The channels between which `user` may switch: the own ones, then those to moderate."""
     owned = await request.app[CHANNELS].list_owned(user)
-    slugs = await request.app[DESK].moderated_by(user)
+    slugs: list[str] = []
     trusted = await request.app[CHANNELS].list_by_slug(slugs)
     return [
         *({"slug": one.slug, "name": one.name, "path": f"/studio/{one.slug}"} for one in owned),
@@ -109,3 +109,18 @@ async def reachable(request: web.Request, user: User) -> list[dict[str, str]]:
             if one.owner_id != user.id
         ),
     ]
+
+
+async def category_options(request: web.Request) -> list[tuple[str, str]]:
+    """Value and label of each category."""
+    return [(one.slug, one.name) for one in await request.app[CATEGORIES].list_all()]
+
+
+def number_in(form: Mapping[str, str], name: str) -> int | None:
+    """The number in a field; None for an empty one. Raises `Invalid`."""
+    given = form.get(name, "").strip()
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS_MAX):
+        raise Invalid("Choose one of the list.", field=name)
+    return int(given)
