@@ -13,6 +13,7 @@ from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
@@ -28,6 +29,7 @@ from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import follows as api_follows
+from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import schedule as api_schedule
@@ -35,7 +37,7 @@ from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import Operation
 from mediaserver.routes.health import Health, health_routes
-from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import account, channel, home, studio
 from mediaserver.routes.pages import setup as setup_page
@@ -51,6 +53,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_categories.api.all,
     *api_schedule.api.all,
     *api_live.api.all,
+    *api_health.api.all,
     *api_realtime.api.all,
 )
 """The whole API, in the order in which it is documented."""
@@ -71,7 +74,9 @@ def make_app(
     stream_keys: StreamKeys,
     streams: Streams,
     chat: Chat,
+    display_tokens: DisplayTokens,
     live: LiveStreams,
+    stream_health: StreamHealth,
     health: Health,
     render_metrics: Callable[[], bytes],
     rtmp_port: int,
@@ -104,7 +109,9 @@ def make_app(
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
     app[keys.CHAT] = chat
+    app[keys.DISPLAY_TOKENS] = display_tokens
     app[keys.LIVE] = live
+    app[keys.STREAM_HEALTH] = stream_health
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
     app[keys.SHOWN_ONCE] = ShownOnce(clock)
