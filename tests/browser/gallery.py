@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from gallery_studio import STUDIO_PAGES, MadeUp, feed, studio_context
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from yarl import URL
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # by hand it runs without an installation
 
+from mediaserver.routes.moments import iso_moment, utc_moment  # noqa: E402
 from mediaserver.routes.schedule_view import moment  # noqa: E402
 from mediaserver.routes.static import StaticFiles  # noqa: E402
 
@@ -131,7 +133,7 @@ ANNOUNCED = [
 
 
 def live_view(state: str, **changes: Any) -> dict[str, Any]:
-    on = state in {"live", "reconnecting"}
+    on = state in {"live", "reconnecting", "held"}
     given = {
         "state": state,
         "playlist_url": "/live/mira/index.m3u8" if on else None,
@@ -171,6 +173,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters.update(utc_moment=utc_moment, iso_moment=iso_moment)
     environment.globals["static"] = STATIC.url
     return environment
 
@@ -191,76 +194,6 @@ FORM_ERRORS = {
     "password": "Use at least 8 characters.",
 }
 FORM = {"username": "mira", "email": "mira@example.org", "channel_name": "Mira", "channel_slug": ""}
-
-
-def _keys() -> list[dict[str, Any]]:
-    now = now_ms()
-    return [
-        {
-            "id": "k1",
-            "name": "Main",
-            "hint": "8w4q",
-            "created_at_ms": now - 86_400_000 * 12,
-            "last_used_at_ms": now - 7_300_000,
-        },
-        {
-            "id": "k2",
-            "name": "Phone",
-            "hint": "z3ma",
-            "created_at_ms": now - 240_000,
-            "last_used_at_ms": None,
-        },
-    ]
-
-
-def _studio(section: str, case: str) -> dict[str, Any]:
-    """What the frame of every studio page is given, and what this one is."""
-    frame = {
-        "channels": [CHANNEL, {"slug": "lab", "name": "The Lab"}],
-        "channel": CHANNEL,
-        "section": section,
-        "on_air": case == "live",
-        "returned": None,
-        "user": USER,
-    }
-    return frame | {"desk": _desk, "connect": _connect, "settings": _settings}[section](case)
-
-
-def _desk(case: str) -> dict[str, Any]:
-    live = live_view(case) if case in {"live", "starting", "reconnecting"} else None
-    if live and case == "live":
-        live["warning"] = (
-            "Your encoder sends a keyframe every 8 seconds. Set the keyframe interval to 2, and "
-            "viewers start faster."
-        )
-    is_new = case in {"welcome", "starting"}
-    context: dict[str, Any] = {
-        "server_url": "rtmp://live.example.org:1935/live",
-        "keys": [] if case == "nokeys" else _keys()[1:] if is_new else _keys(),
-        "new_key": {"name": "Main", "key": "sk_7f3kq2mzx8w4hn5vb6ty"} if is_new else None,
-        "live": live,
-        "welcome": is_new,
-    }
-    if case == "errors":
-        errors = {"title": "Use one line of plain text."}
-        context["returned"] = {"form": "stream", "given": {"title": "Boats"}, "errors": errors}
-    return context
-
-
-def _connect(case: str) -> dict[str, Any]:
-    return {
-        "server_url": "rtmp://live.example.org:1935/live",
-        "keys": [] if case == "nokeys" else _keys(),
-        "new_key": {"name": "Main", "key": "sk_7f3kq2mzx8w4hn5vb6ty"} if case == "new" else None,
-    }
-
-
-def _settings(case: str) -> dict[str, Any]:
-    if case != "errors":
-        return {}
-    given = {"name": "", "description": "Boats."}
-    errors = {"name": "This can't be empty."}
-    return {"returned": {"form": "channel", "given": given, "errors": errors}}
 
 
 def _at(days: float) -> int:
@@ -402,12 +335,9 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             return _tab(template, case)
         case "channel.html":
             return _channel(case)
-        case "studio/new.html":
-            errors = {"slug": "That address is taken."} if case == "errors" else {}
-            channels = [] if case == "first" else [CHANNEL]
-            return {"channels": channels, "form": {}, "errors": errors, "user": USER}
         case _ if template.startswith("studio/"):
-            return _studio(template[len("studio/") : -len(".html")], case)
+            section = template[len("studio/") : -len(".html")]
+            return studio_context(section, case, MadeUp(now_ms(), CHANNEL, USER, live_view))
         case "setup.html":
             return _form(case, step="token" if case == "token" else "account")
         case "login.html":
@@ -438,14 +368,7 @@ PAGES = {
         "channel.html",
         ["live", "offline", "bare", "starting", "reconnecting", "ended"],
     ),
-    "studio": (
-        "/studio",
-        "studio/desk.html",
-        ["welcome", "starting", "live", "reconnecting", "nokeys", "errors"],
-    ),
-    "studio-connect": ("/studio/mira/connect", "studio/connect.html", ["keys", "new", "nokeys"]),
-    "studio-settings": ("/studio/mira/settings", "studio/settings.html", ["plain", "errors"]),
-    "studio-new": ("/studio/new", "studio/new.html", ["first", "errors"]),
+    **STUDIO_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
     "register": ("/register", "register.html", ["plain", "errors", "closed"]),
@@ -513,7 +436,15 @@ async def _media(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def _feed(request: web.Request) -> web.Response:
+    case = URL(request.headers.get("Referer", "/")).query.get("case")
+    return web.json_response(feed(now_ms(), is_idle=case not in {"live", "held", "reconnecting"}))
+
+
 async def _static(request: web.Request) -> web.Response:
+    if request.match_info["name"].endswith("/js/studio-feed.js"):
+        text = (Path(__file__).parent / "studio_feed.js").read_text()
+        return web.Response(text=text, content_type="text/javascript")
     return await STATIC.answer(request, request.match_info["name"])
 
 
@@ -544,6 +475,7 @@ def application(scene: Scene) -> web.Application:
     app.router.add_get("/api/v1/live", _streams)
     app.router.add_get("/api/openapi.json", _openapi)
     app.router.add_get("/picture/{slug}.svg", _picture)
+    app.router.add_get("/made-up/feed", _feed)
     app.router.add_get("/live/mira/{name}", _media)
     app.router.add_post("/theme", _theme)
     app.router.add_get("/static/{name:.+}", _static)
