@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import (
     CheckConstraint,
@@ -23,13 +23,16 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from mediaserver.accounts.users import User, user_account
+from mediaserver.channels import information
+from mediaserver.channels.categories import category
+from mediaserver.channels.information import Changes, Information
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.kernel.ids import new_id
-from mediaserver.kernel.texts import checked_line, checked_paragraphs
+from mediaserver.kernel.texts import checked_line
 
 channel = table(
     "channel",
@@ -41,10 +44,14 @@ channel = table(
     text("owner_id", ForeignKey("user_account.id", ondelete="RESTRICT"), index=True),
     int64("created_at_ms"),
     int64("updated_at_ms"),
+    *information.columns(),
+    information.flag("starts_automatically", default=1),
+    text("back_soon", nullable=True),
     UniqueConstraint("slug"),
     CheckConstraint("slug = lower(slug)", name="slug_lower"),
     CheckConstraint("length(slug) BETWEEN 3 AND 30", name="slug_length"),
     CheckConstraint("length(name) BETWEEN 1 AND 60", name="name_length"),
+    CheckConstraint("starts_automatically IN (0, 1)", name="starts_automatically"),
 )
 
 _RESERVED = """
@@ -59,18 +66,37 @@ RESERVED_SLUGS = frozenset(_RESERVED.split())
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """A channel as anyone may see it. `owner` is a user name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel(Information):
+    """A channel as anyone may see it, with what its stream is about. `owner` is a user name.
+
+    Without `starts_automatically` a broadcast is held until it is started. `back_soon` names the
+    picture that is shown while the encoder is away.
+    """
 
     id: str
     slug: str
     name: str
-    title: str
-    description: str
     owner_id: str
     owner: str
     created_at_ms: int
+    starts_automatically: bool = True
+    back_soon: str | None = None
+
+
+class ChannelChanges(Changes, total=False):
+    """What to change of a channel; None leaves it as it is."""
+
+    name: str | None
+    starts_automatically: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelChanged:
+    """Something about a channel that viewers see is different now."""
+
+    channel_id: str
+    slug: str
 
 
 class Channels:
@@ -101,7 +127,10 @@ class Channels:
     ) -> Channel:
         """`create` as a part of a larger transaction."""
         slug = checked_slug(slug)
-        texts = _checked_texts(name, title, description)
+        texts: dict[str, Any] = {
+            "name": _checked_name(name),
+            **information.checked(tx, {"title": title, "description": description}, Information()),
+        }
         # Locking the owner makes two requests at once count one after the other.
         tx.execute(select(user_account.c.id).where(user_account.c.id == owner.id).with_for_update())
         owned = tx.execute(
@@ -138,19 +167,9 @@ class Channels:
             **texts,
         )
 
-    async def update(
-        self,
-        actor: User,
-        slug: str,
-        *,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-    ) -> Channel:
+    async def update(self, actor: User, slug: str, **changes: Unpack[ChannelChanges]) -> Channel:
         """Change what is given. Raises `NotFound`, `Forbidden` or `Invalid`."""
-        return await self._db.write(
-            _update, actor, slug, name, title, description, self._clock.wall_ms()
-        )
+        return await self._db.write(change, actor, slug, changes, self._clock.wall_ms())
 
     async def get(self, slug: str) -> Channel:
         """Raises `NotFound`."""
@@ -209,19 +228,20 @@ def checked_slug(slug: str) -> str:
     return slug
 
 
-def _checked_texts(name: str, title: str, description: str) -> dict[str, str]:
-    return {
-        "name": checked_line(name, "name", limits.CHANNEL_NAME_CHARS_MAX, is_required=True),
-        "title": checked_line(title, "title", limits.CHANNEL_TITLE_CHARS_MAX),
-        "description": checked_paragraphs(
-            description, "description", limits.CHANNEL_DESCRIPTION_CHARS_MAX
-        ),
-    }
+def _checked_name(name: str) -> str:
+    return checked_line(name, "name", limits.CHANNEL_NAME_CHARS_MAX, is_required=True)
 
 
 def _select() -> Any:
-    return select(channel, user_account.c.username.label("owner")).join(
-        user_account, user_account.c.id == channel.c.owner_id
+    return (
+        select(
+            channel,
+            user_account.c.username.label("owner"),
+            category.c.name.label("category"),
+            category.c.slug.label("category_slug"),
+        )
+        .join(user_account, user_account.c.id == channel.c.owner_id)
+        .outerjoin(category, category.c.id == channel.c.category_id)
     )
 
 
@@ -230,33 +250,35 @@ def to_channel(row: Row[Any]) -> Channel:
         id=row.id,
         slug=row.slug,
         name=row.name,
-        title=row.title,
-        description=row.description,
         owner_id=row.owner_id,
         owner=row.owner,
         created_at_ms=row.created_at_ms,
+        starts_automatically=bool(row.starts_automatically),
+        back_soon=row.back_soon,
+        **information.of_row(row),
     )
 
 
-def _update(
-    tx: Transaction,
-    actor: User,
-    slug: str,
-    name: str | None,
-    title: str | None,
-    description: str | None,
-    now_ms: int,
+def change(
+    tx: Transaction, actor: User, slug: str, changes: ChannelChanges, now_ms: int
 ) -> Channel:
-    before = get_managed(tx, actor, slug)
-    texts = _checked_texts(
-        before.name if name is None else name,
-        before.title if title is None else title,
-        before.description if description is None else description,
-    )
+    """`Channels.update` as a part of a larger transaction."""
+    managed = get_managed(tx, actor, slug)
+    # Locked and read again: of two edits at once, each keeps what the other has changed.
+    tx.execute(select(channel.c.id).where(channel.c.id == managed.id).with_for_update())
+    before = get(tx, slug)
+    values = information.checked(tx, changes, before)
+    if (name := changes.get("name")) is not None:
+        values["name"] = _checked_name(name)
+    if (starts := changes.get("starts_automatically")) is not None:
+        values["starts_automatically"] = int(bool(starts))
     tx.execute(
-        update(channel).where(channel.c.id == before.id).values(updated_at_ms=now_ms, **texts)
+        update(channel).where(channel.c.id == before.id).values(updated_at_ms=now_ms, **values)
     )
-    return get(tx, slug)
+    after = get(tx, slug)
+    if after != before:
+        tx.emit(ChannelChanged(after.id, after.slug))
+    return after
 
 
 def _list_all(tx: Transaction) -> list[Channel]:

@@ -13,10 +13,20 @@ from types import TracebackType
 from typing import Self
 
 import structlog
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, insert, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Text,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy import text as sql
 
-from mediaserver.channels import stream_keys
+from mediaserver.channels import information, stream_keys
 from mediaserver.channels.channels import channel
 from mediaserver.channels.publish_gate import PublishGranted
 from mediaserver.channels.stream_keys import StreamKeyRevoked
@@ -33,21 +43,26 @@ _log = structlog.get_logger(__name__)
 
 stream = table(
     "stream",
-    identifier(),  # the broadcast id
+    identifier(),  # of a planned stream its own, else that of the broadcast
     text("channel_id", ForeignKey("channel.id", ondelete="CASCADE"), index=True),
     text("stream_key_id", ForeignKey("stream_key.id", ondelete="SET NULL"), nullable=True),
     text("title"),
-    int64("started_at_ms"),
+    int64("created_at_ms"),
     int64("live_at_ms", nullable=True),
     int64("ended_at_ms", nullable=True),
     text("end_reason", nullable=True),
+    *information.columns(),
+    int64("started_at_ms", nullable=True),
+    int64("start_asked_at_ms", nullable=True),
+    text("broadcast_id", nullable=True, index=True),
+    Column("description", Text, nullable=False, server_default=""),
     CheckConstraint("(ended_at_ms IS NULL) = (end_reason IS NULL)", name="ended"),
     Index(
         "uq_stream_open",
         "channel_id",
         unique=True,
-        sqlite_where=sql("ended_at_ms IS NULL"),
-        postgresql_where=sql("ended_at_ms IS NULL"),
+        sqlite_where=sql("ended_at_ms IS NULL AND started_at_ms IS NOT NULL"),
+        postgresql_where=sql("ended_at_ms IS NULL AND started_at_ms IS NOT NULL"),
     ),
 )
 
@@ -174,7 +189,11 @@ class Streams:
 def _insert(tx: Transaction, event: BroadcastStarted) -> None:
     tx.execute(
         update(stream)
-        .where(stream.c.channel_id == event.channel_id, stream.c.ended_at_ms.is_(None))
+        .where(
+            stream.c.channel_id == event.channel_id,
+            stream.c.ended_at_ms.is_(None),
+            stream.c.started_at_ms.is_not(None),
+        )
         .values(ended_at_ms=event.at_ms, end_reason="Another stream took its place.")
     )
     title = tx.execute(select(channel.c.title).where(channel.c.id == event.channel_id)).scalar()
@@ -184,21 +203,25 @@ def _insert(tx: Transaction, event: BroadcastStarted) -> None:
             channel_id=event.channel_id,
             stream_key_id=event.stream_key_id,
             title=title or "",
+            created_at_ms=event.at_ms,
             started_at_ms=event.at_ms,
+            broadcast_id=event.broadcast_id,
         )
     )
 
 
 def _set_live(tx: Transaction, event: BroadcastWentLive) -> None:
     tx.execute(
-        update(stream).where(stream.c.id == event.broadcast_id).values(live_at_ms=event.at_ms)
+        update(stream)
+        .where(stream.c.broadcast_id == event.broadcast_id)
+        .values(live_at_ms=event.at_ms)
     )
 
 
 def _set_ended(tx: Transaction, event: BroadcastEnded) -> None:
     tx.execute(
         update(stream)
-        .where(stream.c.id == event.broadcast_id, stream.c.ended_at_ms.is_(None))
+        .where(stream.c.broadcast_id == event.broadcast_id, stream.c.ended_at_ms.is_(None))
         .values(ended_at_ms=event.at_ms, end_reason=event.reason)
     )
 
@@ -219,6 +242,6 @@ def _last_live_at_ms(tx: Transaction, channel_ids: Sequence[str]) -> dict[str, i
 def _close_left_open(tx: Transaction, now_ms: int) -> int:
     return tx.execute(
         update(stream)
-        .where(stream.c.ended_at_ms.is_(None))
+        .where(stream.c.ended_at_ms.is_(None), stream.c.started_at_ms.is_not(None))
         .values(ended_at_ms=now_ms, end_reason="The server stopped unexpectedly.")
     ).rowcount

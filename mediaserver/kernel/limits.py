@@ -259,6 +259,32 @@ STREAM_WRITE_RETRY_S_MAX: Final = 30.0
 CHANNELS_LISTED_MAX: Final = 200
 """Channels on one page or in one answer."""
 
+# What streams are about, follows, schedules -----------------------------------------------------
+
+TAGS_MAX: Final = 10
+TAG_CHARS_MAX: Final = 25
+"""Tags of a stream: as many as fit two lines under a title."""
+
+TAGS_GIVEN_MAX: Final = 100
+"""Tags in one request, before empty and repeated ones are left out."""
+
+NOT_GENERAL_REASON_CHARS_MAX: Final = 200
+"""Why a stream is not for everybody: two lines of the gate before it."""
+
+CATEGORIES_MAX: Final = 200
+CATEGORY_SLUG_CHARS_MAX: Final = 40
+"""Categories are made by us; the bounds keep lists and look-ups small."""
+
+FOLLOWS_PER_USER_MAX: Final = 2_000
+"""Channels that one user may follow: a list that one page and one connection can carry."""
+
+FOLLOWERS_PAGE: Final = 1_000
+"""Followers read from the database at once."""
+
+FOLLOWS_BURST: Final = 30
+FOLLOWS_INTERVAL_MS: Final = 10_000
+"""Follow and unfollow of one user: 30 at once, then one in 10 s; each is told to the streamer."""
+
 # Texts --------------------------------------------------------------------------------------------
 
 COMBINING_MARKS_MAX: Final = 4

@@ -5,7 +5,11 @@ it publishers may come back and the same playlist goes on. `Broadcasts` holds th
 process, watches their clocks, and reports what happens as events.
 
     starting ──▶ live ◀──▶ reconnecting ──▶ ended
-        └──────────────────────────────────────▲
+        ├──────────────────────────────────────▲
+        └─▶ held ── start() ─▶ starting
+
+One that doesn't start automatically is *held*: it plays under its secret session URLs, and nobody
+but its streamer knows of it. From `start` on it is public, and what came before is gone.
 """
 
 from __future__ import annotations
@@ -36,7 +40,8 @@ from mediaserver.media.fmp4 import Muxer
 from mediaserver.media.frames import AudioConfig, Frame, Unsupported, VideoCodec, VideoConfig
 from mediaserver.media.gate import PublishGrant, PublishRefused
 from mediaserver.media.origin import LiveStream, Origin
-from mediaserver.media.packager import PRESETS, Epoch, Output, Packager, Part
+from mediaserver.media.packager import Packager
+from mediaserver.media.parts import PRESETS, Epoch, Output, Part
 
 _Change = BroadcastWentLive | BroadcastInterrupted | BroadcastResumed
 
@@ -47,6 +52,7 @@ _CHECK_INTERVAL_S = 0.5
 
 class BroadcastState(StrEnum):
     STARTING = "starting"
+    HELD = "held"
     LIVE = "live"
     RECONNECTING = "reconnecting"
     ENDED = "ended"
@@ -54,13 +60,15 @@ class BroadcastState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BroadcastStatus:
-    """One live stream as others may see it. `warning` is a sentence for the streamer."""
+    """One live stream as others may see it, once it `is_public`: until then `session` is secret.
+    `warning` is a sentence for the streamer."""
 
     broadcast_id: str
     channel_id: str
     channel: str
     session: str
     state: BroadcastState
+    is_public: bool
     started_at_ms: int
     viewers: int
     video_codec: str | None
@@ -100,6 +108,7 @@ class Broadcast:
         self.id = new_id("brd")
         self.stream = LiveStream(new_secret(96), preset, media.window_s, clock)
         self.state = BroadcastState.STARTING
+        self.is_public = grant.starts_automatically
         self.publisher: Publisher | None = None
         self.started_at_ms = clock.wall_ms()
         self.bytes_received = 0
@@ -225,8 +234,23 @@ class Broadcast:
             event(self.id, self.grant.channel_id, self.grant.channel, self._clock.wall_ms())
         )
 
+    def start(self) -> bool:
+        """Open a held stream to the public, from its next keyframe on. False if it is public
+        already, over, or without its encoder."""
+        if self.is_public or self.state not in (BroadcastState.STARTING, BroadcastState.HELD):
+            return False
+        self.is_public = True
+        self.started_at_ms = self._clock.wall_ms()
+        self._began_at_ms = self._clock.monotonic_ms()
+        self._take(self._packager.pause())
+        self.stream.withhold_past()
+        self.state = BroadcastState.STARTING
+        return True
+
     def _go_live(self) -> None:
-        if self.state is BroadcastState.STARTING:
+        if not self.is_public:
+            self.state = BroadcastState.HELD
+        elif self.state is BroadcastState.STARTING:
             self.state = BroadcastState.LIVE
             self._went_live = True
             self._report(BroadcastWentLive)
@@ -236,11 +260,12 @@ class Broadcast:
 
     def _interrupt(self) -> None:
         """No frames any more: drop what is unfinished and wait for the publisher."""
-        if self.state is BroadcastState.LIVE:
+        if self.state in (BroadcastState.LIVE, BroadcastState.HELD):
             self._take(self._packager.pause())
             self.state = BroadcastState.RECONNECTING
             self._lost_at_ms = self._clock.monotonic_ms()
-            self._report(BroadcastInterrupted)
+            if self.is_public:
+                self._report(BroadcastInterrupted)
         elif self.state is BroadcastState.STARTING and self.publisher is None:
             self.end(self._refusal or "The encoder left before it sent a picture or sound.")
 
@@ -286,7 +311,7 @@ class Broadcast:
                     f"No picture or sound that can be shown came for "
                     f"{limits.FIRST_MEDIA_TIMEOUT_S:.0f} s."
                 )
-        elif self.state is BroadcastState.LIVE and self.is_silent:
+        elif self.state in (BroadcastState.LIVE, BroadcastState.HELD) and self.is_silent:
             self._interrupt()
         elif self.state is BroadcastState.RECONNECTING:
             is_back = self.publisher is not None and not self.is_silent
@@ -325,6 +350,7 @@ class Broadcast:
             channel=self.grant.channel,
             session=self.stream.session,
             state=self.state,
+            is_public=self.is_public,
             started_at_ms=self.started_at_ms,
             viewers=self.stream.viewers,
             video_codec=epoch.video.codecs if epoch and epoch.video else None,
@@ -405,7 +431,7 @@ class Broadcasts:
             self._keep_ended(before)
         broadcast = Broadcast(grant, self._media, self._clock, self._events, self._metrics)
         self._current[grant.channel] = broadcast
-        self._origin.add(grant.channel, broadcast.stream)
+        self._origin.add(grant.channel, broadcast.stream, is_public=broadcast.is_public)
         broadcast.attach(publisher)
         self._events.publish(
             BroadcastStarted(
@@ -436,6 +462,15 @@ class Broadcasts:
 
     def all(self) -> list[BroadcastStatus]:
         return [broadcast.status() for broadcast in self._current.values()]
+
+    def start(self, channel: str) -> bool:
+        """Open a channel's held stream to the public. False if there is none, or its encoder is
+        away."""
+        broadcast = self._current.get(channel)
+        if broadcast is None or not broadcast.start():
+            return False
+        self._origin.show(channel, broadcast.stream)
+        return True
 
     def stop(self, channel: str, reason: str) -> bool:
         """End a channel's stream and tell its encoder why. False if there is none."""

@@ -2,7 +2,9 @@
 
     Started → WentLive → (Interrupted → Resumed)* → Ended
 
-A broadcast whose encoder never sends a playable picture ends without having gone live.
+A broadcast whose encoder never sends a playable picture ends without having gone live; so does one
+that is held and never started. What happens to a held one is nobody's business but its streamer's:
+it is reported as Started, and as Ended.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ class BroadcastStarted:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastWentLive:
-    """The first playlist can be served."""
+    """The first playlist can be served, to the public."""
 
     broadcast_id: str
     channel_id: str

@@ -25,7 +25,7 @@ from mediaserver.media.frames import (
     VideoCodec,
     VideoConfig,
 )
-from mediaserver.media.packager import VIDEO_TIMESCALE, Epoch, Part, Sample
+from mediaserver.media.parts import VIDEO_TIMESCALE, Epoch, Part, Sample
 
 _OPTIONS = {
     "movflags": "empty_moov+default_base_moof+frag_custom+frag_discont+skip_trailer",

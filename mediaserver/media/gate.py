@@ -18,11 +18,13 @@ class PublishRequest:
 
 @dataclass(frozen=True, slots=True)
 class PublishGrant:
-    """The channel that the stream key opens. `channel` is its slug, the name in URLs."""
+    """The channel that the stream key opens. `channel` is its slug, the name in URLs. Unless it
+    `starts_automatically`, the stream is held back until `Broadcasts.start`."""
 
     channel_id: str
     channel: str
     stream_key_id: str
+    starts_automatically: bool = True
 
 
 class PublishRefused(Exception):

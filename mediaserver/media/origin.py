@@ -17,7 +17,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.media.frames import Unsupported
-from mediaserver.media.packager import Epoch, Part, Preset, Timing
+from mediaserver.media.parts import Epoch, Part, Preset, Timing
 from mediaserver.media.playlist import (
     ListedPart,
     ListedSegment,
@@ -27,6 +27,7 @@ from mediaserver.media.playlist import (
     multivariant_playlist,
 )
 
+MULTIVARIANT_PLAYLIST = "index.m3u8"
 MEDIA_PLAYLIST = "media.m3u8"
 
 
@@ -115,6 +116,7 @@ class LiveStream:
         self._longest_us = 0
         self._discontinuity_sequence = 0
         self._next_msn = 1
+        self._withholds_past = False
         self._rendered: dict[bool, Rendered] = {}
         self._changed: asyncio.Future[None] | None = None
         self._waiters = 0
@@ -138,6 +140,8 @@ class LiveStream:
         if not self._segments or self._segments[-1].msn != part.msn:
             last = self._segments[-1] if self._segments else None
             assert part.msn == self._next_msn, "segments come in order"
+            if self._withholds_past:
+                self._forget_past()
             self._segments.append(
                 _Segment(
                     msn=part.msn,
@@ -189,6 +193,23 @@ class LiveStream:
             self.end_segment()
         return self._next_msn
 
+    def withhold_past(self) -> None:
+        """What was appended so far is not for the public: it goes with the next segment, and the
+        multivariant playlist names the stream only then. Who knows the session plays on."""
+        self.close_segment()
+        self._withholds_past = True
+
+    def _forget_past(self) -> None:
+        self._withholds_past = False
+        self._discontinuity_sequence += sum(one.discontinuity for one in self._segments)
+        self._segments.clear()
+        self._retired.clear()
+        self.byte_count = 0
+        self._longest_us = 0
+        self._independent_segments = True
+        newest = max(self._inits)
+        self._inits = {newest: self._inits[newest]}
+
     def publish(self) -> None:
         """Make what was appended the current version and wake everybody who waits."""
         self.version += 1
@@ -225,8 +246,9 @@ class LiveStream:
     def playable(self) -> bool:
         return bool(self._segments) and (self._preset.lists_parts or self._segments[0].ended)
 
-    def multivariant(self) -> bytes:
-        if not self.playable:
+    def multivariant(self, *, in_session: bool = False) -> bytes:
+        """The playlist to begin with, for the channel's address or for one inside the session."""
+        if not self.playable or self._withholds_past:
             raise NotFound("The stream has not begun yet")
         measured = [
             (segment.byte_count * 8_000_000 // segment.duration_us)
@@ -235,7 +257,7 @@ class LiveStream:
         ]
         width, height = self._size
         variant = Variant(
-            uri=f"{self.session}/{MEDIA_PLAYLIST}",
+            uri=MEDIA_PLAYLIST if in_session else f"{self.session}/{MEDIA_PLAYLIST}",
             codecs=self._codecs,
             peak_bitrate=max(measured),
             average_bitrate=sum(measured) // len(measured),
@@ -413,14 +435,20 @@ def _parse_name(name: str) -> tuple[str, list[int]]:
 
 
 class Origin:
-    """The live streams of this process, by channel. A channel's ended stream stays a while."""
+    """The live streams of this process, by channel. A channel's ended stream stays a while. One
+    that isn't public is found by its session only."""
 
     def __init__(self) -> None:
         self._streams: dict[str, dict[str, LiveStream]] = {}
         self._current: dict[str, str] = {}
 
-    def add(self, channel: str, stream: LiveStream) -> None:
+    def add(self, channel: str, stream: LiveStream, *, is_public: bool = True) -> None:
         self._streams.setdefault(channel, {})[stream.session] = stream
+        if is_public:
+            self.show(channel, stream)
+
+    def show(self, channel: str, stream: LiveStream) -> None:
+        """From now on this is the channel's stream."""
         self._current[channel] = stream.session
 
     def remove(self, channel: str, stream: LiveStream) -> None:
@@ -432,7 +460,7 @@ class Origin:
             self._streams.pop(channel, None)
 
     def current(self, channel: str) -> LiveStream:
-        """The newest stream of a channel. Raises `NotFound`."""
+        """The newest public stream of a channel. Raises `NotFound`."""
         session = self._current.get(channel)
         if session is None:
             raise NotFound("This channel is not live")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mediaserver.media.packager import Timing
+from mediaserver.media.parts import Timing
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -13,7 +13,13 @@ from aiohttp import hdrs, web
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.kernel.metrics import Metrics
-from mediaserver.media.origin import MEDIA_PLAYLIST, Origin, PlaylistRequest, Rendered
+from mediaserver.media.origin import (
+    MEDIA_PLAYLIST,
+    MULTIVARIANT_PLAYLIST,
+    Origin,
+    PlaylistRequest,
+    Rendered,
+)
 from mediaserver.media.thumbnails import Thumbnails
 from mediaserver.routes.static import accepts_gzip
 from mediaserver.routes.viewers import viewer_of
@@ -29,8 +35,9 @@ def hls_routes(origin: Origin, thumbnails: Thumbnails, metrics: Metrics) -> list
     """`/live/{channel}/…`, as ARCHITECTURE.md lays it out."""
     hls = _Hls(origin, thumbnails, metrics)
     return [
-        web.get("/live/{channel}/index.m3u8", hls.multivariant),
+        web.get("/live/{channel}/" + MULTIVARIANT_PLAYLIST, hls.multivariant),
         web.get("/live/{channel}/thumbnail.jpg", hls.thumbnail),
+        web.get("/live/{channel}/{session}/" + MULTIVARIANT_PLAYLIST, hls.session_multivariant),
         web.get("/live/{channel}/{session}/" + MEDIA_PLAYLIST, hls.playlist),
         web.get("/live/{channel}/{session}/{name}", hls.media),
     ]
@@ -48,6 +55,17 @@ class _Hls:
     async def multivariant(self, request: web.Request) -> web.StreamResponse:
         try:
             body = self._origin.current(request.match_info["channel"]).multivariant()
+        except NotFound as error:
+            return _plain(404, error.message)
+        return web.Response(body=body, content_type=_PLAYLIST_TYPE, headers=_NO_CACHE)
+
+    async def session_multivariant(self, request: web.Request) -> web.StreamResponse:
+        """For who knows the session: a streamer's look at a stream that is held."""
+        try:
+            stream = self._origin.stream(
+                request.match_info["channel"], request.match_info["session"]
+            )
+            body = stream.multivariant(in_session=True)
         except NotFound as error:
             return _plain(404, error.message)
         return web.Response(body=body, content_type=_PLAYLIST_TYPE, headers=_NO_CACHE)

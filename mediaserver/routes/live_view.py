@@ -17,6 +17,10 @@ class LiveStatus(Protocol):
     @property
     def channel(self) -> str: ...
     @property
+    def session(self) -> str: ...
+    @property
+    def is_public(self) -> bool: ...
+    @property
     def state(self) -> str: ...
     @property
     def started_at_ms(self) -> int: ...
@@ -41,20 +45,24 @@ class LiveStreams(Protocol):
 
     def all(self) -> Sequence[LiveStatus]: ...
 
+    def start(self, channel: str) -> bool: ...
+
     def stop(self, channel: str, reason: str) -> bool: ...
 
 
-WATCHABLE = ("live", "reconnecting")
-"""States in which there is a picture to show on a card."""
+def is_watchable(status: LiveStatus) -> bool:
+    """Whether there is a picture to show on a card."""
+    return status.is_public and status.state in ("live", "reconnecting")
 
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
-    """A live stream on its page."""
+    """A live stream on its page. While it is held, only its owner gets one: the playlist is that
+    of the secret session, and there is no poster."""
 
     state: str
     playlist_url: str
-    poster_url: str
+    poster_url: str | None
     title: str
     started_at_ms: int
     viewers: int
@@ -80,14 +88,16 @@ class Card:
 
 
 def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveView | None:
-    """None while the channel is offline. The warning is for its owner only."""
+    """None while the channel is offline, as it is to others while its stream is held. The warning
+    is for its owner only."""
     status = live.status(channel.slug)
-    if status is None:
+    if status is None or not (status.is_public or for_owner):
         return None
+    folder = f"/live/{channel.slug}"
     return LiveView(
         state=str(status.state),
-        playlist_url=f"/live/{channel.slug}/index.m3u8",
-        poster_url=f"/live/{channel.slug}/thumbnail.jpg",
+        playlist_url=f"{folder if status.is_public else f'{folder}/{status.session}'}/index.m3u8",
+        poster_url=f"{folder}/thumbnail.jpg" if status.is_public else None,
         title=channel.title or channel.name,
         started_at_ms=status.started_at_ms,
         viewers=status.viewers,
@@ -103,7 +113,7 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
 def watchable(live: LiveStreams) -> list[LiveStatus]:
     """Streams with a picture, most watched first."""
     return sorted(
-        (status for status in live.all() if status.state in WATCHABLE),
+        filter(is_watchable, live.all()),
         key=lambda status: (-status.viewers, status.started_at_ms, status.channel),
     )
 

@@ -18,6 +18,8 @@ NOTICES: Mapping[str, str] = {
     "channel-made": "Your channel is ready.",
     "key-made": "New stream key made.",
     "key-revoked": "Stream key revoked.",
+    "stream-ended": "Your stream has ended.",
+    "stream-not-live": "There was no stream to end.",
     "logged-out": "You are logged out.",
 }
 

@@ -23,7 +23,7 @@ from aiohttp import web
 from mediaserver.kernel.clock import SystemClock
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.origin import LiveStream, Origin, PlaylistRequest
-from mediaserver.media.packager import PRESETS, Epoch, Part, Timing
+from mediaserver.media.parts import PRESETS, Epoch, Part, Timing
 from mediaserver.media.thumbnails import Thumbnails
 from mediaserver.routes.hls import hls_routes
 

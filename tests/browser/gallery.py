@@ -35,7 +35,7 @@ STRICT_POLICY = (
 )
 # media-chrome writes <style> into its shadow roots and takes no nonce
 PLAYER_POLICY = STRICT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-PLAYER_TEMPLATES = {"channel.html", "studio.html", "patterns.html"}
+PLAYER_TEMPLATES = {"channel.html", "studio/desk.html", "patterns.html"}
 
 PEOPLE = [
     ("mira", "Mira Paints", "Watercolour from the harbour, slowly and with too much tea", 1284),
@@ -167,36 +167,54 @@ def _keys() -> list[dict[str, Any]]:
     ]
 
 
-def _studio(case: str) -> dict[str, Any]:
+def _studio(section: str, case: str) -> dict[str, Any]:
+    """What the frame of every studio page is given, and what this one is."""
+    frame = {
+        "channels": [CHANNEL, {"slug": "lab", "name": "The Lab"}],
+        "channel": CHANNEL,
+        "section": section,
+        "on_air": case == "live",
+        "returned": None,
+        "user": USER,
+    }
+    return frame | {"desk": _desk, "connect": _connect, "settings": _settings}[section](case)
+
+
+def _desk(case: str) -> dict[str, Any]:
     live = live_view(case) if case in {"live", "starting", "reconnecting"} else None
     if live and case == "live":
         live["warning"] = (
             "Your encoder sends a keyframe every 8 seconds. Set the keyframe interval to 2, and "
             "viewers start faster."
         )
+    is_new = case in {"welcome", "starting"}
     context: dict[str, Any] = {
-        "channels": [CHANNEL],
-        "channel": CHANNEL,
         "server_url": "rtmp://live.example.org:1935/live",
-        "keys": _keys(),
-        "new_key": None,
+        "keys": [] if case == "nokeys" else _keys()[1:] if is_new else _keys(),
+        "new_key": {"name": "Main", "key": "sk_7f3kq2mzx8w4hn5vb6ty"} if is_new else None,
         "live": live,
-        "welcome": False,
-        "errors": {},
-        "form": {},
-        "user": USER,
+        "welcome": is_new,
     }
-    if case == "none":
-        context |= {"channels": [], "channel": None, "keys": []}
-    if case in {"welcome", "starting"}:
-        context |= {
-            "welcome": True,
-            "keys": _keys()[1:],
-            "new_key": {"name": "Main", "key": "sk_7f3kq2mzx8w4hn5vb6ty"},
-        }
-    if case == "nokeys":
-        context |= {"keys": [], "channels": [CHANNEL, {"slug": "lab", "name": "The Lab"}]}
+    if case == "errors":
+        errors = {"title": "Use one line of plain text."}
+        context["returned"] = {"form": "stream", "given": {"title": "Boats"}, "errors": errors}
     return context
+
+
+def _connect(case: str) -> dict[str, Any]:
+    return {
+        "server_url": "rtmp://live.example.org:1935/live",
+        "keys": [] if case == "nokeys" else _keys(),
+        "new_key": {"name": "Main", "key": "sk_7f3kq2mzx8w4hn5vb6ty"} if case == "new" else None,
+    }
+
+
+def _settings(case: str) -> dict[str, Any]:
+    if case != "errors":
+        return {}
+    given = {"name": "", "description": "Boats."}
+    errors = {"name": "This can't be empty."}
+    return {"returned": {"form": "channel", "given": given, "errors": errors}}
 
 
 def _home(case: str) -> dict[str, Any]:
@@ -308,8 +326,12 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             return _home(case)
         case "channel.html":
             return _channel(case)
-        case "studio.html":
-            return _studio(case)
+        case "studio/new.html":
+            errors = {"slug": "That address is taken."} if case == "errors" else {}
+            channels = [] if case == "first" else [CHANNEL]
+            return {"channels": channels, "form": {}, "errors": errors, "user": USER}
+        case _ if template.startswith("studio/"):
+            return _studio(template[len("studio/") : -len(".html")], case)
         case "setup.html":
             return _form(case, step="token" if case == "token" else "account")
         case "login.html":
@@ -336,7 +358,14 @@ PAGES = {
         "channel.html",
         ["live", "offline", "bare", "starting", "reconnecting", "ended", "gate"],
     ),
-    "studio": ("/studio", "studio.html", ["welcome", "starting", "live", "keys", "nokeys", "none"]),
+    "studio": (
+        "/studio",
+        "studio/desk.html",
+        ["welcome", "starting", "live", "reconnecting", "nokeys", "errors"],
+    ),
+    "studio-connect": ("/studio/mira/connect", "studio/connect.html", ["keys", "new", "nokeys"]),
+    "studio-settings": ("/studio/mira/settings", "studio/settings.html", ["plain", "errors"]),
+    "studio-new": ("/studio/new", "studio/new.html", ["first", "errors"]),
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
     "register": ("/register", "register.html", ["plain", "errors", "closed"]),
@@ -384,7 +413,7 @@ async def _live(request: web.Request) -> web.Response:
     if scene.live is not None:
         return web.json_response(scene.live)
     page = URL(request.headers.get("Referer", "/"))
-    kind = "studio.html" if page.path == "/studio" else "channel.html"
+    kind = "studio/desk.html" if page.path == "/studio" else "channel.html"
     live = context_of(kind, page.query.get("case", ""))["live"]
     return web.json_response(live or {"state": "offline"})
 

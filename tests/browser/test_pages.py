@@ -86,7 +86,7 @@ async def test_watch_page_is_dark_unless_light_was_chosen(open_page: Open) -> No
 
 
 async def test_a_notice_is_spoken_once(open_page: Open) -> None:
-    page = await open_page("/studio?case=keys")
+    page = await open_page("/studio/mira/connect?case=keys")
     await expect(page.locator(".notice-bar")).to_have_text("Saved.")
     await expect(page.locator("#announcer")).to_have_text("Saved.")
     await expect(page.get_by_role("status").filter(has_text="Saved.")).to_have_count(1)
@@ -163,7 +163,7 @@ async def test_copy_button_copies_and_says_so(open_page: Open) -> None:
 
 
 async def test_revoking_asks_first(open_page: Open) -> None:
-    page = await open_page("/studio?case=keys")
+    page = await open_page("/studio/mira/connect?case=keys")
     open_page.missing.extend(["/revoke", "favicon"])  # type: ignore[attr-defined]  # not served
     await page.get_by_role("button", name="Revoke Phone").click()
     dialog = page.get_by_role("dialog")

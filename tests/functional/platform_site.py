@@ -28,6 +28,8 @@ class FakeStatus:
     channel: str
     state: str = "live"
     broadcast_id: str = "brc_1"
+    session: str = "secret-session"
+    is_public: bool = True
     started_at_ms: int = 1_700_000_000_000
     viewers: int = 3
     video_codec: str | None = "avc1.64001f"
@@ -49,6 +51,10 @@ class FakeBroadcasts:
 
     def all(self) -> Sequence[FakeStatus]:
         return self.statuses
+
+    def start(self, channel: str) -> bool:
+        status = self.status(channel)
+        return status is not None and not status.is_public
 
     def stop(self, channel: str, reason: str) -> bool:
         self.stopped.append((channel, reason))

@@ -211,10 +211,10 @@ async def test_the_studio(site: Site, alice: Person, bob: Person) -> None:
     assert response.headers["Cache-Control"] == "no-store"
     await _authorise(site, first[0])
 
-    status, _, _ = await alice.post(
-        "/studio/alice-tv", {"name": "Alice", "title": "Oil & water", "description": "Paint."}
-    )
-    assert status == 303
+    about = {"name": "Alice", "description": "Paint."}
+    assert (await alice.post("/studio/alice-tv", {"title": "Oil & water"}))[0] == 303
+    assert (await alice.post("/studio/alice-tv/settings", about))[0] == 303
+    assert "Paint." in (await alice.get("/studio/alice-tv/settings"))[1]
     _, text, _ = await alice.get("/studio/alice-tv")
     assert "Oil &amp; water" in text
     assert "live_" not in re.sub(r"begins with live_", "", text), "a key is shown again"
@@ -233,7 +233,8 @@ async def test_the_studio(site: Site, alice: Person, bob: Person) -> None:
     for path, form in (
         ("/studio/channels", {"name": "x", "slug": "a b"}),
         ("/studio/channels", {"name": "x", "slug": "alice-tv"}),
-        ("/studio/alice-tv", {"name": ""}),
+        ("/studio/alice-tv", {"title": "x" * 141}),
+        ("/studio/alice-tv/settings", {"name": ""}),
         ("/studio/alice-tv/keys", {"name": "x" * 41}),
     ):
         status, _, _ = await alice.post(path, form)
@@ -241,6 +242,31 @@ async def test_the_studio(site: Site, alice: Person, bob: Person) -> None:
 
     assert (await bob.get("/studio/alice-tv"))[0] == 403
     assert (await bob.get("/studio"))[0] == 200
-    for path in ("", "/keys", f"/keys/{key_id}/revoke"):
+    for section in ("connect", "settings"):
+        assert (await bob.get(f"/studio/alice-tv/{section}"))[0] == 403
+    for path in ("", "/end", "/settings", "/keys", f"/keys/{key_id}/revoke"):
         assert (await bob.post(f"/studio/alice-tv{path}", {"name": "Bob"}))[0] == 403
         assert (await site.person().post(f"/studio/alice-tv{path}", {}))[0] == 401
+
+
+async def test_a_held_stream_is_its_streamers_secret(site: Site, alice: Person) -> None:
+    await alice.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
+    held = FakeStatus("alice-tv", state="held", is_public=False)
+    site.media.broadcasts.statuses.append(held)
+    visitor = site.person()
+    for state in ("starting", "held", "reconnecting", "ended"):
+        held.state = state
+        _, answer = await visitor.api("GET", "/channels/alice-tv/live")
+        assert answer.pop("state") == "offline", state
+        assert set(answer.values()) == {None}, state
+        assert (await visitor.api("GET", "/live"))[1] == {"streams": []}, state
+        assert (await visitor.api("GET", "/channels/alice-tv"))[1]["is_live"] is False, state
+        for path in ("/", "/@alice-tv"):
+            assert "secret-session" not in (await visitor.get(path))[1], (state, path)
+    held.state = "held"
+    _, answer = await alice.api("GET", "/channels/alice-tv/live")
+    assert answer["state"] == "held"
+    assert answer["playlist_url"] == "/live/alice-tv/secret-session/index.m3u8"
+    assert answer["poster_url"] is None
+    assert "secret-session" in (await alice.get("/studio/alice-tv"))[1]
+    assert "secret-session" not in (await alice.get("/@alice-tv"))[1], "as everybody sees it"

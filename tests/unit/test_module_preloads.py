@@ -30,9 +30,16 @@ def imported_from(names: list[str]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("page", ["home.html", "login.html", "channel.html", "studio.html"])
+PAGES = ["home.html", "login.html", "channel.html"] + [
+    f"studio/{path.name}" for path in sorted((TEMPLATES / "studio").glob("*.html"))
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_module_of_a_page_is_named_in_it(page: str) -> None:
     files = ["base.html", page]
+    if 'extends "studio/frame.html"' in (TEMPLATES / page).read_text():
+        files.append("studio/frame.html")
     if "player_head()" in (TEMPLATES / page).read_text():
         files.append("macros/player.html")
     named = [name for file in files for name in NAMED.findall((TEMPLATES / file).read_text())]

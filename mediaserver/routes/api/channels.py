@@ -11,6 +11,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
 from mediaserver.routes.api.operation import Answer, Body, Operations, caller
 from mediaserver.routes.keys import CHANNELS, LIVE, STREAM_KEYS
+from mediaserver.routes.live_view import is_watchable
 
 api = Operations("Channels")
 
@@ -100,7 +101,7 @@ def _channel(request: web.Request, channel: Channel) -> ChannelOut:
         description=channel.description,
         owner=channel.owner,
         created_at_ms=channel.created_at_ms,
-        is_live=status is not None and status.state in ("live", "reconnecting"),
+        is_live=status is not None and is_watchable(status),
     )
 
 

@@ -19,7 +19,9 @@ class LiveOut(Answer):
     """A live stream; while the channel is offline everything but `state` is null."""
 
     state: str = Field(
-        description="offline, starting, live, reconnecting or ended", examples=["live"]
+        description="offline, starting, held (for the streamer, until the start), live, "
+        "reconnecting or ended",
+        examples=["live"],
     )
     playlist_url: str | None = None
     poster_url: str | None = None

@@ -20,7 +20,7 @@ async def channel_page(request: web.Request) -> web.Response:
     channel = await request.app[CHANNELS].get(slug)
     user = viewer(request)
     is_owner = user is not None and user.id == channel.owner_id
-    view = live_view(channel, request.app[LIVE], for_owner=is_owner)
+    view = live_view(channel, request.app[LIVE], for_owner=False)  # what everybody sees
     last_live = await request.app[STREAMS].last_live_at_ms([channel.id])
     response = page(
         request,

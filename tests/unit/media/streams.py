@@ -17,12 +17,12 @@ from mediaserver.media.frames import (
     VideoCodec,
     VideoConfig,
 )
-from mediaserver.media.packager import (
+from mediaserver.media.packager import Packager
+from mediaserver.media.parts import (
     EPOCH_BASE_S,
     PRESETS,
     Epoch,
     Output,
-    Packager,
     Part,
     Sample,
     SegmentEnd,

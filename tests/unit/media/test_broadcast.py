@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from mediaserver.media.origin import Origin, PlaylistRequest
 from tests.unit.media.captured import messages
 
 GRANT = PublishGrant("chn_1", "film", "key_1")
+HELD_GRANT = PublishGrant("chn_1", "film", "key_1", starts_automatically=False)
 OTHER = PublishGrant("chn_2", "other", "key_2")
 SILENT_AAC = messages("ffmpeg-5.1-silent-aac")  # 8 s, 30 frames a second
 GROUP_MS = 2_000
@@ -398,6 +400,131 @@ async def test_a_live_stream_survives_a_publisher_that_turns_unplayable() -> Non
     assert site.state() is BroadcastState.LIVE
     after = await playlist(broadcast)
     assert after.startswith(before[: before.index("#EXT-X-PRELOAD-HINT")])
+
+
+# Held until it is started -------------------------------------------------------------------------
+
+
+def held_site(**options: Any) -> tuple[Site, Broadcast, FakePublisher]:
+    """A site with a stream of 5 s that could be seen, and isn't."""
+    site = Site(**options)
+    publisher = FakePublisher()
+    broadcast = site.broadcasts.open(HELD_GRANT, publisher)
+    site.send(broadcast, between(0, 5_000))
+    assert site.state() is BroadcastState.HELD
+    return site, broadcast, publisher
+
+
+def is_public(site: Site) -> bool:
+    status = site.broadcasts.status("film")
+    assert status is not None
+    return status.is_public
+
+
+async def test_a_held_stream_plays_for_who_knows_its_session() -> None:
+    site, broadcast, _ = held_site()
+    assert not is_public(site)
+    assert site.names() == ["Started"]
+    assert site.origin.channels() == []
+    with pytest.raises(NotFound):
+        site.origin.current("film")
+    stream = site.origin.stream("film", broadcast.stream.session)
+    assert b"\nmedia.m3u8\n" in stream.multivariant(in_session=True)
+    assert "1.0.m4s" in await playlist(broadcast)
+
+
+async def test_a_start_shows_nothing_from_before() -> None:
+    site, broadcast, publisher = held_site()
+    site.clock.advance(10)
+    assert site.broadcasts.start("film")
+    started_ms = site.clock.wall_ms()
+    assert is_public(site)
+    assert site.state() is BroadcastState.STARTING
+    assert site.origin.current("film") is broadcast.stream
+    with pytest.raises(NotFound):
+        broadcast.stream.multivariant()
+    before = await playlist(broadcast)  # the streamer's own player goes on with it
+    assert "1.0.m4s" in before
+
+    site.send(broadcast, media_of(between(5_000, 8_000)))
+    assert site.state() is BroadcastState.LIVE
+    assert site.names() == ["Started", "WentLive"]
+    status = site.broadcasts.status("film")
+    assert status is not None
+    assert status.started_at_ms == started_ms
+    text = await playlist(broadcast)
+    first = next(one for one in text.splitlines() if one.startswith("#EXT-X-PROGRAM-DATE-TIME:"))
+    assert first.split(":", 1)[1] > shown_time(started_ms)
+    listed = [one for one in text.splitlines() if one.startswith("#EXT-X-PART:")]
+    assert "INDEPENDENT=YES" in listed[0]
+    for name in ("1.m4s", "1.0.m4s", "2.0.m4s", "init-0.mp4"):
+        with pytest.raises(NotFound):
+            await broadcast.stream.media(name)
+    assert broadcast.stream.multivariant()
+    sizes = [len((await broadcast.stream.media(uri_of(one)))[0]) for one in listed]
+    assert broadcast.stream.byte_count == sum(sizes)
+    broadcast.detach(publisher)
+    assert site.names() == ["Started", "WentLive", "Interrupted"]
+
+
+def shown_time(wall_ms: int) -> str:
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
+
+
+def uri_of(line: str) -> str:
+    return line.partition('URI="')[2].partition('"')[0]
+
+
+def test_what_happens_to_a_held_stream_is_not_told() -> None:
+    site, broadcast, publisher = held_site()
+    broadcast.detach(publisher)
+    assert site.state() is BroadcastState.RECONNECTING
+    assert not is_public(site)
+    assert not site.broadcasts.start("film"), "nothing to show"
+    site.pass_ms(10_000)
+    again = site.broadcasts.open(HELD_GRANT, FakePublisher())
+    assert again is broadcast
+    site.send(again, between(0, 5_000))
+    assert site.state() is BroadcastState.HELD
+    assert site.broadcasts.stop("film", "Stopped in the studio.")
+    assert site.names() == ["Started", "Ended"]
+    ended = site.reported[-1]
+    assert isinstance(ended, BroadcastEnded)
+    assert not ended.went_live
+    assert not site.broadcasts.start("film")
+
+
+def test_a_stream_is_started_before_its_first_picture() -> None:
+    site = Site()
+    broadcast = site.broadcasts.open(HELD_GRANT, FakePublisher())
+    assert site.state() is BroadcastState.STARTING
+    assert not is_public(site)
+    assert site.broadcasts.start("film")
+    assert not site.broadcasts.start("film"), "it is public already"
+    site.send(broadcast, between(0, 5_000))
+    assert site.state() is BroadcastState.LIVE
+    assert site.names() == ["Started", "WentLive"]
+
+
+def test_a_started_stream_whose_encoder_falls_silent_ends() -> None:
+    site, _, publisher = held_site()
+    assert site.broadcasts.start("film")
+    site.pass_ms(20_500)
+    assert site.names() == ["Started", "Ended"]
+    assert publisher.reasons == ["No picture or sound that can be shown came for 20 s."]
+
+
+def test_a_held_stream_leaves_the_ended_one_in_its_place() -> None:
+    site, broadcast, _ = live_site()
+    site.broadcasts.stop("film", "Stopped in the studio.")
+    site.broadcasts.open(HELD_GRANT, FakePublisher())
+    assert site.origin.current("film") is broadcast.stream
+
+
+def test_there_is_nothing_to_start() -> None:
+    site, _, _ = live_site()
+    assert not site.broadcasts.start("film")
+    assert not site.broadcasts.start("other")
 
 
 # A second publisher -------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import pytest
 
 from mediaserver.media.fmp4 import Muxer
 from mediaserver.media.frames import Frame, Kind, Unsupported
-from mediaserver.media.packager import PRESETS, Epoch, Packager, Part
+from mediaserver.media.packager import Packager
+from mediaserver.media.parts import PRESETS, Epoch, Part
 from tests.captures.manifest import Capture
 from tests.hls.boxes import Fragment, Init, boxes, read_fragments, read_init
 from tests.unit.media.captured import PLAYABLE, tags

@@ -15,7 +15,7 @@ from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.media.frames import Unsupported, VideoConfig
 from mediaserver.media.origin import LiveStream, Origin, PlaylistRequest, Rendered
-from mediaserver.media.packager import PRESETS, Epoch, Part, Timing
+from mediaserver.media.parts import PRESETS, Epoch, Part, Timing
 from tests.unit.media.streams import AUDIO, VIDEO, WALL_MS
 
 T = TypeVar("T")

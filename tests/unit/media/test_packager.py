@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from mediaserver.kernel import limits
 from mediaserver.media.frames import AudioConfig, Frame, Kind, Unsupported
-from mediaserver.media.packager import PRESETS, Epoch, Packager, Part, SegmentEnd, Timing
+from mediaserver.media.packager import Packager
+from mediaserver.media.parts import PRESETS, Epoch, Part, SegmentEnd, Timing
 from tests.unit.media.streams import (
     AUDIO,
     AUDIO_5_1,

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from mediaserver.media.packager import Timing
+from mediaserver.media.parts import Timing
 from mediaserver.media.playlist import (
     ListedPart,
     ListedSegment,

@@ -18,7 +18,8 @@ from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.fmp4 import Muxer
 from mediaserver.media.frames import Frame
 from mediaserver.media.origin import LiveStream, Origin
-from mediaserver.media.packager import PRESETS, Epoch, Packager, Part, SegmentEnd
+from mediaserver.media.packager import Packager
+from mediaserver.media.parts import PRESETS, Epoch, Part, SegmentEnd
 from mediaserver.media.thumbnail_decoder import jpeg as decode
 from mediaserver.media.thumbnail_decoder import serve
 from mediaserver.media.thumbnails import LENGTH, Thumbnails, _Decoder

@@ -95,26 +95,30 @@ function wireSlugs() {
   }
 }
 
-/** A form with data-confirm asks in its dialog first. */
+/** A form with data-confirm asks in its dialog first, also one that came into the page later. */
 function wireConfirm() {
-  for (const form of document.querySelectorAll("form[data-confirm]")) {
-    if (!(form instanceof HTMLFormElement)) continue;
+  document.addEventListener("submit", (event) => {
+    const form = /** @type {HTMLFormElement} */ (event.target);
     const dialog = document.getElementById(form.dataset.confirm ?? "");
-    if (!(dialog instanceof HTMLDialogElement)) continue;
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      setText(dialog.querySelector("[data-confirm-text]"), form.dataset.confirmName ?? "");
-      dialog.returnValue = "no";
-      dialog.showModal();
-      dialog.addEventListener(
-        "close",
-        () => {
-          if (dialog.returnValue === "yes") form.submit();
-        },
-        { once: true },
-      );
-    });
-  }
+    if (!(dialog instanceof HTMLDialogElement)) return;
+    if (form.dataset.confirmed) {
+      delete form.dataset.confirmed;
+      return;
+    }
+    event.preventDefault();
+    setText(dialog.querySelector("[data-confirm-text]"), form.dataset.confirmName ?? "");
+    dialog.returnValue = "no";
+    dialog.showModal();
+    dialog.addEventListener(
+      "close",
+      () => {
+        if (dialog.returnValue !== "yes") return;
+        form.dataset.confirmed = "1";
+        form.requestSubmit();
+      },
+      { once: true },
+    );
+  });
 }
 
 /** A status that stands in the page from the start is not spoken by itself. */
