@@ -34,15 +34,20 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.db.lock import DatabaseInUse
 from mediaserver.kernel.errors import Invalid, MediaserverError, Unavailable
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.metrics import Metrics
+from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
+from mediaserver.realtime.domain import Door
+from mediaserver.realtime.realtime import Realtime
+from mediaserver.realtime.stand_in import StandInChat, StandInFollowers
 from mediaserver.routes import control
+from mediaserver.routes.api.live import live_out
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.middlewares import is_foreign, user_of_session
 
 _log = structlog.get_logger(__name__)
 
@@ -155,6 +160,23 @@ class Server:
         stack.push_async_callback(housekeeping.aclose)
         housekeeping.start(_keep_house(sessions, tokens, throttles), "expiry")
 
+        realtime_metrics = RealtimeMetrics()
+        stand_in = StandInChat(clock)
+        realtime = Realtime(
+            config.chat,
+            Door(is_foreign, user_of_session, tokens.user_of_ticket),
+            channels,
+            stand_in,
+            StandInFollowers(),
+            partial(live_out, live=media.broadcasts, for_owner=False),
+            partial(_count_viewers, media.broadcasts),
+            events,
+            clock,
+            realtime_metrics,
+        )
+        stand_in.tell = realtime.relay.chat_events
+        await stack.enter_async_context(realtime)
+
         health = Health(
             {
                 "database": partial(_check_database, db),
@@ -174,10 +196,11 @@ class Server:
             streams=streams,
             live=media.broadcasts,
             health=health,
-            render_metrics=media.render_metrics,
+            render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),
             rtmp_port=media.rtmp_port,
-            media_routes=media.routes,
+            more_routes=(*media.routes, *realtime.routes),
         )
+        app.on_shutdown.append(lambda _: realtime.say_goodbye())
         if db.is_sqlite and control.is_supported:
             await _listen_control(stack, config, control.make_control_app(users, channels))
         self.http_port = await _listen(stack, config, app, tls)
@@ -291,6 +314,11 @@ async def _keep_house(sessions: Sessions, tokens: Tokens, throttles: Throttles) 
             await throttles.delete_empty()
         except MediaserverError as error:
             _log.warning("expired rows stay for now", reason=error.message)
+
+
+def _count_viewers(live: LiveStreams, channel: str) -> int:
+    status = live.status(channel)
+    return status.viewers if status is not None and status.is_public else 0
 
 
 async def _check_database(db: Database) -> None:

@@ -353,5 +353,63 @@ OPEN_FILES_WANTED: Final = 65_536
 DEMO_RESTART_S: Final = 3.0
 """A demo publisher that ended is started again after this."""
 
+# Realtime -----------------------------------------------------------------------------------------
+
+REALTIME_MESSAGE_BYTES_MAX: Final = 16 * KIB
+"""One message of a client; the longest chat line with its reply is under 3 KiB."""
+
+REALTIME_PING_INTERVAL_S: Final = 25.0
+REALTIME_PING_TIMEOUT_S: Final = 20.0
+"""The defaults of Engine.IO: below the idle time-outs of proxies, which begin at 60 s."""
+
+REALTIME_ENTER_TIMEOUT_S: Final = 10.0
+"""A connection that entered no namespace after so long holds its place for nothing."""
+
+REALTIME_UPGRADE_TIMEOUT_S: Final = 10.0
+"""From the first message on a new WebSocket to the end of polling: two round trips."""
+
+REALTIME_CLOSE_TIMEOUT_S: Final = 2.0
+"""A client gets so long to answer when the server closes its connection."""
+
+REALTIME_SEND_BUFFER_BYTES_MAX: Final = 256 * KIB
+"""Unsent bytes of one client: several seconds of the busiest chat. Beyond it the client is dropped
+and comes back with the sequence that it had."""
+
+REALTIME_SYSTEM_BUFFER_BYTES: Final = 64 * KIB
+"""What the system may hold for one client besides; by itself it would take up to 4 MiB each."""
+
+REALTIME_QUEUE_PACKETS_MAX: Final = 256
+"""Packets that wait for a client's next poll: about ten seconds of a busy chat."""
+
+REALTIME_OUTBOX_MAX: Final = 2_000
+"""Broadcasts that wait for their turn, over all rooms. One that is lost leaves a gap in the
+sequence, at which clients ask again."""
+
+REALTIME_FAN_OUT_CLIENTS: Final = 256
+"""Clients written to before the event loop serves others: about 3 ms."""
+
+REALTIME_ROOMS_PER_CLIENT_MAX: Final = 8
+"""A page shows one channel; a dock of several chats still fits."""
+
+REALTIME_PACKETS_BURST: Final = 20
+REALTIME_PACKETS_PER_S: Final = 10
+"""Anything that one connection sends: a page sends one event in 10 s and what its person types."""
+
+REALTIME_SAY_BURST: Final = 5
+REALTIME_SAY_PER_S: Final = 1
+"""Lines of one connection, whatever the channel's slow mode says."""
+
+REALTIME_REFUSED_MAX: Final = 100
+"""Packets beyond the rate that are answered with an error before the connection ends."""
+
+REALTIME_ERRANDS_MAX: Final = 1_000
+"""Things to look up before clients are told; a few for each stream that starts or ends."""
+
+REALTIME_PRESENCE_INTERVAL_S: Final = 5.0
+"""Counts of viewers and followers are told so often, if they have changed."""
+
+REALTIME_TICKET_S: Final = 60
+"""A ticket is asked for right before connecting."""
+
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX

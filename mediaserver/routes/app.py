@@ -57,9 +57,9 @@ def make_app(
     health: Health,
     render_metrics: Callable[[], bytes],
     rtmp_port: int,
-    media_routes: Iterable[web.RouteDef],
+    more_routes: Iterable[web.RouteDef],
 ) -> web.Application:
-    """`media_routes` is what routes/hls.py answers. Raises `Invalid` for wrong address lists."""
+    """`more_routes`: the media path's and realtime's. Raises `Invalid` for wrong address lists."""
     app = web.Application(
         middlewares=[
             middlewares.proxies(_addresses(config.http.trusted_proxies, "http.trusted_proxies")),
@@ -97,7 +97,7 @@ def make_app(
     app.add_routes(studio.routes)
     app.add_routes(operation.route() for operation in OPERATIONS)
     app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
-    app.add_routes(media_routes)
+    app.add_routes(more_routes)
     app.add_routes(health_routes(health, render_metrics, may_read_metrics))
     app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])
     app.add_routes([web.get("/favicon.ico", _favicon)])
