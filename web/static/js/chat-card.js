@@ -1,4 +1,4 @@
-/** The card of a person: who they are here, and what a moderator may do. */
+/** The card of a person: who they are here, and what a moderator may do. Loaded on first use. */
 
 import { moderates } from "./chat-events.js";
 import { make } from "./chat-line.js";
@@ -54,19 +54,10 @@ export class UserCard {
       role,
       card.follows_since_ms ? `Follows since ${day(card.follows_since_ms)}` : "",
       card.joined_at_ms ? `Here since ${day(card.joined_at_ms)}` : "",
+      typeof card.lines === "number" ? `${card.lines.toLocaleString("en")} message${card.lines === 1 ? "" : "s"} here` : "",
       restrictionText(card.restriction),
     ].filter(Boolean);
-    const found = lines.map((line) => make("p", "hint", line));
-    if (Array.isArray(card.lines) && card.lines.length) {
-      const list = make("ul", "card-lines");
-      list.tabIndex = 0;
-      list.setAttribute("aria-label", "Latest messages");
-      for (const line of card.lines.slice(-10)) {
-        list.append(make("li", "", typeof line === "string" ? line : line.text || "removed by a moderator"));
-      }
-      found.push(list);
-    }
-    return found;
+    return lines.map((line) => make("p", "hint", line));
   }
 
   /** @param {string} username @param {any} card @returns {HTMLElement[]} */
@@ -108,7 +99,7 @@ function day(atMs) {
 function restrictionText(restriction) {
   if (!restriction) return "";
   if (restriction.kind === "ban") return "Banned from this chat";
-  const until = restriction.until_ms ?? restriction.ends_at_ms;
+  const until = restriction.until_ms;
   if (!until) return "Timed out";
   return `Timed out until ${new Date(until).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })}`;
 }

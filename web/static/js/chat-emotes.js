@@ -1,4 +1,4 @@
-/** The picker: channel emotes, site emotes, a few emoji. Made when it is first opened. */
+/** The picker: channel emotes, site emotes, a few emoji. Loaded when somebody begins to write. */
 
 import { emoteImage, make } from "./chat-line.js";
 
@@ -30,7 +30,6 @@ export class EmotePicker {
     this.onClose = onClose;
     this.search = /** @type {HTMLInputElement} */ (panel.querySelector("input"));
     this.grid = /** @type {HTMLElement} */ (panel.querySelector(".picker-list"));
-    opener.addEventListener("click", () => this.toggle());
     this.search.addEventListener("input", () => this.#draw());
     panel.addEventListener("keydown", (event) => this.#key(event));
     this.grid.addEventListener("click", (event) => {

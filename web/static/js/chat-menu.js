@@ -27,7 +27,7 @@ export function restrictions(username, act) {
     ...TIMEOUTS.map(([seconds, length]) => ({
       label: `Time out for ${length}`,
       symbol: "timer",
-      run: () => act({ type: "time_out", username, seconds, reason: "" }),
+      run: () => act({ type: "timeout", username, seconds, reason: "" }),
     })),
     { label: `Ban ${username}`, symbol: "ban", danger: true, sure: true, run: () => act({ type: "ban", username, reason: "" }) },
   ];

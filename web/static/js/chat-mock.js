@@ -113,7 +113,7 @@ export class MockRoom {
     if (action.type === "remove") this.tellOf("removed", { ids: [action.id], username: null, by: this.you.username });
     if (action.type === "pin") this.pin(action.id);
     if (action.type === "unpin") this.tellOf("unpinned", { by: this.you.username });
-    if (["ban", "time_out"].includes(action.type)) this.silence(action.username);
+    if (["ban", "timeout"].includes(action.type)) this.silence(action.username);
     return { ok: true, notice: action.username ? `Done for ${action.username}.` : null };
   }
 
@@ -124,7 +124,7 @@ export class MockRoom {
     const day = 86_400_000;
     return {
       ok: true, username, role, follows_since_ms: Date.now() - 40 * day, joined_at_ms: Date.now() - 400 * day,
-      lines: this.you.role === "viewer" ? null : lines, restriction: null,
+      lines: this.you.role === "viewer" ? null : lines.length, restriction: null,
     };
   }
 

@@ -102,7 +102,7 @@ export class Suggestions {
 
 /** What there is to suggest in a chat.
  * @param {{names: () => string[], commands: () => import("./chat-events.js").Command[],
- *   emotes: () => Iterable<import("./chat-events.js").Emote>, emoji: [string, string][]}} known
+ *   emotes: () => Iterable<import("./chat-events.js").Emote>, emoji: () => [string, string][]}} known
  * @returns {Find} */
 export function suggestionsFrom(known) {
   return (start, typed) => {
@@ -128,7 +128,7 @@ export function suggestionsFrom(known) {
       label: emote.code,
       picture: emoteImage(emote),
     }));
-    const emoji = known.emoji.map(([sign, name]) => ({
+    const emoji = known.emoji().map(([sign, name]) => ({
       insert: sign,
       label: name,
       picture: make("span", "emoji", sign),

@@ -5,10 +5,8 @@
  */
 
 import { ChatAnnouncer } from "./chat-announcer.js";
-import { UserCard } from "./chat-card.js";
 import { Comments } from "./chat-comments.js";
 import { Composer } from "./chat-composer.js";
-import { EMOJI, EmotePicker } from "./chat-emotes.js";
 import { noticeText, ruleLabels } from "./chat-events.js";
 import { lineText, make, nameOf } from "./chat-line.js";
 import { LineMenu } from "./chat-menu.js";
@@ -42,7 +40,10 @@ export class LiveChat extends HTMLElement {
   /** @type {import("./chat-events.js").Rules | null} */ #rules = null;
   /** @type {import("./chat-events.js").Command[]} */ #commands = [];
   /** @type {string[]} */ #names = [];
+  /** @type {[string, string][]} */ #emoji = [];
+  /** @type {Promise<import("./chat-emotes.js").EmotePicker> | undefined} */ #emotes;
   /** @type {Room | null} */ #room = null;
+  /** @type {import("./chat-card.js").UserCard | undefined} */ #people;
   /** @type {number | undefined} */ #lost;
   #joined = false;
 
@@ -255,18 +256,29 @@ export class LiveChat extends HTMLElement {
         names: () => this.#names.filter((name) => name !== context.me),
         commands: () => this.#commands,
         emotes: () => context.emotes.values(),
-        emoji: EMOJI,
+        emoji: () => this.#emoji,
       }),
     );
-    const picker = /** @type {HTMLElement} */ (this.querySelector(".chat-picker"));
+    // only who writes needs it
+    composer.field.addEventListener("focus", () => void this.#picker(), { once: true });
     const opener = /** @type {HTMLElement} */ (this.querySelector("[data-open-picker]"));
-    new EmotePicker(
-      picker,
-      opener,
-      () => context.emotes.values(),
-      (text) => composer.insert(text),
-      () => composer.field.focus(),
-    );
+    opener.addEventListener("click", async () => (await this.#picker()).toggle());
+  }
+
+  /** The emote picker, loaded once. */
+  #picker() {
+    this.#emotes ??= import("./chat-emotes.js").then(({ EMOJI, EmotePicker }) => {
+      const composer = /** @type {Composer} */ (this.composer);
+      this.#emoji = EMOJI;
+      return new EmotePicker(
+        /** @type {HTMLElement} */ (this.querySelector(".chat-picker")),
+        /** @type {HTMLElement} */ (this.querySelector("[data-open-picker]")),
+        () => this.context?.emotes.values() ?? [],
+        (text) => composer.insert(text),
+        () => composer.field.focus(),
+      );
+    });
+    return this.#emotes;
   }
 
   /** @param {string} text with a slash command */
@@ -299,29 +311,39 @@ export class LiveChat extends HTMLElement {
       this.#answer(await this.#ask((room) => room.act(action)));
     const role = () => this.composer?.you?.role ?? "viewer";
     const canWrite = () => this.composer?.you?.can_write ?? false;
-    const card = new UserCard(part(".chat-card"), this.context?.icons ?? "", {
-      me: () => this.context?.me ?? null,
-      role,
-      canWrite,
-      ask: (username) => this.#ask((room) => room.card(username)),
-      act,
-      mention: (username) => {
-        this.composer?.insert(`@${username}`);
-        this.composer?.field.focus();
-      },
-    });
     new LineMenu(view, part(".chat-menu"), part(".line-tools"), {
       role,
       canWrite,
       reply: (to) => this.composer?.reply(to),
       act,
-      card: (username, anchor) => void card.open(username, anchor),
+      card: async (username, anchor) => (await this.#card(act)).open(username, anchor),
     });
     part("[data-unpin]").addEventListener("click", () => void act({ type: "unpin" }));
     part("[data-fold-pinned]").addEventListener("click", (event) => {
       const folded = part(".chat-pinned").toggleAttribute("data-folded");
       /** @type {HTMLElement} */ (event.currentTarget).setAttribute("aria-expanded", String(!folded));
     });
+  }
+
+  /** @param {(action: import("./chat-menu.js").Action) => void} act */
+  async #card(act) {
+    const { UserCard } = await import("./chat-card.js");
+    this.#people ??= new UserCard(
+      /** @type {HTMLElement} */ (this.querySelector(".chat-card")),
+      this.context?.icons ?? "",
+      {
+        me: () => this.context?.me ?? null,
+        role: () => this.composer?.you?.role ?? "viewer",
+        canWrite: () => this.composer?.you?.can_write ?? false,
+        ask: (username) => this.#ask((room) => room.card(username)),
+        act,
+        mention: (username) => {
+          this.composer?.insert(`@${username}`);
+          this.composer?.field.focus();
+        },
+      },
+    );
+    return this.#people;
   }
 
   #wireHead() {
