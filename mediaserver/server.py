@@ -26,6 +26,7 @@ from mediaserver.channels.channels import Channels
 from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
+from mediaserver.chat.chat import Chat
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock, SystemClock
@@ -153,6 +154,7 @@ class Server:
             db, clock, events, lambda slug, reason: media.broadcasts.stop(slug, reason)
         )
         await stack.enter_async_context(streams)
+        chat = await stack.enter_async_context(Chat(db, clock))
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         self.rtmp_port = media.rtmp_port
 
@@ -194,6 +196,7 @@ class Server:
             channels=channels,
             stream_keys=stream_keys,
             streams=streams,
+            chat=chat,
             live=media.broadcasts,
             health=health,
             render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),

@@ -150,6 +150,26 @@ THUMBNAIL_CPU_S_MAX: Final = 3600
 THUMBNAIL_BYTES_MAX: Final = 512 * KIB
 """The child process that decodes keyframes: one at a time, killed and restarted when over."""
 
+# Pictures that people upload ----------------------------------------------------------------------
+
+IMAGE_SIDE_MAX: Final = 8_192
+IMAGE_PIXELS_MAX: Final = 25_000_000
+"""Refused from the header above this, before a pixel is decoded: a 24-megapixel photo is below."""
+
+IMAGE_FRAMES_READ_MAX: Final = 300
+"""Frames of an animation that are decoded; those after them are left out."""
+
+IMAGE_TIMEOUT_S: Final = 15.0
+IMAGE_CPU_S_MAX: Final = 10
+IMAGE_MEMORY_BYTES_MAX: Final = 768 * MIB
+"""The child process that decodes one picture: a 25-megapixel one needs about 250 MiB."""
+
+IMAGE_WAITING_MAX: Final = 16
+"""Pictures that wait for their turn; one is decoded at a time."""
+
+UPLOAD_TIMEOUT_S: Final = 60.0
+"""From the head of an upload to its end: 1 MiB at 140 kb/s."""
+
 # Database -----------------------------------------------------------------------------------------
 
 DATABASE_READERS_MAX: Final = 4
@@ -284,6 +304,74 @@ FOLLOWERS_PAGE: Final = 1_000
 FOLLOWS_BURST: Final = 30
 FOLLOWS_INTERVAL_MS: Final = 10_000
 """Follow and unfollow of one user: 30 at once, then one in 10 s; each is told to the streamer."""
+
+# Moderation and chat ------------------------------------------------------------------------------
+
+CHAT_TEXT_CHARS_MAX: Final = 500
+"""A line of chat: what the peers allow, and what still is a line."""
+
+CHAT_SEQUENCE_MAX: Final = 2**53 - 1
+"""The largest number that JavaScript counts to exactly."""
+
+CHAT_NONCE_CHARS_MAX: Final = 64
+"""What a client makes up to send a line once; a UUID has 36."""
+
+CHAT_BATCH_MS: Final = 100
+"""Lines are written together at most so often; the first after a pause goes at once."""
+
+CHAT_BATCH_LINES_MAX: Final = 200
+"""Lines in one transaction, about 20 ms of it."""
+
+CHAT_WAITING_MAX: Final = 2_000
+"""Lines that wait to be written, over all channels; ten batches."""
+
+CHAT_WAITING_PER_USER_MAX: Final = 5
+"""Of one user: a program that doesn't wait for answers must not fill the queue for all."""
+
+CHAT_LINES_BURST: Final = 20
+CHAT_LINES_INTERVAL_MS: Final = 500
+"""Lines and commands of one user over all devices: 20 at once, then two a second."""
+
+CHAT_USERS_COUNTED_MAX: Final = 10_000
+"""Users whose lines are counted at once, about 200 bytes each."""
+
+CHAT_CLOCK_SKEW_MS: Final = 5_000
+"""A last line further in the future than this means that the clock was set back."""
+
+CHAT_STOP_TIMEOUT_S: Final = 10.0
+"""What is queued gets so long to be written when the site stops."""
+
+CHAT_HISTORY_LINES: Final = 100
+"""Lines that somebody who joins is shown, and the most that history gives at once."""
+
+CHAT_RESUME_EVENTS_MAX: Final = 500
+"""Events that a returning client is sent; beyond it, it starts anew from history."""
+
+CHAT_QUOTE_CHARS: Final = 100
+"""What a reply repeats of the line it answers."""
+
+CHAT_REMOVED_LINES_MAX: Final = 200
+"""Lines that a ban or a time-out removes, newest first."""
+
+CHAT_UNIQUE_LINES: Final = 200
+"""A line must differ from so many before it while the rule "unique" is on."""
+
+CHAT_SLOW_S_MAX: Final = 3600
+CHAT_RULE_MINUTES_MAX: Final = 365 * 24 * 60
+"""Slow mode up to an hour, age of a follow or an account up to a year."""
+
+TIMEOUT_S_MAX: Final = 28 * 24 * 3600
+"""The longest time-out; whoever should stay away for longer is banned."""
+
+MODERATION_REASON_CHARS_MAX: Final = 200
+MODERATORS_PER_CHANNEL_MAX: Final = 100
+BLOCKED_WORDS_MAX: Final = 200
+BLOCKED_WORD_CHARS_MAX: Final = 60
+"""Words and phrases of one channel. Each line is compared with all of them, about 1 µs each."""
+
+MODERATION_LISTED_MAX: Final = 200
+"""Entries of the log, or restrictions, in one answer."""
+
 
 # Texts --------------------------------------------------------------------------------------------
 

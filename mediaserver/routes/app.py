@@ -14,6 +14,7 @@ from mediaserver.accounts.users import Users
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
+from mediaserver.chat.chat import Chat
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock
@@ -53,6 +54,7 @@ def make_app(
     channels: Channels,
     stream_keys: StreamKeys,
     streams: Streams,
+    chat: Chat,
     live: LiveStreams,
     health: Health,
     render_metrics: Callable[[], bytes],
@@ -82,6 +84,7 @@ def make_app(
     app[keys.CHANNELS] = channels
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
+    app[keys.CHAT] = chat
     app[keys.LIVE] = live
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)

@@ -11,6 +11,7 @@ from mediaserver.accounts.users import User, Users
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
+from mediaserver.chat.chat import Chat
 from mediaserver.kernel.config import Config
 from mediaserver.routes.live_view import LiveStreams
 from mediaserver.routes.render import Renderer
@@ -25,6 +26,7 @@ SETUP = web.AppKey("SETUP", Setup)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 STREAM_KEYS = web.AppKey("STREAM_KEYS", StreamKeys)
 STREAMS = web.AppKey("STREAMS", Streams)
+CHAT = web.AppKey("CHAT", Chat)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 RENDERER = web.AppKey("RENDERER", Renderer)
 STATIC = web.AppKey("STATIC", StaticFiles)
