@@ -35,7 +35,7 @@ STRICT_POLICY = (
 )
 # media-chrome writes <style> into its shadow roots and takes no nonce
 PLAYER_POLICY = STRICT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-PLAYER_TEMPLATES = {"channel.html", "studio/desk.html", "patterns.html"}
+PLAYER_TEMPLATES = {"channel.html", "studio/desk.html", "patterns.html", "embed.html"}
 
 PEOPLE = [
     ("mira", "Mira Paints", "Watercolour from the harbour, slowly and with too much tea", 1284),
@@ -332,6 +332,13 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             return {"channels": channels, "form": {}, "errors": errors, "user": USER}
         case _ if template.startswith("studio/"):
             return _studio(template[len("studio/") : -len(".html")], case)
+        case "chat.html":
+            kind = "read" if case == "read" else "alone"
+            member = "live" if case == "member" else "guest"
+            channel = {"slug": "mira", "name": "Mira Paints"}
+            return {"channel": channel, "room": room(member), "kind": kind, "mock_chat": "pinned"}
+        case "embed.html":
+            return {"channel": CHANNEL, "live": ON_AIR.get(case)}
         case "setup.html":
             return _form(case, step="token" if case == "token" else "account")
         case "login.html":
@@ -358,6 +365,8 @@ PAGES = {
         "channel.html",
         ["live", "offline", "bare", "starting", "reconnecting", "ended", "gate"],
     ),
+    "popout": ("/popout/mira/chat", "chat.html", ["member", "guest", "read"]),
+    "embed": ("/embed/mira", "embed.html", ["live", "offline"]),
     "studio": (
         "/studio",
         "studio/desk.html",
@@ -413,7 +422,9 @@ async def _live(request: web.Request) -> web.Response:
     if scene.live is not None:
         return web.json_response(scene.live)
     page = URL(request.headers.get("Referer", "/"))
-    kind = "studio/desk.html" if page.path == "/studio" else "channel.html"
+    kind = {"/studio": "studio/desk.html", "/embed/mira": "embed.html"}.get(
+        page.path, "channel.html"
+    )
     live = context_of(kind, page.query.get("case", ""))["live"]
     return web.json_response(live or {"state": "offline"})
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from mediaserver.routes.keys import CHANNELS, LIVE, STREAMS
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.page import page, redirect, viewer
+from mediaserver.routes.pages.chat import room
 from mediaserver.routes.render import CSP_PLAYER
 from mediaserver.routes.viewers import mark_viewer
 
@@ -37,8 +38,10 @@ async def channel_page(request: web.Request) -> web.Response:
             "live": None if view is None else dataclasses.asdict(view),
             "is_owner": is_owner,
             "studio_url": f"/studio/{channel.slug}",
-            # set by theatre.js; rendered, so that nothing jumps
+            "room": await room(request, channel, user),
+            # set by theatre.js and watch.js; rendered, so that nothing jumps
             "theatre": request.cookies.get("theatre") == "1",
+            "chat_hidden": request.cookies.get("chat") == "hidden",
         },
         csp=CSP_PLAYER,
     )

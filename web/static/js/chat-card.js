@@ -3,7 +3,7 @@
 import { moderates } from "./chat-events.js";
 import { make } from "./chat-line.js";
 import { menuItem, outranks, restrictions } from "./chat-menu.js";
-import { openPopover } from "./popover.js";
+import { openPopover, placePopover } from "./popover.js";
 
 /** @typedef {import("./chat-menu.js").Item} Item */
 /** @typedef {import("./chat-menu.js").Action} Action */
@@ -35,7 +35,8 @@ export class UserCard {
     this.box.replaceChildren(title, facts);
     this.box.setAttribute("aria-labelledby", title.id);
     const giveBack = anchor.tabIndex >= -1 && anchor.matches(".line:focus") ? anchor : null;
-    openPopover(this.box, anchor.getBoundingClientRect(), giveBack);
+    const place = anchor.getBoundingClientRect();
+    openPopover(this.box, place, giveBack);
     title.focus();
     const answer = await this.handlers.ask(username);
     if (asked !== this.#asked || !this.box.isConnected) return;
@@ -45,6 +46,7 @@ export class UserCard {
     }
     const card = answer.card ?? answer;
     facts.replaceWith(...this.#facts(card), ...this.#actions(username, card));
+    placePopover(this.box, place);
   }
 
   /** @param {any} card @returns {HTMLElement[]} */

@@ -26,7 +26,6 @@ export class Comments {
     this.layer.setAttribute("aria-hidden", "true"); // said by the chat itself
     player.append(this.layer);
     for (const button of this.#buttons()) {
-      button.hidden = false;
       button.addEventListener("click", () => this.toggle());
     }
     player.addEventListener("keydown", (event) => {

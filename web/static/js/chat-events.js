@@ -53,7 +53,7 @@ export function isForMe(event, me) {
 
 /** Text as it is spoken: emotes by their names. @param {string} text */
 export function spoken(text) {
-  return text.replace(/:([a-z0-9_]{2,32}):/gi, "$1");
+  return text.replace(/:([a-z0-9_]{2,24}):/gi, "$1");
 }
 
 /** @param {number} seconds */

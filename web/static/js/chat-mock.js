@@ -1,5 +1,6 @@
 /**
- * A room without a server, for design and tests: `data-mock` of <live-chat> names a script, and
+ * A room without a server, for design and tests: `data-mock` of <live-chat> names a script
+ * ("rendered": nothing but what the page came with), and
  * `chat.mock` lets a test say anything. Not part of any page that people get, but for /-/patterns.
  */
 
@@ -83,7 +84,8 @@ export class MockRoom {
   joinRoom = (_channel, handlers) => {
     this.handlers = handlers;
     this.begin();
-    handlers.joined(this.join(true, this.history));
+    if (this.script === "rendered") handlers.joined(this.join(false, []));
+    else handlers.joined(this.join(true, this.history));
     return this;
   };
 
@@ -189,7 +191,7 @@ export class MockRoom {
   }
 
   begin() {
-    if (this.script === "empty") return;
+    if (this.script === "empty" || this.script === "rendered") return;
     const now = Date.now();
     const add = (/** @type {string | null} */ name, /** @type {string} */ text, /** @type {number} */ secondsAgo, /** @type {any} */ more = {}) => {
       const event = this.event(name, text, { at_ms: now - secondsAgo * 1000, ...more });

@@ -6,7 +6,7 @@
  *   | {kind: "mention", text: string, name: string} | {kind: "emote", text: string, emote: Emote}} Token
  */
 
-const PIECE = /(https?:\/\/[^\s<>"]{2,})|(?<![\w@])@([a-z0-9_]{3,24})(?!\w)|:([a-z0-9_]{2,32}):/gi;
+const PIECE = /(https?:\/\/[^\s<>"]{2,})|(?<![\w@])@([a-z0-9_]{3,24})(?!\w)|:([a-z0-9_]{2,24}):/gi;
 const TAIL = /[.,;:!?'’”»)\]}]+$/;
 const LINK_CHARS_SHOWN = 60;
 

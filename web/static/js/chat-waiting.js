@@ -13,6 +13,7 @@ import { icon, lineText, make, nameOf } from "./chat-line.js";
  * @property {HTMLElement} line
  * @property {"sending"|"failed"|"sent"} state
  * @property {string | null} id once the server named it
+ * @property {boolean} isUnknown whether the server may have it all the same
  */
 
 const SHOWN_MAX = 10;
@@ -44,7 +45,7 @@ export class WaitingLines {
     const line = make("div", "line line-waiting");
     line.append(nameOf({ username: this.context.me ?? "", role }, this.context), " ");
     line.append(lineText(text, this.context), make("span", "line-state"));
-    const waiting = { nonce: newNonce(), text, replyTo, line, state: /** @type {const} */ ("sending"), id: null };
+    const waiting = { nonce: newNonce(), text, replyTo, line, state: /** @type {const} */ ("sending"), id: null, isUnknown: false };
     this.#all.push(waiting);
     this.list.append(line);
     void this.#try(waiting);
@@ -53,7 +54,7 @@ export class WaitingLines {
   /** After a reconnect: what has no answer goes again, under the same nonce. */
   sendAgain() {
     for (const waiting of this.#all) {
-      if (waiting.state === "failed" && waiting.line.dataset.unknown) void this.#try(waiting);
+      if (waiting.state === "failed" && waiting.isUnknown) void this.#try(waiting);
     }
   }
 
@@ -71,7 +72,7 @@ export class WaitingLines {
   /** @param {Waiting} waiting */
   async #try(waiting) {
     waiting.state = "sending";
-    delete waiting.line.dataset.unknown;
+    waiting.isUnknown = false;
     waiting.line.classList.remove("line-failed");
     const status = /** @type {HTMLElement} */ (waiting.line.querySelector(".line-state"));
     status.replaceChildren();
@@ -86,7 +87,7 @@ export class WaitingLines {
     }
     waiting.state = "failed";
     waiting.line.classList.add("line-failed");
-    if (UNKNOWN.includes(answer.error?.code ?? "")) waiting.line.dataset.unknown = "";
+    waiting.isUnknown = UNKNOWN.includes(answer.error?.code ?? "");
     const again = make("button", "line-again", "Try again");
     again.type = "button";
     again.addEventListener("click", () => this.#try(waiting));

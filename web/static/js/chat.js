@@ -13,7 +13,7 @@ import { LineMenu } from "./chat-menu.js";
 import { chatSettings, wireSettings } from "./chat-settings.js";
 import { Suggestions, suggestionsFrom } from "./chat-suggest.js";
 import { ChatView } from "./chat-view.js";
-import { WaitingLines } from "./chat-waiting.js";
+import { newNonce, WaitingLines } from "./chat-waiting.js";
 import { serverNowMs } from "./format.js";
 import { openPopover } from "./popover.js";
 
@@ -239,7 +239,7 @@ export class LiveChat extends HTMLElement {
     );
     const composer = new Composer(this, {
       send: (text, replyTo) => {
-        if (text.startsWith("/")) void this.#command(text);
+        if (text.startsWith("/")) void this.#command(text, replyTo);
         else if (waiting.isFull) return false;
         else waiting.send(text, replyTo, this.dataset.role ?? "viewer");
         view.toBottom();
@@ -281,11 +281,10 @@ export class LiveChat extends HTMLElement {
     return this.#emotes;
   }
 
-  /** @param {string} text with a slash command */
-  async #command(text) {
-    const answer = await this.#ask((room) =>
-      room.say(text, { nonce: crypto.getRandomValues(new Uint32Array(3)).join("") }),
-    );
+  /** @param {string} text with a slash command @param {import("./chat-events.js").ReplyTo | null} to */
+  async #command(text, to) {
+    const options = to ? { nonce: newNonce(), reply_to: to.id } : { nonce: newNonce() };
+    const answer = await this.#ask((room) => room.say(text, options));
     if (answer.notice || !answer.ok) this.#answer(answer);
     if (!answer.ok && this.composer && !this.composer.field.value) this.composer.fill(text);
   }
@@ -348,9 +347,6 @@ export class LiveChat extends HTMLElement {
 
   #wireHead() {
     const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (this.querySelector(name));
-    for (const button of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("[data-js]"))) {
-      button.hidden = false;
-    }
     const settings = part(".chat-settings");
     const opener = part("[data-open-settings]");
     wireSettings(/** @type {HTMLFormElement} */ (settings.querySelector("form")));

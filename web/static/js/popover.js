@@ -3,19 +3,24 @@
 const GAP_PX = 6;
 const EDGE_PX = 8;
 
-/** Opens `box` (popover="auto") near `anchor`. Closed, it gives the focus back.
+/** Puts `box` beside `anchor` and inside the window. @param {HTMLElement} box @param {DOMRect} anchor */
+export function placePopover(box, anchor) {
+  box.removeAttribute("style");
+  if (matchMedia("(max-width: 40rem)").matches) return; // chat.css puts it at the bottom
+  const { offsetWidth: width, offsetHeight: height } = box;
+  const below = anchor.bottom + GAP_PX + height <= innerHeight - EDGE_PX;
+  const top = below ? anchor.bottom + GAP_PX : anchor.top - GAP_PX - height;
+  const left = Math.min(anchor.left, innerWidth - width - EDGE_PX);
+  box.style.insetBlockStart = `${Math.max(EDGE_PX, Math.min(top, innerHeight - height - EDGE_PX))}px`;
+  box.style.insetInlineStart = `${Math.max(EDGE_PX, left)}px`;
+}
+
+/** Opens `box` (popover="auto") beside `anchor`. Closed, it gives the focus back.
  * @param {HTMLElement} box @param {DOMRect} anchor @param {HTMLElement | null} giveBack */
 export function openPopover(box, anchor, giveBack) {
   if (box.matches(":popover-open")) box.hidePopover();
   box.showPopover();
-  if (!matchMedia("(max-width: 40rem)").matches) {
-    const { offsetWidth: width, offsetHeight: height } = box;
-    const below = anchor.bottom + GAP_PX + height <= innerHeight - EDGE_PX;
-    const top = below ? anchor.bottom + GAP_PX : anchor.top - GAP_PX - height;
-    const left = Math.min(anchor.left, innerWidth - width - EDGE_PX);
-    box.style.insetBlockStart = `${Math.max(EDGE_PX, Math.min(top, innerHeight - height - EDGE_PX))}px`;
-    box.style.insetInlineStart = `${Math.max(EDGE_PX, left)}px`;
-  } else box.removeAttribute("style");
+  placePopover(box, anchor);
   box.addEventListener(
     "toggle",
     (event) => {

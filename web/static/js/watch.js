@@ -65,7 +65,6 @@ function show(view, before) {
 function wireShare() {
   const button = /** @type {HTMLElement | null} */ (main.querySelector("[data-share]"));
   if (!button) return;
-  button.hidden = false;
   const url = location.origin + location.pathname;
   button.addEventListener("click", () => {
     const phone = matchMedia("(hover: none)").matches && "share" in navigator;
