@@ -22,9 +22,14 @@ from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
+from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.follows import Follows
 from mediaserver.channels.publish_gate import StreamKeyGate
+from mediaserver.channels.schedule import Schedule
+from mediaserver.channels.schedule_clock import ScheduleClock
 from mediaserver.channels.stream_keys import StreamKeys
+from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
 from mediaserver.demo import Demo
@@ -91,7 +96,7 @@ async def open_media(
         yield MediaPath(
             engine.broadcasts,
             engine.rtmp_port,
-            hls_routes(engine.origin, engine.thumbnails, metrics),
+            hls_routes(engine.origin, engine.broadcasts.admission, engine.thumbnails, metrics),
             metrics.render,
         )
     finally:
@@ -150,14 +155,15 @@ class Server:
         stream_keys = StreamKeys(db, clock)
 
         gate = StreamKeyGate(db, throttles, events)
-        streams = Streams(
-            db, clock, events, lambda slug, reason: media.broadcasts.stop(slug, reason)
-        )
-        await stack.enter_async_context(streams)
+        broadcasts = _Broadcasts()
+        await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
         chat = await stack.enter_async_context(Chat(db, clock))
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
+        broadcasts.registry = media.broadcasts
+        streams = Streams(db, clock, media.broadcasts)
         self.rtmp_port = media.rtmp_port
 
+        await stack.enter_async_context(ScheduleClock(db, clock))
         housekeeping = Tasks("housekeeping")
         stack.push_async_callback(housekeeping.aclose)
         housekeeping.start(_keep_house(sessions, tokens, throttles), "expiry")
@@ -194,6 +200,9 @@ class Server:
             tokens=tokens,
             setup=setup,
             channels=channels,
+            categories=Categories(db),
+            follows=Follows(db, clock, throttles),
+            schedule=Schedule(db, clock),
             stream_keys=stream_keys,
             streams=streams,
             chat=chat,
@@ -215,6 +224,21 @@ class Server:
             demo = Demo(users, channels, stream_keys, config.rtmp.host, media.rtmp_port)
             await stack.enter_async_context(demo)
         _log.info("listening", http_port=self.http_port, rtmp_port=self.rtmp_port)
+
+
+class _Broadcasts:
+    """The engine's registry for the recorder, which is there first: it must miss no event."""
+
+    registry: LiveStreams | None = None
+
+    def status(self, channel: str) -> Any:
+        return None if self.registry is None else self.registry.status(channel)
+
+    def start(self, channel: str) -> bool:
+        return self.registry is not None and self.registry.start(channel)
+
+    def stop(self, channel: str, reason: str) -> bool:
+        return self.registry is not None and self.registry.stop(channel, reason)
 
 
 async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:

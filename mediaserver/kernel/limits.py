@@ -142,6 +142,15 @@ VIEWER_TIMEOUT_S: Final = 15.0
 VIEWERS_TRACKED_MAX: Final = 100_000
 """Viewer keys remembered for one stream."""
 
+# Rewinding ----------------------------------------------------------------------------------------
+
+DVR_WAITING_BYTES_MAX: Final = 64 * MIB
+"""Segments of all streams that wait to be written. A disk further behind is too slow."""
+
+DVR_RETIRED_S: Final = 60.0
+"""A segment that left the window stays on disk so long, for players that are about to fetch it.
+rfc8216bis §6.2.2 asks for the length of the playlist, which would double what is kept."""
+
 # Thumbnails ---------------------------------------------------------------------------------------
 
 THUMBNAIL_TIMEOUT_S: Final = 10.0
@@ -294,6 +303,57 @@ NOT_GENERAL_REASON_CHARS_MAX: Final = 200
 CATEGORIES_MAX: Final = 200
 CATEGORY_SLUG_CHARS_MAX: Final = 40
 """Categories are made by us; the bounds keep lists and look-ups small."""
+
+STREAM_PLANS_MAX: Final = 20
+"""Streams of one channel that were made and not started yet."""
+
+STREAMS_LISTED_MAX: Final = 100
+"""Streams of a channel in one answer."""
+
+ID_CHARS_MAX: Final = 64
+"""An identifier in an address; ours have 24 characters."""
+
+WEEK_MS: Final = 7 * 24 * 3600 * 1000
+
+SCHEDULE_ENTRIES_MAX: Final = 50
+"""Entries in the schedule of one channel that are still to come."""
+
+SCHEDULE_ENTRIES_LISTED_MAX: Final = 200
+"""Entries of a channel in one answer, those that are just over included."""
+
+SCHEDULE_CANCELLATIONS_MAX: Final = 60
+"""Single times of a weekly entry that are cancelled: more than a year of weeks."""
+
+SCHEDULE_AHEAD_MS: Final = 366 * 24 * 3600 * 1000
+"""How far ahead a stream may be scheduled."""
+
+SCHEDULE_SHOWN_MS: Final = 4 * WEEK_MS
+"""How far ahead pages look."""
+
+SCHEDULE_KEPT_MS: Final = 30 * 24 * 3600 * 1000
+"""An entry that is over stays in calendars so long."""
+
+SCHEDULE_DURATION_MIN_MIN: Final = 5
+SCHEDULE_DURATION_MIN_MAX: Final = 24 * 60
+"""How long a scheduled stream may take, in minutes."""
+
+OCCURRENCES_LISTED_MAX: Final = 100
+"""Times of a channel's entries on its page."""
+
+UPCOMING_LISTED_MAX: Final = 12
+"""Scheduled streams of the whole site on the home page."""
+
+LOCAL_TIME_CHARS_MAX: Final = 30
+"""A date and a time as a browser's field sends them."""
+
+SCHEDULE_DUE_MAX: Final = 100
+"""Entries whose time has come that are told in one transaction."""
+
+SCHEDULE_CHECK_S: Final = 10.0
+"""The schedule is looked at so often."""
+
+SCHEDULE_LATE_MS: Final = 10 * 60 * 1000
+"""An entry whose time came while the site was down is told so long afterwards, and then no more."""
 
 FOLLOWS_PER_USER_MAX: Final = 2_000
 """Channels that one user may follow: a list that one page and one connection can carry."""

@@ -67,6 +67,14 @@ class Metrics:
             "Connections cut as they took too long to read",
             registry=registry,
         )
+        self.dvr_bytes = Gauge(
+            "mediaserver_dvr_bytes", "Media on disk to rewind in", registry=registry
+        )
+        self.dvr_stopped = Counter(
+            "mediaserver_dvr_stopped",
+            "Streams that lost their past as the disk gave out",
+            registry=registry,
+        )
         self.thumbnails = Counter(
             "mediaserver_thumbnails", "Thumbnails by outcome", ["outcome"], registry=registry
         )

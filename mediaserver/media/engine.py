@@ -12,6 +12,7 @@ from mediaserver.kernel.events import Events
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.broadcast import Broadcasts
+from mediaserver.media.dvr import Dvr, Folder
 from mediaserver.media.gate import PublishGate
 from mediaserver.media.origin import Origin
 from mediaserver.media.rtmp.ingest import Ingest
@@ -33,7 +34,10 @@ class Engine:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.origin = Origin()
-        self.broadcasts = Broadcasts(config.media, config.rtmp, self.origin, clock, events, metrics)
+        self.dvr = Dvr(config.media, Folder(config.storage.path / "dvr"), clock, metrics)
+        self.broadcasts = Broadcasts(
+            config.media, config.rtmp, self.origin, clock, events, metrics, self.dvr
+        )
         self.thumbnails = Thumbnails(self.origin, config.media.thumbnail_interval_s, metrics)
         self._ingest = Ingest(config.rtmp, tls, gate, self.broadcasts, clock, metrics)
 
@@ -50,10 +54,12 @@ class Engine:
     async def __aenter__(self) -> Engine:
         async with AsyncExitStack() as stack:
             tasks = Tasks("engine")
+            stack.push_async_callback(self.dvr.aclose)
             stack.push_async_callback(tasks.aclose)
             stack.push_async_callback(self._ingest.aclose)
             stack.callback(self.broadcasts.end_all, "The server stops.")  # first: encoders hear why
             tasks.start(self.broadcasts.run(), "broadcasts")
+            tasks.start(self.dvr.run(), "dvr")
             tasks.start(self.thumbnails.run(), "thumbnails")
             await self._ingest.start()
             self._stack = stack.pop_all()

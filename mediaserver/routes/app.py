@@ -11,7 +11,10 @@ from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
+from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.follows import Follows
+from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
@@ -22,8 +25,12 @@ from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.routes import keys, middlewares
 from mediaserver.routes.api import auth as api_auth
+from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
+from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import live as api_live
+from mediaserver.routes.api import schedule as api_schedule
+from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import Operation
 from mediaserver.routes.health import Health, health_routes
@@ -39,6 +46,10 @@ from mediaserver.routes.static import StaticFiles
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_channels.api.all,
+    *api_streams.api.all,
+    *api_follows.api.all,
+    *api_categories.api.all,
+    *api_schedule.api.all,
     *api_live.api.all,
 )
 """The whole API, in the order in which it is documented."""
@@ -53,6 +64,9 @@ def make_app(
     tokens: Tokens,
     setup: Setup,
     channels: Channels,
+    categories: Categories,
+    follows: Follows,
+    schedule: Schedule,
     stream_keys: StreamKeys,
     streams: Streams,
     chat: Chat,
@@ -83,6 +97,9 @@ def make_app(
     app[keys.TOKENS] = tokens
     app[keys.SETUP] = setup
     app[keys.CHANNELS] = channels
+    app[keys.CATEGORIES] = categories
+    app[keys.FOLLOWS] = follows
+    app[keys.SCHEDULE] = schedule
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
     app[keys.CHAT] = chat

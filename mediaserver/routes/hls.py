@@ -7,20 +7,28 @@ hour (rule 43 of docs/playlist-rules.md).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from pathlib import Path
 
 from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
+from prometheus_client import Counter
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.kernel.metrics import Metrics
+from mediaserver.media.admission import Admission, Full
+from mediaserver.media.dvr import DVR_PLAYLIST
 from mediaserver.media.origin import (
     MEDIA_PLAYLIST,
     MULTIVARIANT_PLAYLIST,
+    LiveStream,
     Origin,
     PlaylistRequest,
-    Rendered,
 )
+from mediaserver.media.playlist import Rendered
 from mediaserver.media.thumbnails import Thumbnails
+from mediaserver.routes.errors import json_answer, problem_of
 from mediaserver.routes.static import accepts_gzip
 from mediaserver.routes.viewers import viewer_of
 
@@ -29,23 +37,30 @@ _MEDIA_TYPE = "video/mp4"
 _OPEN = {"Access-Control-Allow-Origin": "*", "Timing-Allow-Origin": "*"}
 _FOREVER = {**_OPEN, hdrs.CACHE_CONTROL: "public, max-age=3600, immutable"}
 _NO_CACHE = {**_OPEN, hdrs.CACHE_CONTROL: "no-cache"}
+_A_SECOND = {**_OPEN, hdrs.CACHE_CONTROL: "public, max-age=1"}
 
 
-def hls_routes(origin: Origin, thumbnails: Thumbnails, metrics: Metrics) -> list[web.RouteDef]:
+def hls_routes(
+    origin: Origin, admission: Admission, thumbnails: Thumbnails, metrics: Metrics
+) -> list[web.RouteDef]:
     """`/live/{channel}/…`, as ARCHITECTURE.md lays it out."""
-    hls = _Hls(origin, thumbnails, metrics)
+    hls = _Hls(origin, admission, thumbnails, metrics)
     return [
         web.get("/live/{channel}/" + MULTIVARIANT_PLAYLIST, hls.multivariant),
         web.get("/live/{channel}/thumbnail.jpg", hls.thumbnail),
         web.get("/live/{channel}/{session}/" + MULTIVARIANT_PLAYLIST, hls.session_multivariant),
         web.get("/live/{channel}/{session}/" + MEDIA_PLAYLIST, hls.playlist),
+        web.get("/live/{channel}/{session}/" + DVR_PLAYLIST, hls.dvr_playlist),
         web.get("/live/{channel}/{session}/{name}", hls.media),
     ]
 
 
 class _Hls:
-    def __init__(self, origin: Origin, thumbnails: Thumbnails, metrics: Metrics) -> None:
+    def __init__(
+        self, origin: Origin, admission: Admission, thumbnails: Thumbnails, metrics: Metrics
+    ) -> None:
         self._origin = origin
+        self._admission = admission
         self._thumbnails = thumbnails
         self._bytes = metrics.hls_bytes
         self._playlists = metrics.hls_requests.labels("playlist")
@@ -54,9 +69,13 @@ class _Hls:
 
     async def multivariant(self, request: web.Request) -> web.StreamResponse:
         try:
-            body = self._origin.current(request.match_info["channel"]).multivariant()
+            stream = self._origin.current(request.match_info["channel"])
+            body = stream.multivariant()
+            self._admission.admit(stream, viewer_of(request))
         except NotFound as error:
             return _plain(404, error.message)
+        except Full as error:
+            return _full(error)
         return web.Response(body=body, content_type=_PLAYLIST_TYPE, headers=_NO_CACHE)
 
     async def session_multivariant(self, request: web.Request) -> web.StreamResponse:
@@ -79,10 +98,10 @@ class _Hls:
             directives = PlaylistRequest.parse(
                 query.get("_HLS_msn"), query.get("_HLS_part"), query.get("_HLS_skip")
             )
-            viewer = viewer_of(request)
-            if viewer is not None:
-                stream.seen(viewer)
+            self._let_in(request, stream)
             rendered = await stream.playlist(directives)
+        except Full as error:
+            return _full(error)
         except Invalid as error:
             return _plain(400, error.message)
         except NotFound as error:
@@ -90,10 +109,37 @@ class _Hls:
         except Unavailable as error:
             return _plain(503, error.message)
         self._playlists.inc()
-        return self._send_playlist(request, rendered)
+        return self._send_playlist(request, rendered, _NO_CACHE)
 
-    def _send_playlist(self, request: web.Request, rendered: Rendered) -> web.Response:
-        headers = dict(_NO_CACHE)
+    async def dvr_playlist(self, request: web.Request) -> web.StreamResponse:
+        """The past of the stream. It changes with each segment, so a proxy may share it."""
+        try:
+            stream = self._origin.stream(
+                request.match_info["channel"], request.match_info["session"]
+            )
+            if stream.recording is None:
+                raise NotFound("This stream can't be rewound")
+            skip = PlaylistRequest.parse(None, None, request.query.get("_HLS_skip")).skip
+            rendered = stream.recording.playlist(skip=skip)
+            self._let_in(request, stream)
+        except NotFound as error:
+            return _plain(404, error.message)
+        except Full as error:
+            return _full(error)
+        self._playlists.inc()
+        return self._send_playlist(request, rendered, _A_SECOND)
+
+    def _let_in(self, request: web.Request, stream: LiveStream) -> None:
+        """Count a viewer. Raises `Full`."""
+        viewer = viewer_of(request)
+        if viewer is not None:
+            self._admission.admit(stream, viewer)
+            stream.seen(viewer)
+
+    def _send_playlist(
+        self, request: web.Request, rendered: Rendered, base: Mapping[str, str]
+    ) -> web.Response:
+        headers = dict(base)
         headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
         body = rendered.plain
         if accepts_gzip(request):
@@ -103,11 +149,19 @@ class _Hls:
         return web.Response(body=body, content_type=_PLAYLIST_TYPE, headers=headers)
 
     async def media(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
         try:
             stream = self._origin.stream(
                 request.match_info["channel"], request.match_info["session"]
             )
-            pieces = await stream.media(request.match_info["name"])
+            try:
+                pieces = await stream.media(name)
+            except NotFound:
+                recorded = stream.recorded(name)
+                if isinstance(recorded, Path):
+                    self._media.inc()
+                    return _SegmentFile(recorded, self._bytes, self._slow)
+                pieces = [recorded]
         except NotFound as error:
             return _plain(404, error.message)
         except Unavailable as error:
@@ -140,6 +194,33 @@ class _Hls:
             return _plain(404, "No thumbnail yet")
         headers = {**_OPEN, hdrs.CACHE_CONTROL: "public, max-age=5"}
         return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
+
+
+class _SegmentFile(web.FileResponse):
+    """A recorded segment, whole or a range, sent by the kernel and never held in memory."""
+
+    def __init__(self, path: Path, sent: Counter, slow: Counter) -> None:
+        super().__init__(path, headers={**_FOREVER, hdrs.CONTENT_TYPE: _MEDIA_TYPE})
+        self._sent = sent
+        self._slow = slow
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        try:
+            async with asyncio.timeout(limits.HLS_SEND_TIMEOUT_S):
+                writer = await super().prepare(request)
+        except TimeoutError:
+            self._slow.inc()
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError("The viewer took too long to read") from None
+        self._sent.inc(self.content_length or 0)
+        return writer
+
+
+def _full(error: Full) -> web.Response:
+    answer = json_answer(problem_of(error))
+    answer.headers.update(_NO_CACHE)
+    return answer
 
 
 def _plain(status: int, message: str) -> web.Response:

@@ -30,6 +30,8 @@ class FakeStatus:
     broadcast_id: str = "brc_1"
     session: str = "secret-session"
     is_public: bool = True
+    has_dvr: bool = False
+    is_full: bool = False
     started_at_ms: int = 1_700_000_000_000
     viewers: int = 3
     video_codec: str | None = "avc1.64001f"

@@ -35,6 +35,18 @@ class LiveOut(Answer):
     height: int | None = None
     warning: str | None = Field(None, description="For the streamer; null for everybody else.")
     broadcast_id: str | None = None
+    dvr_url: str | None = Field(None, description="Playlist to rewind in; null without one.")
+    full: bool | None = Field(
+        None, description="Somebody who doesn't watch yet would be refused right now."
+    )
+    category: str | None = Field(None, description="The name of its category.")
+    category_slug: str | None = None
+    tags: list[str] | None = None
+    brand_promotion: bool | None = None
+    recorded_content: bool | None = None
+    age_restricted: bool | None = None
+    not_general: bool | None = None
+    not_general_reason: str | None = None
 
 
 class CardOut(Answer):
@@ -47,6 +59,13 @@ class CardOut(Answer):
     started_at_ms: int
     viewers: int
     state: str
+    category: str | None
+    category_slug: str | None
+    tags: list[str]
+    brand_promotion: bool
+    recorded_content: bool
+    age_restricted: bool
+    not_general: bool
 
 
 class LiveList(Answer):
