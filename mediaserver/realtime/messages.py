@@ -327,6 +327,22 @@ class Done(Told):
     ok: Literal[True] = True
 
 
+class Problem(Told):
+    """What was wrong."""
+
+    code: str = Field(description="Stable, for programs.")
+    message: str = Field(description="For people; may change.")
+    field: str | None = Field(None, description="The field that is wrong, if it is one.")
+    retry_after_s: int | None = Field(None, description="When to try again, if it is too often.")
+
+
+class Refused(Told):
+    """It was not done."""
+
+    ok: Literal[False] = False
+    error: Problem
+
+
 class Joined(Done):
     """The room as it is now."""
 
@@ -506,6 +522,7 @@ class FromClient:
     payload: type[Asked]
     answer: type[Done]
     example: dict[str, Any]
+    answer_example: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -518,7 +535,7 @@ class FromServer:
     example: dict[str, Any]
 
 
-_LINE = {
+_LINE: dict[str, Any] = {
     "sequence": 41,
     "kind": "message",
     "id": "msg_7k2m9d0q4x8w1v5t3r6z",
@@ -530,50 +547,147 @@ _LINE = {
     "data": {},
 }
 _LIVE = {"state": "live", "title": "Night shift", "viewers": 12}
-_HEALTH = {"at_ms": 1_800_000_000_000, "state": "live", "verdict": "good", "advice": None}
+_HEALTH = {
+    "at_ms": 1_800_000_000_000,
+    "state": "live",
+    "verdict": "warn",
+    "advice": "Keyframes come every 8.3 s. Set 2 s in your encoder.",
+}
+_ACTIVITY = {
+    "id": "act_0q4x8w1v5t3r6z7k2m9d",
+    "at_ms": 1_800_000_000_000,
+    "kind": "follow",
+    "text": "bob follows you now.",
+    "username": "bob",
+}
+_YOU = {
+    "username": "bob",
+    "role": "viewer",
+    "can_write": False,
+    "why_not": "You can write again in 10 minutes.",
+    "code": "timed_out",
+    "until_ms": 1_800_000_600_000,
+    "slow_s": 0,
+    "next_at_ms": None,
+    "follows": True,
+}
+_EMOTE = {
+    "code": "wave",
+    "url": "/emotes/emo_2p6s0v3y7b1f5h9k4c8n.webp",
+    "width": 56,
+    "height": 56,
+    "animated": False,
+    "channel": True,
+}
+_RULES = {
+    "slow_s": 10,
+    "followers_min": None,
+    "account_age_min": 0,
+    "emote_only": False,
+    "unique": False,
+    "links": "moderators",
+    "lockdown": False,
+}
 _NONCE = "c2VlIHlvdSBz"
+_DONE = {"ok": True}
 
-JOIN = FromClient(CHAT, "join", Join, Joined, {"channel": "ada", "after": 41})
-LEAVE = FromClient(CHAT, "leave", Leave, Done, {"channel": "ada"})
-SAY = FromClient(CHAT, "say", Say, Said, {"channel": "ada", "text": "hi", "nonce": _NONCE})
+REFUSED_EXAMPLE = {
+    "ok": False,
+    "error": {"code": "rate_limited", "message": "You write too fast.", "retry_after_s": 2},
+}
+
+JOIN = FromClient(
+    CHAT,
+    "join",
+    Join,
+    Joined,
+    {"channel": "ada", "after": 40},
+    {
+        "ok": True,
+        "channel": "ada",
+        "sequence": 41,
+        "reset": False,
+        "events": [_LINE],
+        "pinned": None,
+        "rules": _RULES,
+        "emotes": [_EMOTE],
+        "you": _YOU,
+        "commands": [
+            {"name": "help", "usage": "/help", "help": "Show the commands that you may use."}
+        ],
+        "live": _LIVE,
+        "viewers": 12,
+        "followers": 340,
+    },
+)
+LEAVE = FromClient(CHAT, "leave", Leave, Done, {"channel": "ada"}, _DONE)
+SAY = FromClient(
+    CHAT,
+    "say",
+    Say,
+    Said,
+    {"channel": "ada", "text": "hi", "nonce": _NONCE},
+    {"ok": True, "id": _LINE["id"], "sequence": 41, "notice": None},
+)
 ACT = FromClient(
     CHAT,
     "act",
     Act,
     Acted,
     {"channel": "ada", "action": {"type": "timeout", "username": "bob", "seconds": 600}},
+    {"ok": True, "notice": "bob can't write for 10 minutes."},
 )
-CARD = FromClient(CHAT, "card", AskCard, Card, {"channel": "ada", "username": "bob"})
+CARD = FromClient(
+    CHAT,
+    "card",
+    AskCard,
+    Card,
+    {"channel": "ada", "username": "bob"},
+    {
+        "ok": True,
+        "username": "bob",
+        "role": "viewer",
+        "follows_since_ms": 1_790_000_000_000,
+        "joined_at_ms": 1_780_000_000_000,
+        "lines": 3,
+        "restriction": {"kind": "timeout", "until_ms": 1_800_000_600_000, "reason": "Spam."},
+    },
+)
 REPORT = FromClient(
     CHAT,
     "report",
     Report,
     Done,
     {"channel": "ada", "way": "instant", "latency_ms": 380, "stalls": 0},
+    _DONE,
 )
-WATCH = FromClient(STUDIO, "watch", Watch, Watched, {"channel": "ada"})
-HELLO = FromClient(OVERLAY, "hello", Hello, Greeting, {})
-
-EVENTS = FromServer(CHAT, "events", NewEvents, {"channel": "ada", "events": [_LINE]})
-YOU = FromServer(
-    CHAT,
-    "you",
-    NewYou,
+WATCH = FromClient(
+    STUDIO,
+    "watch",
+    Watch,
+    Watched,
+    {"channel": "ada"},
+    {"ok": True, "health": _HEALTH, "history": [_HEALTH], "activity": [_ACTIVITY]},
+)
+HELLO = FromClient(
+    OVERLAY,
+    "hello",
+    Hello,
+    Greeting,
+    {"after": 40},
     {
+        "ok": True,
         "channel": "ada",
-        "you": {
-            "username": "bob",
-            "role": "viewer",
-            "can_write": False,
-            "why_not": "You can write again in 10 minutes.",
-            "code": "timed_out",
-            "until_ms": 1_800_000_600_000,
-            "slow_s": 0,
-            "next_at_ms": None,
-            "follows": True,
-        },
+        "name": "Ada",
+        "sequence": 41,
+        "reset": False,
+        "events": [_LINE],
+        "emotes": [_EMOTE],
     },
 )
+
+EVENTS = FromServer(CHAT, "events", NewEvents, {"channel": "ada", "events": [_LINE]})
+YOU = FromServer(CHAT, "you", NewYou, {"channel": "ada", "you": _YOU})
 LIVE = FromServer(CHAT, "live", NewLive, {"channel": "ada", "live": _LIVE})
 PRESENCE = FromServer(
     CHAT, "presence", Presence, {"channel": "ada", "viewers": 12, "followers": 340}
@@ -586,21 +700,7 @@ NOTICE = FromServer(
 )
 CHAT_CLOSING = FromServer(CHAT, "closing", Closing, {"reason": "restart"})
 HEALTH = FromServer(STUDIO, "health", NewHealth, {"channel": "ada", "health": _HEALTH})
-ACTIVITY = FromServer(
-    STUDIO,
-    "activity",
-    NewActivity,
-    {
-        "channel": "ada",
-        "item": {
-            "id": "act_1",
-            "at_ms": 1_800_000_000_000,
-            "kind": "follow",
-            "text": "bob follows you now.",
-            "username": "bob",
-        },
-    },
-)
+ACTIVITY = FromServer(STUDIO, "activity", NewActivity, {"channel": "ada", "item": _ACTIVITY})
 STUDIO_CLOSING = FromServer(STUDIO, "closing", Closing, {"reason": "restart"})
 OVERLAY_EVENTS = FromServer(OVERLAY, "events", NewEvents, EVENTS.example)
 OVERLAY_LIVE = FromServer(OVERLAY, "live", NewLive, LIVE.example)
