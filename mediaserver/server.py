@@ -33,6 +33,7 @@ from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
+from mediaserver.chat.emotes import Emotes
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock, SystemClock
@@ -45,6 +46,8 @@ from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
+from mediaserver.media.images import Images
+from mediaserver.moderation.desk import Desk
 from mediaserver.realtime.realtime import Realtime
 from mediaserver.realtime.site import Site
 from mediaserver.routes import control
@@ -52,7 +55,7 @@ from mediaserver.routes.api.live import live_out
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
-from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
 
 _log = structlog.get_logger(__name__)
@@ -66,6 +69,7 @@ class MediaPath:
     rtmp_port: int
     routes: Sequence[web.RouteDef]
     render_metrics: Callable[[], bytes]
+    health: StreamHealth
 
 
 OpenMedia = Callable[
@@ -96,8 +100,15 @@ async def open_media(
         yield MediaPath(
             engine.broadcasts,
             engine.rtmp_port,
-            hls_routes(engine.origin, engine.broadcasts.admission, engine.thumbnails, metrics),
+            hls_routes(
+                engine.origin,
+                engine.broadcasts.admission,
+                engine.thumbnails,
+                metrics,
+                engine.health.report,
+            ),
             metrics.render,
+            engine.health,
         )
     finally:
         await engine.__aexit__(None, None, None)
@@ -159,6 +170,10 @@ class Server:
         broadcasts = _Broadcasts()
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
         chat = await stack.enter_async_context(Chat(db, clock))
+        emotes = Emotes(
+            db, clock, chat, throttles, Images(), config.storage.path / "images" / "emotes"
+        )
+        await stack.enter_async_context(emotes)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         broadcasts.registry = media.broadcasts
         streams = Streams(db, clock, media.broadcasts)
@@ -214,7 +229,10 @@ class Server:
             streams=streams,
             chat=chat,
             display_tokens=display_tokens,
+            desk=Desk(db, clock),
+            emotes=emotes,
             live=media.broadcasts,
+            stream_health=media.health,
             health=health,
             render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),
             rtmp_port=media.rtmp_port,

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.information import FLAGS
+from mediaserver.media.audience import ViewerReport
 from mediaserver.media.dvr import DVR_PLAYLIST
+from mediaserver.media.health import Health
 
 
 class LiveStatus(Protocol):
@@ -54,6 +56,16 @@ class LiveStreams(Protocol):
     def start(self, channel: str) -> bool: ...
 
     def stop(self, channel: str, reason: str) -> bool: ...
+
+
+class StreamHealth(Protocol):
+    """The engine's `HealthWatch`."""
+
+    def current(self, channel: str) -> Health | None: ...
+
+    def history(self, channel: str) -> list[Health]: ...
+
+    def report(self, channel: str, viewer: str, report: ViewerReport) -> None: ...
 
 
 def is_watchable(status: LiveStatus) -> bool:

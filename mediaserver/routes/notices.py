@@ -20,6 +20,8 @@ NOTICES: Mapping[str, str] = {
     "key-revoked": "Stream key revoked.",
     "stream-ended": "Your stream has ended.",
     "stream-not-live": "There was no stream to end.",
+    "followed": "You follow this channel.",
+    "unfollowed": "You no longer follow this channel.",
     "logged-out": "You are logged out.",
 }
 
