@@ -6,12 +6,14 @@ holds them together. Sequences and shapes of chat come from mediaserver/chat, wh
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mediaserver.kernel import limits
+from mediaserver.media.health import Health
 
 CHAT, STUDIO, OVERLAY = "/chat", "/studio", "/overlay"
 
@@ -213,14 +215,16 @@ class AskCard(Asked):
 
 
 class Report(Asked):
-    """How playback goes, every 10 s while it plays."""
+    """How playback goes, every 10 s while it plays. For channels whose room you are in."""
 
     channel: Slug
     way: Literal["instant", "hls", "dvr"]
     latency_ms: int = Field(ge=0, le=24 * 3600 * 1000)
-    stalls: int = Field(ge=0, le=1000, description="Since the last report.")
+    stalls: int = Field(ge=0, le=100_000, description="Since this player began.")
     bandwidth_bps: int | None = Field(None, ge=0, le=100_000_000_000)
-    dropped_frames: int | None = Field(None, ge=0, le=1_000_000)
+    dropped_frames: int | None = Field(
+        None, ge=0, le=100_000_000, description="Since this player began."
+    )
     width: int | None = Field(None, ge=0, le=16_384)
     height: int | None = Field(None, ge=0, le=16_384)
 
@@ -447,17 +451,6 @@ class Watch(Asked):
     channel: Slug
 
 
-class HealthPoint(Told):
-    """How a stream is doing, measured every 2 s; see the streamer's guide for the fields."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    at_ms: int
-    state: str
-    verdict: Literal["good", "warn", "bad", "idle"]
-    advice: str | None
-
-
 class Activity(Told):
     """Something that happened round a stream."""
 
@@ -471,8 +464,8 @@ class Activity(Told):
 class Watched(Done):
     """Where things stand."""
 
-    health: HealthPoint | None
-    history: tuple[HealthPoint, ...] = Field(description="The last 30 minutes, oldest first.")
+    health: Health | None
+    history: tuple[Health, ...] = Field(description="The last 30 minutes, oldest first.")
     activity: tuple[Activity, ...] = Field(description="The last 200, oldest first.")
 
 
@@ -480,7 +473,7 @@ class NewHealth(Told):
     """The latest measurement."""
 
     channel: str
-    health: HealthPoint
+    health: Health
 
 
 class NewActivity(Told):
@@ -547,12 +540,29 @@ _LINE: dict[str, Any] = {
     "data": {},
 }
 _LIVE = {"state": "live", "title": "Night shift", "viewers": 12}
-_HEALTH = {
-    "at_ms": 1_800_000_000_000,
-    "state": "live",
-    "verdict": "warn",
-    "advice": "Keyframes come every 8.3 s. Set 2 s in your encoder.",
-}
+_HEALTH = dataclasses.asdict(
+    Health(
+        at_ms=1_800_000_000_000,
+        state="live",
+        bitrate_bps=5_800_000,
+        fps=30.0,
+        keyframe_interval_ms=8_300,
+        video_codec="H.264",
+        audio_codec="AAC",
+        width=1920,
+        height=1080,
+        viewers=12,
+        viewers_instant=9,
+        viewers_hls=3,
+        latency_p50_ms=380,
+        latency_p95_ms=2_100,
+        stalls_per_hour=0.4,
+        viewers_stalling_pct=8.3,
+        uplink_bps=69_600_000,
+        verdict="warn",
+        advice="Keyframes come every 8.3 s. Set 2 s in your encoder.",
+    )
+)
 _ACTIVITY = {
     "id": "act_0q4x8w1v5t3r6z7k2m9d",
     "at_ms": 1_800_000_000_000,

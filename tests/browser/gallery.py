@@ -24,6 +24,9 @@ from yarl import URL
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # by hand it runs without an installation
 
+from mediaserver.realtime.asyncapi import document  # noqa: E402
+from mediaserver.routes.api.live import LiveOut  # noqa: E402
+from mediaserver.routes.pages.events import outline  # noqa: E402
 from mediaserver.routes.schedule_view import moment  # noqa: E402
 from mediaserver.routes.static import StaticFiles  # noqa: E402
 
@@ -408,6 +411,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             return {"channels": channels, "form": {}, "errors": errors, "user": USER}
         case _ if template.startswith("studio/"):
             return _studio(template[len("studio/") : -len(".html")], case)
+        case "events.html":
+            return outline(document("Lantern", LiveOut))
         case "setup.html":
             return _form(case, step="token" if case == "token" else "account")
         case "login.html":
@@ -452,6 +457,7 @@ PAGES = {
     "error": ("/missing", "error.html", ["plain"]),
     "patterns": ("/-/patterns", "patterns.html", ["plain"]),
     "api": ("/api/docs", "api_docs.html", ["plain"]),
+    "events": ("/api/events", "events.html", ["plain"]),
 }
 
 

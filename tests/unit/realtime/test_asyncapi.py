@@ -10,7 +10,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from pydantic import TypeAdapter
 
 from mediaserver.realtime import messages
 from mediaserver.realtime.asyncapi import document
@@ -18,6 +17,7 @@ from mediaserver.realtime.chat import ChatNamespace
 from mediaserver.realtime.overlay import OverlayNamespace
 from mediaserver.realtime.studio import StudioNamespace
 from mediaserver.routes.api.live import LiveOut
+from tests.shapes import strictly
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "asyncapi-3.0.0.json.gz"
 SOURCES = Path(messages.__file__).parent
@@ -47,7 +47,7 @@ def test_what_is_handled_is_what_is_documented(made: dict[str, Any]) -> None:
     none: Any = None
     namespaces = (
         ChatNamespace(none, none, none, none, none, none, none),
-        StudioNamespace(none, none, none, none, none, none),
+        StudioNamespace(none, none, none, none, none, none, none),
         OverlayNamespace(none, none, none, none),
     )
     handled = {f"{space.path.strip('/')}.{name}" for space in namespaces for name in space.events}
@@ -99,9 +99,3 @@ def test_examples_of_clients_are_taken(event: messages.FromClient) -> None:
 )
 def test_examples_of_the_server_have_their_shape(event: messages.FromServer) -> None:
     strictly(event.payload, event.example)
-
-
-def strictly(model: Any, value: Any) -> None:
-    """Valid, and nothing in it that the model doesn't name."""
-    parsed = TypeAdapter(model).validate_json(json.dumps(value))
-    assert json.loads(parsed.model_dump_json(exclude_unset=True)) == value
