@@ -54,6 +54,7 @@ from mediaserver.routes.pages import (
     home,
     studio,
 )
+from mediaserver.routes.pages import chat as chat_pages
 from mediaserver.routes.pages import setup as setup_page
 from mediaserver.routes.render import CSP_PLAYER, Renderer, web_folder
 from mediaserver.routes.shown_once import ShownOnce
@@ -157,6 +158,7 @@ def make_app(
     app.add_routes(category.routes)
     app.add_routes(channel.routes)
     app.add_routes(channel_tabs.routes)
+    app.add_routes(chat_pages.routes)
     app.add_routes(account.routes)
     app.add_routes(setup_page.routes)
     app.add_routes(studio.routes)
