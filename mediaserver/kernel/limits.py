@@ -151,6 +151,39 @@ DVR_RETIRED_S: Final = 60.0
 """A segment that left the window stays on disk so long, for players that are about to fetch it.
 rfc8216bis §6.2.2 asks for the length of the playlist, which would double what is kept."""
 
+# Health -------------------------------------------------------------------------------------------
+
+HEALTH_INTERVAL_S: Final = 2.0
+"""Each stream is measured so often; its counters are means over five and more of these."""
+
+HEALTH_HISTORY_S: Final = 1_800
+HEALTH_FINE_S: Final = 120
+HEALTH_COARSE_STEP_S: Final = 10
+"""Half an hour is remembered: the last minutes point by point, what is older every ten seconds.
+About 230 points, 100 KB as JSON."""
+
+HEALTH_CHANNELS_MAX: Final = 1_000
+"""Channels whose last half hour is remembered after their stream."""
+
+REPORTING_VIEWERS_MAX: Final = 5_000
+"""Viewers of one stream whose reports are summed up: a fair sample of any more."""
+
+REPORT_KEEP_S: Final = 30.0
+"""Three reports that didn't come: the viewer has left."""
+
+REPORTED_STALLS_MAX: Final = 10
+"""Stalls that one report may claim for its ten seconds."""
+
+REPORTED_LATENCY_MS_MAX: Final = 120_000
+"""A longer way to the screen is a wrong clock."""
+
+STALLED_LATELY_S: Final = 60.0
+STALLS_WINDOW_S: Final = 300.0
+"""Who stalls now, and over which time stalls are counted."""
+
+CMCD_CHARS_MAX: Final = 2_048
+"""Common Media Client Data of one request; players send under 300 characters."""
+
 # Thumbnails ---------------------------------------------------------------------------------------
 
 THUMBNAIL_TIMEOUT_S: Final = 10.0
@@ -355,6 +388,16 @@ SCHEDULE_CHECK_S: Final = 10.0
 SCHEDULE_LATE_MS: Final = 10 * 60 * 1000
 """An entry whose time came while the site was down is told so long afterwards, and then no more."""
 
+BACK_SOON_WIDTH_MAX: Final = 1280
+BACK_SOON_HEIGHT_MAX: Final = 720
+BACK_SOON_BYTES_MAX: Final = 256 * KIB
+BACK_SOON_UPLOAD_BYTES_MAX: Final = 8 * MIB
+"""The picture while an encoder is away: as large as most players, a photo of a phone may be it."""
+
+BACK_SOON_UPLOADS_BURST: Final = 10
+BACK_SOON_UPLOADS_INTERVAL_MS: Final = 60_000
+"""Uploads of one user: each costs up to ten seconds of a core."""
+
 FOLLOWS_PER_USER_MAX: Final = 2_000
 """Channels that one user may follow: a list that one page and one connection can carry."""
 
@@ -428,6 +471,24 @@ MODERATORS_PER_CHANNEL_MAX: Final = 100
 BLOCKED_WORDS_MAX: Final = 200
 BLOCKED_WORD_CHARS_MAX: Final = 60
 """Words and phrases of one channel. Each line is compared with all of them, about 1 µs each."""
+
+EMOTE_SIDE_MAX: Final = 112
+EMOTE_FRAMES_MAX: Final = 60
+EMOTE_BYTES_MAX: Final = 192 * KIB
+EMOTE_UPLOAD_BYTES_MAX: Final = MIB
+"""An emote: four times the 28 px of a line, five seconds of 12 pictures, small enough for a page
+with many of them."""
+
+EMOTES_PER_CHANNEL_MAX: Final = 50
+EMOTES_OF_SITE_MAX: Final = 100
+"""What one list, sent to everybody who joins, can carry: about 20 KiB."""
+
+EMOTE_UPLOADS_BURST: Final = 30
+EMOTE_UPLOADS_INTERVAL_MS: Final = 20_000
+"""Uploads of one user: each may cost ten seconds of a core."""
+
+EMOTE_MAX_AGE_S: Final = 365 * 24 * 3600
+"""An emote's picture never changes: a new one has a new address."""
 
 MODERATION_LISTED_MAX: Final = 200
 """Entries of the log, or restrictions, in one answer."""
@@ -562,6 +623,18 @@ REALTIME_ERRANDS_MAX: Final = 1_000
 
 REALTIME_PRESENCE_INTERVAL_S: Final = 5.0
 """Counts of viewers and followers are told so often, if they have changed."""
+
+DOCK_TOKENS_PER_CHANNEL_MAX: Final = 10
+"""Docks that work at once; a streamer has one or two machines."""
+
+REALTIME_HEALTH_POINTS: Final = 900
+"""What the studio's charts show: one point each 2 s over half an hour, about 1 KiB each."""
+
+REALTIME_ACTIVITY_MAX: Final = 200
+"""Entries of a channel's activity."""
+
+REALTIME_DESKS_MAX: Final = 200
+"""Channels whose health and activity are kept in memory; the least recent goes first."""
 
 REALTIME_TICKET_S: Final = 60
 """A ticket is asked for right before connecting."""

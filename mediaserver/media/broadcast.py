@@ -39,6 +39,7 @@ from mediaserver.media.events import (
     BroadcastWentLive,
 )
 from mediaserver.media.fmp4 import Muxer
+from mediaserver.media.frame_meter import FrameMeter
 from mediaserver.media.frames import AudioConfig, Frame, Unsupported, VideoCodec, VideoConfig
 from mediaserver.media.gate import PublishGrant, PublishRefused
 from mediaserver.media.origin import LiveStream, Origin
@@ -118,6 +119,8 @@ class Broadcast:
         self.publisher: Publisher | None = None
         self.started_at_ms = clock.wall_ms()
         self.bytes_received = 0
+        self.late_parts = 0
+        self.meter = FrameMeter()
         self._packager = Packager(preset)
         self._muxer: Muxer | None = None
         self._epoch: Epoch | None = None
@@ -139,6 +142,7 @@ class Broadcast:
     def attach(self, publisher: Publisher) -> None:
         assert self.publisher is None
         self.publisher = publisher
+        self.meter.forget_time()
         self._began_at_ms = self._last_frame_ms = self._clock.monotonic_ms()
         self._rates.clear()
         self._refusal = None
@@ -177,6 +181,7 @@ class Broadcast:
             if self.state is BroadcastState.RECONNECTING and self.is_silent:
                 self._began_at_ms = now_ms
             self._last_frame_ms = now_ms
+            self.meter.add(tag, self._epoch.frame_rate if self._epoch else None)
             self._take(self._packager.push(tag, self._clock.wall_ms()))
         elif tag is not None:
             self._take(self._packager.configure(tag))
@@ -233,6 +238,7 @@ class Broadcast:
         late_ms = 2 * self._epoch.timing.part_target_ms
         if self._last_part_ms is not None and now_ms - self._last_part_ms > late_ms:
             self._metrics.parts_late.inc()
+            self.late_parts += 1
         self._last_part_ms = now_ms
 
     # States -------------------------------------------------------------------------------------
@@ -355,6 +361,10 @@ class Broadcast:
             return 0
         (from_ms, from_bytes), (to_ms, to_bytes) = self._rates[0], self._rates[-1]
         return (to_bytes - from_bytes) * 8000 // max(1, to_ms - from_ms)
+
+    @property
+    def keyframe_interval_ms(self) -> int:
+        return self._packager.keyframe_interval_ms
 
     def status(self, *, is_full: bool) -> BroadcastStatus:
         epoch, muxer = self._epoch, self._muxer
@@ -481,6 +491,15 @@ class Broadcasts:
         broadcast = self._current.get(channel)
         return self._status(broadcast) if broadcast is not None else None
 
+    def current(self) -> list[Broadcast]:
+        """Of each channel the newest, also for a while after its end."""
+        return list(self._current.values())
+
+    @property
+    def viewers(self) -> int:
+        """Of all streams."""
+        return sum(stream.viewers for stream in self._origin.all())
+
     def all(self) -> list[BroadcastStatus]:
         return [self._status(broadcast) for broadcast in self._current.values()]
 
@@ -534,7 +553,7 @@ class Broadcasts:
             count = sum(one.state is state for one in self._current.values())
             self._metrics.broadcasts.labels(state.value).set(count)
         streams = self._origin.all()
-        self._metrics.viewers.set(sum(stream.viewers for stream in streams))
+        self._metrics.viewers.set(self.viewers)
         self._metrics.waiters.set(sum(stream.waiters for stream in streams))
         self._metrics.window_bytes.set(sum(stream.byte_count for stream in streams))
 

@@ -14,6 +14,7 @@ from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.broadcast import Broadcasts
 from mediaserver.media.dvr import Dvr, Folder
 from mediaserver.media.gate import PublishGate
+from mediaserver.media.health import HealthWatch
 from mediaserver.media.origin import Origin
 from mediaserver.media.rtmp.ingest import Ingest
 from mediaserver.media.thumbnails import Thumbnails
@@ -38,6 +39,7 @@ class Engine:
         self.broadcasts = Broadcasts(
             config.media, config.rtmp, self.origin, clock, events, metrics, self.dvr
         )
+        self.health = HealthWatch(self.broadcasts, clock, events)
         self.thumbnails = Thumbnails(self.origin, config.media.thumbnail_interval_s, metrics)
         self._ingest = Ingest(config.rtmp, tls, gate, self.broadcasts, clock, metrics)
 
@@ -60,6 +62,7 @@ class Engine:
             stack.callback(self.broadcasts.end_all, "The server stops.")  # first: encoders hear why
             tasks.start(self.broadcasts.run(), "broadcasts")
             tasks.start(self.dvr.run(), "dvr")
+            tasks.start(self.health.run(), "health")
             tasks.start(self.thumbnails.run(), "thumbnails")
             await self._ingest.start()
             self._stack = stack.pop_all()

@@ -103,6 +103,9 @@ class LiveStream:
         self.ended = False
         self.version = 0
         self.byte_count = 0
+        self.bytes_sent = 0
+        """To viewers; counted by whoever sends."""
+
         self._timing: Timing | None = None
         self.has_video = False
         self._codecs = ""

@@ -7,7 +7,8 @@ hour (rule 43 of docs/playlist-rules.md).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -18,6 +19,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.admission import Admission, Full
+from mediaserver.media.audience import ViewerReport, Way
 from mediaserver.media.dvr import DVR_PLAYLIST
 from mediaserver.media.origin import (
     MEDIA_PLAYLIST,
@@ -28,6 +30,7 @@ from mediaserver.media.origin import (
 )
 from mediaserver.media.playlist import Rendered
 from mediaserver.media.thumbnails import Thumbnails
+from mediaserver.routes.cmcd import cmcd_of
 from mediaserver.routes.errors import json_answer, problem_of
 from mediaserver.routes.static import accepts_gzip
 from mediaserver.routes.viewers import viewer_of
@@ -40,11 +43,19 @@ _NO_CACHE = {**_OPEN, hdrs.CACHE_CONTROL: "no-cache"}
 _A_SECOND = {**_OPEN, hdrs.CACHE_CONTROL: "public, max-age=1"}
 
 
+TakeReport = Callable[[str, str, ViewerReport], None]
+"""Given a channel's slug, a stable key of the viewer, and what their player says."""
+
+
 def hls_routes(
-    origin: Origin, admission: Admission, thumbnails: Thumbnails, metrics: Metrics
+    origin: Origin,
+    admission: Admission,
+    thumbnails: Thumbnails,
+    metrics: Metrics,
+    take_report: TakeReport = lambda *_: None,
 ) -> list[web.RouteDef]:
     """`/live/{channel}/…`, as ARCHITECTURE.md lays it out."""
-    hls = _Hls(origin, admission, thumbnails, metrics)
+    hls = _Hls(origin, admission, thumbnails, metrics, take_report)
     return [
         web.get("/live/{channel}/" + MULTIVARIANT_PLAYLIST, hls.multivariant),
         web.get("/live/{channel}/thumbnail.jpg", hls.thumbnail),
@@ -57,9 +68,15 @@ def hls_routes(
 
 class _Hls:
     def __init__(
-        self, origin: Origin, admission: Admission, thumbnails: Thumbnails, metrics: Metrics
+        self,
+        origin: Origin,
+        admission: Admission,
+        thumbnails: Thumbnails,
+        metrics: Metrics,
+        take_report: TakeReport,
     ) -> None:
         self._origin = origin
+        self._take_report = take_report
         self._admission = admission
         self._thumbnails = thumbnails
         self._bytes = metrics.hls_bytes
@@ -98,7 +115,7 @@ class _Hls:
             directives = PlaylistRequest.parse(
                 query.get("_HLS_msn"), query.get("_HLS_part"), query.get("_HLS_skip")
             )
-            self._let_in(request, stream)
+            self._let_in(request, stream, "hls")
             rendered = await stream.playlist(directives)
         except Full as error:
             return _full(error)
@@ -109,7 +126,7 @@ class _Hls:
         except Unavailable as error:
             return _plain(503, error.message)
         self._playlists.inc()
-        return self._send_playlist(request, rendered, _NO_CACHE)
+        return self._send_playlist(request, stream, rendered, _NO_CACHE)
 
     async def dvr_playlist(self, request: web.Request) -> web.StreamResponse:
         """The past of the stream. It changes with each segment, so a proxy may share it."""
@@ -121,23 +138,39 @@ class _Hls:
                 raise NotFound("This stream can't be rewound")
             skip = PlaylistRequest.parse(None, None, request.query.get("_HLS_skip")).skip
             rendered = stream.recording.playlist(skip=skip)
-            self._let_in(request, stream)
+            self._let_in(request, stream, "dvr")
         except NotFound as error:
             return _plain(404, error.message)
         except Full as error:
             return _full(error)
         self._playlists.inc()
-        return self._send_playlist(request, rendered, _A_SECOND)
+        return self._send_playlist(request, stream, rendered, _A_SECOND)
 
-    def _let_in(self, request: web.Request, stream: LiveStream) -> None:
+    def _let_in(self, request: web.Request, stream: LiveStream, way: Way) -> None:
         """Count a viewer. Raises `Full`."""
         viewer = viewer_of(request)
         if viewer is not None:
             self._admission.admit(stream, viewer)
             stream.seen(viewer)
+            self._listen(request, viewer, way)
+
+    def _listen(self, request: web.Request, viewer: str | None, way: Way) -> None:
+        """Take what a player says of itself, if it does."""
+        said = cmcd_of(request, way)
+        if said is not None and viewer is not None:
+            session, report = said
+            self._take_report(request.match_info["channel"], session or viewer, report)
+
+    def _count_sent(self, stream: LiveStream, byte_count: int) -> None:
+        self._bytes.inc(byte_count)
+        stream.bytes_sent += byte_count
 
     def _send_playlist(
-        self, request: web.Request, rendered: Rendered, base: Mapping[str, str]
+        self,
+        request: web.Request,
+        stream: LiveStream,
+        rendered: Rendered,
+        base: Mapping[str, str],
     ) -> web.Response:
         headers = dict(base)
         headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
@@ -145,7 +178,7 @@ class _Hls:
         if accepts_gzip(request):
             headers[hdrs.CONTENT_ENCODING] = "gzip"
             body = rendered.gzipped
-        self._bytes.inc(len(body))
+        self._count_sent(stream, len(body))
         return web.Response(body=body, content_type=_PLAYLIST_TYPE, headers=headers)
 
     async def media(self, request: web.Request) -> web.StreamResponse:
@@ -154,13 +187,14 @@ class _Hls:
             stream = self._origin.stream(
                 request.match_info["channel"], request.match_info["session"]
             )
+            self._listen(request, viewer_of(request), "hls")
             try:
                 pieces = await stream.media(name)
             except NotFound:
                 recorded = stream.recorded(name)
                 if isinstance(recorded, Path):
                     self._media.inc()
-                    return _SegmentFile(recorded, self._bytes, self._slow)
+                    return _SegmentFile(recorded, partial(self._count_sent, stream), self._slow)
                 pieces = [recorded]
         except NotFound as error:
             return _plain(404, error.message)
@@ -176,7 +210,7 @@ class _Hls:
                 await response.prepare(request)
                 if request.method == hdrs.METH_HEAD:
                     return response
-                self._bytes.inc(response.content_length)
+                self._count_sent(stream, response.content_length)
                 for piece in pieces:
                     await response.write(piece)
                 await response.write_eof()
@@ -199,9 +233,9 @@ class _Hls:
 class _SegmentFile(web.FileResponse):
     """A recorded segment, whole or a range, sent by the kernel and never held in memory."""
 
-    def __init__(self, path: Path, sent: Counter, slow: Counter) -> None:
+    def __init__(self, path: Path, count_sent: Callable[[int], None], slow: Counter) -> None:
         super().__init__(path, headers={**_FOREVER, hdrs.CONTENT_TYPE: _MEDIA_TYPE})
-        self._sent = sent
+        self._count_sent = count_sent
         self._slow = slow
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
@@ -213,7 +247,7 @@ class _SegmentFile(web.FileResponse):
             if request.transport is not None:
                 request.transport.abort()
             raise ConnectionResetError("The viewer took too long to read") from None
-        self._sent.inc(self.content_length or 0)
+        self._count_sent(self.content_length or 0)
         return writer
 
 

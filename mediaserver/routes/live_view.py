@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.information import FLAGS
+from mediaserver.media.audience import ViewerReport
 from mediaserver.media.dvr import DVR_PLAYLIST
+from mediaserver.media.health import Health
 
 
 class LiveStatus(Protocol):
@@ -56,6 +58,16 @@ class LiveStreams(Protocol):
     def stop(self, channel: str, reason: str) -> bool: ...
 
 
+class StreamHealth(Protocol):
+    """The engine's `HealthWatch`."""
+
+    def current(self, channel: str) -> Health | None: ...
+
+    def history(self, channel: str) -> list[Health]: ...
+
+    def report(self, channel: str, viewer: str, report: ViewerReport) -> None: ...
+
+
 def is_watchable(status: LiveStatus) -> bool:
     """Whether there is a picture to show on a card."""
     return status.is_public and status.state in ("live", "reconnecting")
@@ -88,6 +100,7 @@ class LiveView:
     age_restricted: bool
     not_general: bool
     not_general_reason: str
+    back_soon_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +146,14 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
         dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}" if status.has_dvr else None,
         full=status.is_full,
         not_general_reason=channel.not_general_reason,
+        back_soon_url=back_soon_url(channel),
         **_about(channel),
     )
+
+
+def back_soon_url(channel: Channel) -> str | None:
+    """The picture to show while the encoder is away."""
+    return None if channel.back_soon is None else f"/back-soon/{channel.back_soon}.webp"
 
 
 def _about(channel: Channel) -> dict[str, Any]:

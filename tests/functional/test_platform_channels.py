@@ -10,6 +10,7 @@ import pytest
 
 from mediaserver.media.events import BroadcastEnded, BroadcastStarted
 from mediaserver.media.gate import PublishRefused, PublishRequest
+from mediaserver.media.health import Health
 from tests.functional.platform_site import FakeStatus, Person, Site, running_site
 
 
@@ -273,3 +274,23 @@ async def test_a_held_stream_is_its_streamers_secret(site: Site, alice: Person) 
     assert answer["poster_url"] is None
     assert "secret-session" in (await alice.get("/studio/alice-tv"))[1]
     assert "secret-session" not in (await alice.get("/@alice-tv"))[1], "as everybody sees it"
+
+
+async def test_health_is_for_who_runs_the_channel(site: Site, alice: Person) -> None:
+    await alice.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
+    assert await alice.api("GET", "/channels/alice-tv/health") == (
+        200,
+        {"health": None, "history": []},
+    )
+    site.media.health.points["alice-tv"] = [
+        Health(1_000, "live", fps=30.0, verdict="good"),
+        Health(3_000, "live", fps=12.0, verdict="bad", advice="Do something."),
+    ]
+    status, answer = await alice.api("GET", "/channels/alice-tv/health")
+    assert status == 200
+    assert [point["fps"] for point in answer["history"]] == [30.0, 12.0]
+    assert answer["health"] == answer["history"][1]
+    assert answer["health"]["advice"] == "Do something."
+    assert answer["health"]["latency_p50_ms"] is None
+    assert (await alice.api("GET", "/channels/nothing/health"))[0] == 404
+    assert (await site.person().api("GET", "/channels/alice-tv/health"))[0] == 401
