@@ -510,6 +510,15 @@ REQUEST_BODY_TIMEOUT_S: Final = 20.0
 FORM_FIELDS_MAX: Final = 50
 """Fields in a form; the longest form has seven."""
 
+MODERATION_LOG_SHOWN: Final = 30
+"""Actions on one page of the studio."""
+
+TIMES_OF_ENTRY_SHOWN: Final = 3
+"""Next times of a weekly entry in the studio."""
+
+FORM_FIELD_BYTES_MAX: Final = 16 * KIB
+"""One text in a form with a file: 2,000 characters of any script."""
+
 STATIC_FILE_BYTES_MAX: Final = 8 * 1024 * 1024
 """A static file kept in memory; the largest is under 2 MB."""
 

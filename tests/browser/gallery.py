@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from gallery_studio import STUDIO_PAGES, MadeUp, feed, studio_context
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from yarl import URL
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # by hand it runs without an installation
 
+from mediaserver.routes.moments import iso_moment, utc_moment  # noqa: E402
 from mediaserver.routes.schedule_view import moment  # noqa: E402
 from mediaserver.routes.static import StaticFiles  # noqa: E402
 
@@ -36,7 +38,7 @@ STRICT_POLICY = (
 )
 # media-chrome writes <style> into its shadow roots and takes no nonce
 PLAYER_POLICY = STRICT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-PLAYER_TEMPLATES = {"channel.html", "studio/desk.html", "patterns.html"}
+PLAYER_TEMPLATES = {"channel.html", "studio/desk.html", "patterns.html", "embed.html"}
 
 PEOPLE = [
     ("mira", "Mira Paints", "Watercolour from the harbour, slowly and with too much tea", 1284),
@@ -131,7 +133,7 @@ ANNOUNCED = [
 
 
 def live_view(state: str, **changes: Any) -> dict[str, Any]:
-    on = state in {"live", "reconnecting"}
+    on = state in {"live", "reconnecting", "held"}
     given = {
         "state": state,
         "playlist_url": "/live/mira/index.m3u8" if on else None,
@@ -171,6 +173,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters.update(utc_moment=utc_moment, iso_moment=iso_moment)
     environment.globals["static"] = STATIC.url
     return environment
 
@@ -191,76 +194,6 @@ FORM_ERRORS = {
     "password": "Use at least 8 characters.",
 }
 FORM = {"username": "mira", "email": "mira@example.org", "channel_name": "Mira", "channel_slug": ""}
-
-
-def _keys() -> list[dict[str, Any]]:
-    now = now_ms()
-    return [
-        {
-            "id": "k1",
-            "name": "Main",
-            "hint": "8w4q",
-            "created_at_ms": now - 86_400_000 * 12,
-            "last_used_at_ms": now - 7_300_000,
-        },
-        {
-            "id": "k2",
-            "name": "Phone",
-            "hint": "z3ma",
-            "created_at_ms": now - 240_000,
-            "last_used_at_ms": None,
-        },
-    ]
-
-
-def _studio(section: str, case: str) -> dict[str, Any]:
-    """What the frame of every studio page is given, and what this one is."""
-    frame = {
-        "channels": [CHANNEL, {"slug": "lab", "name": "The Lab"}],
-        "channel": CHANNEL,
-        "section": section,
-        "on_air": case == "live",
-        "returned": None,
-        "user": USER,
-    }
-    return frame | {"desk": _desk, "connect": _connect, "settings": _settings}[section](case)
-
-
-def _desk(case: str) -> dict[str, Any]:
-    live = live_view(case) if case in {"live", "starting", "reconnecting"} else None
-    if live and case == "live":
-        live["warning"] = (
-            "Your encoder sends a keyframe every 8 seconds. Set the keyframe interval to 2, and "
-            "viewers start faster."
-        )
-    is_new = case in {"welcome", "starting"}
-    context: dict[str, Any] = {
-        "server_url": "rtmp://live.example.org:1935/live",
-        "keys": [] if case == "nokeys" else _keys()[1:] if is_new else _keys(),
-        "new_key": {"name": "Main", "key": "sk_7f3kq2mzx8w4hn5vb6ty"} if is_new else None,
-        "live": live,
-        "welcome": is_new,
-    }
-    if case == "errors":
-        errors = {"title": "Use one line of plain text."}
-        context["returned"] = {"form": "stream", "given": {"title": "Boats"}, "errors": errors}
-    return context
-
-
-def _connect(case: str) -> dict[str, Any]:
-    return {
-        "server_url": "rtmp://live.example.org:1935/live",
-        "keys": [] if case == "nokeys" else _keys(),
-        "new_key": {"name": "Main", "key": "sk_7f3kq2mzx8w4hn5vb6ty"} if case == "new" else None,
-    }
-
-
-def _settings(case: str) -> dict[str, Any]:
-    if case != "errors":
-        return {}
-    given = {"name": "", "description": "Boats."}
-    errors = {"name": "This can't be empty."}
-    return {"returned": {"form": "channel", "given": given, "errors": errors}}
 
 
 def _at(days: float) -> int:
@@ -371,6 +304,11 @@ ON_AIR = {
 }
 
 
+JOAN = {"username": "joan", "is_admin": False}
+MEMBERS = {"live", "offline", "reconnecting"}
+"""Cases in which joan is logged in."""
+
+
 def _channel(case: str) -> dict[str, Any]:
     channel = CHANNEL | {"last_live_at_ms": now_ms() - 2 * 86_400_000}
     if case == "bare":
@@ -380,7 +318,54 @@ def _channel(case: str) -> dict[str, Any]:
         "live": ON_AIR.get(case),
         "is_owner": case == "starting",
         "studio_url": "/studio/mira",
-        "user": USER if case == "starting" else None,
+        "user": USER if case == "starting" else JOAN if case in MEMBERS else None,
+        "room": room(case),
+        "mock_chat": {"live": "life", "offline": "quiet"}.get(case, "pinned"),
+        "follows": False,
+        "next_entry": {"title": "Boats in the fog", "starts_at_ms": now_ms() + 2 * 86_400_000}
+        if case == "offline"
+        else None,
+        "gate": {"kind": "age", "reason": "Life drawing with a model."} if case == "gate" else None,
+    }
+
+
+def room(case: str) -> dict[str, Any]:
+    """What one gets on joining the chat: as the page is rendered, before chat-mock.js goes on."""
+    is_member = case in MEMBERS
+    you = {
+        "username": "mira" if case == "starting" else "joan" if is_member else None,
+        "role": "owner" if case == "starting" else "viewer",
+        "can_write": is_member or case == "starting",
+        "why_not": None if is_member else "Log in to write here.",
+        "code": None if is_member or case == "starting" else "sign_in",
+        "until_ms": None,
+        "slow_s": 0,
+        "next_at_ms": None,
+        "follows": False,
+    }
+    lines = [("mira", "owner", "Good evening. Low tide today."), ("kofi", "viewer", "lovely light")]
+    events = [
+        {
+            "sequence": sequence,
+            "kind": "message",
+            "id": f"msg_{sequence}",
+            "at_ms": now_ms() - 60_000,
+            "author": {"id": f"usr_{name}", "username": name, "role": role, "hue": sequence},
+            "text": text,
+            "reply_to": None,
+            "removed": False,
+            "data": {},
+        }
+        for sequence, (name, role, text) in enumerate(lines, 1)
+    ]
+    return {
+        "events": [] if case == "bare" else events,
+        "sequence": 2,
+        "pinned": None,
+        "rules": None,
+        "emotes": [],
+        "commands": [],
+        "you": you,
     }
 
 
@@ -402,12 +387,16 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             return _tab(template, case)
         case "channel.html":
             return _channel(case)
-        case "studio/new.html":
-            errors = {"slug": "That address is taken."} if case == "errors" else {}
-            channels = [] if case == "first" else [CHANNEL]
-            return {"channels": channels, "form": {}, "errors": errors, "user": USER}
         case _ if template.startswith("studio/"):
-            return _studio(template[len("studio/") : -len(".html")], case)
+            section = template[len("studio/") : -len(".html")]
+            return studio_context(section, case, MadeUp(now_ms(), CHANNEL, USER, live_view))
+        case "chat.html":
+            kind = "read" if case == "read" else "alone"
+            member = "live" if case == "member" else "guest"
+            channel = {"slug": "mira", "name": "Mira Paints"}
+            return {"channel": channel, "room": room(member), "kind": kind, "mock_chat": "pinned"}
+        case "embed.html":
+            return {"channel": CHANNEL, "live": ON_AIR.get(case)}
         case "setup.html":
             return _form(case, step="token" if case == "token" else "account")
         case "login.html":
@@ -436,16 +425,11 @@ PAGES = {
     "channel": (
         "/@mira",
         "channel.html",
-        ["live", "offline", "bare", "starting", "reconnecting", "ended"],
+        ["live", "offline", "bare", "starting", "reconnecting", "ended", "gate"],
     ),
-    "studio": (
-        "/studio",
-        "studio/desk.html",
-        ["welcome", "starting", "live", "reconnecting", "nokeys", "errors"],
-    ),
-    "studio-connect": ("/studio/mira/connect", "studio/connect.html", ["keys", "new", "nokeys"]),
-    "studio-settings": ("/studio/mira/settings", "studio/settings.html", ["plain", "errors"]),
-    "studio-new": ("/studio/new", "studio/new.html", ["first", "errors"]),
+    "popout": ("/popout/mira/chat", "chat.html", ["member", "guest", "read"]),
+    "embed": ("/embed/mira", "embed.html", ["live", "offline"]),
+    **STUDIO_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
     "register": ("/register", "register.html", ["plain", "errors", "closed"]),
@@ -455,7 +439,7 @@ PAGES = {
 }
 
 
-def render(template: str, path: str, case: str, theme: str, *, theatre: bool = False) -> str:
+def render(template: str, path: str, case: str, theme: str, **more: Any) -> str:
     context = {
         "site": {"name": "Lantern", "description": "Live from the harbour town.", "accent": ""},
         "user": None,
@@ -463,18 +447,22 @@ def render(template: str, path: str, case: str, theme: str, *, theatre: bool = F
         "path": path,
         "version": "0.1.0",
         "now_ms": now_ms(),
-        "theatre": theatre,
         "notice": "Saved." if case == "keys" else "",
     }
-    return ENVIRONMENT.get_template(template).render(context | context_of(template, case))
+    return ENVIRONMENT.get_template(template).render(context | context_of(template, case) | more)
 
 
 async def _page(request: web.Request) -> web.Response:
     path, template, cases = PAGES[request.match_info.route.name or ""]
     theme = request.cookies.get("theme", "auto")
-    theatre = request.cookies.get("theatre") == "1"
     case = request.query.get("case", cases[0])
-    text = render(template, path, case, theme, theatre=theatre)
+    more: dict[str, Any] = {
+        "theatre": request.cookies.get("theatre") == "1",
+        "chat_hidden": request.cookies.get("chat") == "hidden",
+    }
+    if "chat" in request.query:  # a script of chat-mock.js
+        more["mock_chat"] = request.query["chat"]
+    text = render(template, path, case, theme, **more)
     policy = PLAYER_POLICY if template in PLAYER_TEMPLATES else STRICT_POLICY
     return web.Response(
         text=text, content_type="text/html", headers={"Content-Security-Policy": policy}
@@ -489,7 +477,9 @@ async def _live(request: web.Request) -> web.Response:
     if scene.live is not None:
         return web.json_response(scene.live)
     page = URL(request.headers.get("Referer", "/"))
-    kind = "studio/desk.html" if page.path == "/studio" else "channel.html"
+    kind = {"/studio": "studio/desk.html", "/embed/mira": "embed.html"}.get(
+        page.path, "channel.html"
+    )
     live = context_of(kind, page.query.get("case", ""))["live"]
     return web.json_response(live or {"state": "offline"})
 
@@ -513,7 +503,15 @@ async def _media(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def _feed(request: web.Request) -> web.Response:
+    case = URL(request.headers.get("Referer", "/")).query.get("case")
+    return web.json_response(feed(now_ms(), is_idle=case not in {"live", "held", "reconnecting"}))
+
+
 async def _static(request: web.Request) -> web.Response:
+    if request.match_info["name"].endswith("/js/studio-feed.js"):
+        text = (Path(__file__).parent / "studio_feed.js").read_text()
+        return web.Response(text=text, content_type="text/javascript")
     return await STATIC.answer(request, request.match_info["name"])
 
 
@@ -544,6 +542,7 @@ def application(scene: Scene) -> web.Application:
     app.router.add_get("/api/v1/live", _streams)
     app.router.add_get("/api/openapi.json", _openapi)
     app.router.add_get("/picture/{slug}.svg", _picture)
+    app.router.add_get("/made-up/feed", _feed)
     app.router.add_get("/live/mira/{name}", _media)
     app.router.add_post("/theme", _theme)
     app.router.add_get("/static/{name:.+}", _static)
