@@ -219,11 +219,13 @@ async def test_home_and_categories(site: Site, alice: Person) -> None:
     await alice.api("PATCH", "/channels/quiet", {"category": "art"})
     await _schedule(alice, title="Rain", category="art")
     _, text, _ = await visitor.get("/")
-    assert "Coming up" in text
-    assert "<strong>Rain</strong>" in text
+    assert "Up next" in text
+    assert '<h2 id="next-title">Rain</h2>' in text
     await alice.api("PATCH", "/channels/alice-tv", {"category": "art", "tags": ["ink"]})
     site.media.broadcasts.statuses.append(FakeStatus("alice-tv"))
     _, text, _ = await visitor.get("/")
+    assert "Coming up" in text
+    assert "<strong>Rain</strong>" in text
     assert '<small class="is-live">1 live</small>' in text
     assert '<span class="tag">ink</span>' in text
     _, text, _ = await visitor.get("/category/art")
