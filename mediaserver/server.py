@@ -49,10 +49,11 @@ from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.media.images import Images
 from mediaserver.moderation.desk import Desk
+from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime
 from mediaserver.realtime.site import Site
 from mediaserver.routes import control
-from mediaserver.routes.api.live import live_out
+from mediaserver.routes.api.live import LiveOut, live_out
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
@@ -196,7 +197,9 @@ class Server:
                 user_of_session=user_of_session,
                 describe_live=partial(live_out, live=media.broadcasts, for_owner=False),
                 count_viewers=partial(_count_viewers, media.broadcasts),
-                take_report=lambda slug, viewer, report: None,
+                take_report=media.health.report,
+                current_health=media.health.current,
+                health_history=media.health.history,
             ),
             tokens=tokens,
             display_tokens=display_tokens,
@@ -241,6 +244,7 @@ class Server:
             render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),
             rtmp_port=media.rtmp_port,
             more_routes=(*media.routes, *realtime.routes),
+            asyncapi=asyncapi.document(config.site.name, LiveOut),
         )
         app.on_shutdown.append(lambda _: realtime.say_goodbye())
         if db.is_sqlite and control.is_supported:

@@ -636,14 +636,11 @@ REALTIME_PRESENCE_INTERVAL_S: Final = 5.0
 DOCK_TOKENS_PER_CHANNEL_MAX: Final = 10
 """Docks that work at once; a streamer has one or two machines."""
 
-REALTIME_HEALTH_POINTS: Final = 900
-"""What the studio's charts show: one point each 2 s over half an hour, about 1 KiB each."""
-
 REALTIME_ACTIVITY_MAX: Final = 200
 """Entries of a channel's activity."""
 
 REALTIME_DESKS_MAX: Final = 200
-"""Channels whose health and activity are kept in memory; the least recent goes first."""
+"""Channels whose activity is kept in memory; the least recent goes first."""
 
 REALTIME_TICKET_S: Final = 60
 """A ticket is asked for right before connecting."""

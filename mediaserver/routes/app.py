@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -46,7 +47,15 @@ from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.page import page
-from mediaserver.routes.pages import account, category, channel, channel_tabs, home, studio
+from mediaserver.routes.pages import (
+    account,
+    category,
+    channel,
+    channel_tabs,
+    events,
+    home,
+    studio,
+)
 from mediaserver.routes.pages import chat as chat_pages
 from mediaserver.routes.pages import setup as setup_page
 from mediaserver.routes.render import CSP_PLAYER, Renderer, web_folder
@@ -103,8 +112,12 @@ def make_app(
     render_metrics: Callable[[], bytes],
     rtmp_port: int,
     more_routes: Iterable[web.RouteDef],
+    asyncapi: dict[str, Any],
 ) -> web.Application:
-    """`more_routes`: the media path's and realtime's. Raises `Invalid` for wrong address lists."""
+    """`more_routes`: the media path's and realtime's; `asyncapi` describes the latter.
+
+    Raises `Invalid` for wrong address lists.
+    """
     app = web.Application(
         middlewares=[
             middlewares.proxies(_addresses(config.http.trusted_proxies, "http.trusted_proxies")),
@@ -142,6 +155,7 @@ def make_app(
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
     app[keys.SHOWN_ONCE] = ShownOnce(clock)
     app[keys.RTMP_PORT] = rtmp_port
+    app[keys.ASYNCAPI] = asyncapi
     app[keys.OPENAPI] = json.dumps(document(OPERATIONS, config.site.name)).encode()
 
     may_read_metrics = _addresses(config.metrics.allow, "metrics.allow")
@@ -154,6 +168,7 @@ def make_app(
     app.add_routes(setup_page.routes)
     app.add_routes(studio.routes)
     app.add_routes(operation.route() for operation in OPERATIONS)
+    app.add_routes(events.routes)
     app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
     app.add_routes(more_routes)
     app.add_routes(api_emotes.picture_routes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from mediaserver.accounts.sessions import Sessions
@@ -50,6 +52,7 @@ STATIC = web.AppKey("STATIC", StaticFiles)
 SHOWN_ONCE = web.AppKey("SHOWN_ONCE", ShownOnce)
 RTMP_PORT = web.AppKey("RTMP_PORT", int)
 OPENAPI = web.AppKey("OPENAPI", bytes)
+ASYNCAPI: web.AppKey[dict[str, Any]] = web.AppKey("ASYNCAPI")
 
 VIEWER: web.RequestKey[User | None] = web.RequestKey("VIEWER")
 """Who a browser's session cookie says it is; set by the session middleware."""
