@@ -169,7 +169,7 @@ async def test_the_schedule_page(site: Site, alice: Person) -> None:
     assert text.count("<h2>Boats</h2>") == 4
     assert text.count(">Cancelled</span>") == 1
     assert re.search(r'href="webcal://127\.0\.0\.1:\d+/@alice-tv/schedule\.ics"', text)
-    assert re.search(r'<time datetime="[\d-]+T[\d:]+Z" data-local="full">\w+ \d+ \w+, ', text)
+    assert re.search(r'<time data-moment="\d+" datetime="[\dT:Z-]+">\w+ \d+ \w+, [\d:]+ UTC<', text)
     assert 'aria-current="page">Schedule</a>' in text
     _, text, _ = await visitor.get("/@alice-tv/videos")
     assert "No videos yet" in text
