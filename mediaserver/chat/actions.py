@@ -148,7 +148,7 @@ class Acted:
 
 def act(tx: Transaction, channel: Channel, actor: User, action: Action, now_ms: int) -> Acted:
     """Do it. Raises `Forbidden`, `NotFound`, `Invalid` or `Conflict`; then nothing has happened."""
-    room = log.lock_rooms(tx, [channel.id])[channel.id]
+    room = log.lock_room(tx, channel)
     work = _Work(tx, channel, room, actor, ranks.rank_of(tx, actor, channel), now_ms)
     ranks.check_rank(work.rank, Rank.MODERATOR)
     match action:
