@@ -22,9 +22,15 @@ from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
+from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.display_tokens import DisplayTokens
+from mediaserver.channels.follows import Follows
 from mediaserver.channels.publish_gate import StreamKeyGate
+from mediaserver.channels.schedule import Schedule
+from mediaserver.channels.schedule_clock import ScheduleClock
 from mediaserver.channels.stream_keys import StreamKeys
+from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
@@ -36,17 +42,21 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.db.lock import DatabaseInUse
 from mediaserver.kernel.errors import Invalid, MediaserverError, Unavailable
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.metrics import Metrics
+from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.media.images import Images
 from mediaserver.moderation.desk import Desk
+from mediaserver.realtime.realtime import Realtime
+from mediaserver.realtime.site import Site
 from mediaserver.routes import control
+from mediaserver.routes.api.live import live_out
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
-from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.live_view import LiveStreams, StreamHealth
+from mediaserver.routes.middlewares import is_foreign, user_of_session
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +69,7 @@ class MediaPath:
     rtmp_port: int
     routes: Sequence[web.RouteDef]
     render_metrics: Callable[[], bytes]
+    health: StreamHealth
 
 
 OpenMedia = Callable[
@@ -89,8 +100,15 @@ async def open_media(
         yield MediaPath(
             engine.broadcasts,
             engine.rtmp_port,
-            hls_routes(engine.origin, engine.thumbnails, metrics),
+            hls_routes(
+                engine.origin,
+                engine.broadcasts.admission,
+                engine.thumbnails,
+                metrics,
+                engine.health.report,
+            ),
             metrics.render,
+            engine.health,
         )
     finally:
         await engine.__aexit__(None, None, None)
@@ -146,23 +164,48 @@ class Server:
         setup = Setup(db, clock, passwords, throttles)
         channels = Channels(db, clock, config.accounts.channels_per_user_max)
         stream_keys = StreamKeys(db, clock)
+        follows = Follows(db, clock, throttles)
 
         gate = StreamKeyGate(db, throttles, events)
-        streams = Streams(
-            db, clock, events, lambda slug, reason: media.broadcasts.stop(slug, reason)
-        )
-        await stack.enter_async_context(streams)
+        broadcasts = _Broadcasts()
+        await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
         chat = await stack.enter_async_context(Chat(db, clock))
         emotes = Emotes(
             db, clock, chat, throttles, Images(), config.storage.path / "images" / "emotes"
         )
         await stack.enter_async_context(emotes)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
+        broadcasts.registry = media.broadcasts
+        streams = Streams(db, clock, media.broadcasts)
         self.rtmp_port = media.rtmp_port
 
+        await stack.enter_async_context(ScheduleClock(db, clock))
         housekeeping = Tasks("housekeeping")
         stack.push_async_callback(housekeeping.aclose)
         housekeeping.start(_keep_house(sessions, tokens, throttles), "expiry")
+
+        realtime_metrics = RealtimeMetrics()
+        display_tokens = DisplayTokens(db, clock)
+        realtime = Realtime(
+            config.chat,
+            Site(
+                is_foreign=is_foreign,
+                user_of_session=user_of_session,
+                describe_live=partial(live_out, live=media.broadcasts, for_owner=False),
+                count_viewers=partial(_count_viewers, media.broadcasts),
+                take_report=lambda slug, viewer, report: None,
+            ),
+            tokens=tokens,
+            display_tokens=display_tokens,
+            users=users,
+            channels=channels,
+            follows=follows,
+            chat=chat,
+            events=events,
+            clock=clock,
+            metrics=realtime_metrics,
+        )
+        await stack.enter_async_context(realtime)
 
         health = Health(
             {
@@ -179,17 +222,23 @@ class Server:
             tokens=tokens,
             setup=setup,
             channels=channels,
+            categories=Categories(db),
+            follows=follows,
+            schedule=Schedule(db, clock),
             stream_keys=stream_keys,
             streams=streams,
             chat=chat,
+            display_tokens=display_tokens,
             desk=Desk(db, clock),
             emotes=emotes,
             live=media.broadcasts,
+            stream_health=media.health,
             health=health,
-            render_metrics=media.render_metrics,
+            render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),
             rtmp_port=media.rtmp_port,
-            media_routes=media.routes,
+            more_routes=(*media.routes, *realtime.routes),
         )
+        app.on_shutdown.append(lambda _: realtime.say_goodbye())
         if db.is_sqlite and control.is_supported:
             await _listen_control(stack, config, control.make_control_app(users, channels))
         self.http_port = await _listen(stack, config, app, tls)
@@ -201,6 +250,21 @@ class Server:
             demo = Demo(users, channels, stream_keys, config.rtmp.host, media.rtmp_port)
             await stack.enter_async_context(demo)
         _log.info("listening", http_port=self.http_port, rtmp_port=self.rtmp_port)
+
+
+class _Broadcasts:
+    """The engine's registry for the recorder, which is there first: it must miss no event."""
+
+    registry: LiveStreams | None = None
+
+    def status(self, channel: str) -> Any:
+        return None if self.registry is None else self.registry.status(channel)
+
+    def start(self, channel: str) -> bool:
+        return self.registry is not None and self.registry.start(channel)
+
+    def stop(self, channel: str, reason: str) -> bool:
+        return self.registry is not None and self.registry.stop(channel, reason)
 
 
 async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -303,6 +367,11 @@ async def _keep_house(sessions: Sessions, tokens: Tokens, throttles: Throttles) 
             await throttles.delete_empty()
         except MediaserverError as error:
             _log.warning("expired rows stay for now", reason=error.message)
+
+
+def _count_viewers(live: LiveStreams, channel: str) -> int:
+    status = live.status(channel)
+    return status.viewers if status is not None and status.is_public else 0
 
 
 async def _check_database(db: Database) -> None:

@@ -119,6 +119,31 @@ class MediaConfig(_Section):
         le=120,
         description="Seconds of the live stream that players can reach, kept in memory.",
     )
+    viewers_max: int = Field(
+        0,
+        ge=0,
+        description="Viewers at once over all streams; further ones are told that it is full. 0: "
+        "as many as come.",
+    )
+    uplink_max_kbps: int = Field(
+        0,
+        ge=0,
+        description="What the viewers of all streams may take of this server's upload; a further "
+        "one that doesn't fit is told that it is full. 0: no limit.",
+    )
+    dvr_minutes: int = Field(
+        30,
+        ge=0,
+        le=240,
+        description="Minutes that viewers can rewind a live stream, kept on disk while it lasts. "
+        "0: off.",
+    )
+    dvr_bytes_max: int = Field(
+        10_737_418_240,
+        ge=1_048_576,
+        description="Bytes on disk for rewinding, over all streams. When they are short, or the "
+        "disk is, the time to rewind gets shorter.",
+    )
     streams_max: int = Field(
         16,
         ge=1,
@@ -156,6 +181,21 @@ class AccountsConfig(_Section):
     channels_per_user_max: int = Field(5, ge=1, le=100, description="Channels that a user may own.")
 
 
+class ChatConfig(_Section):
+    connections_max: int = Field(
+        10_000,
+        ge=1,
+        le=100_000,
+        description="Pages that may be connected to chat at once; further ones see no new lines.",
+    )
+    connections_per_address_max: int = Field(
+        100,
+        ge=1,
+        le=100_000,
+        description="Pages connected to chat from one address.",
+    )
+
+
 class LogConfig(_Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
@@ -184,6 +224,7 @@ class Config(_Section):
     storage: StorageConfig = StorageConfig()
     database: DatabaseConfig = DatabaseConfig()
     accounts: AccountsConfig = AccountsConfig()
+    chat: ChatConfig = ChatConfig()
     log: LogConfig = LogConfig()
     metrics: MetricsConfig = MetricsConfig()
 

@@ -142,6 +142,48 @@ VIEWER_TIMEOUT_S: Final = 15.0
 VIEWERS_TRACKED_MAX: Final = 100_000
 """Viewer keys remembered for one stream."""
 
+# Rewinding ----------------------------------------------------------------------------------------
+
+DVR_WAITING_BYTES_MAX: Final = 64 * MIB
+"""Segments of all streams that wait to be written. A disk further behind is too slow."""
+
+DVR_RETIRED_S: Final = 60.0
+"""A segment that left the window stays on disk so long, for players that are about to fetch it.
+rfc8216bis §6.2.2 asks for the length of the playlist, which would double what is kept."""
+
+# Health -------------------------------------------------------------------------------------------
+
+HEALTH_INTERVAL_S: Final = 2.0
+"""Each stream is measured so often; its counters are means over five and more of these."""
+
+HEALTH_HISTORY_S: Final = 1_800
+HEALTH_FINE_S: Final = 120
+HEALTH_COARSE_STEP_S: Final = 10
+"""Half an hour is remembered: the last minutes point by point, what is older every ten seconds.
+About 230 points, 100 KB as JSON."""
+
+HEALTH_CHANNELS_MAX: Final = 1_000
+"""Channels whose last half hour is remembered after their stream."""
+
+REPORTING_VIEWERS_MAX: Final = 5_000
+"""Viewers of one stream whose reports are summed up: a fair sample of any more."""
+
+REPORT_KEEP_S: Final = 30.0
+"""Three reports that didn't come: the viewer has left."""
+
+REPORTED_STALLS_MAX: Final = 10
+"""Stalls that one report may claim for its ten seconds."""
+
+REPORTED_LATENCY_MS_MAX: Final = 120_000
+"""A longer way to the screen is a wrong clock."""
+
+STALLED_LATELY_S: Final = 60.0
+STALLS_WINDOW_S: Final = 300.0
+"""Who stalls now, and over which time stalls are counted."""
+
+CMCD_CHARS_MAX: Final = 2_048
+"""Common Media Client Data of one request; players send under 300 characters."""
+
 # Thumbnails ---------------------------------------------------------------------------------------
 
 THUMBNAIL_TIMEOUT_S: Final = 10.0
@@ -295,6 +337,57 @@ CATEGORIES_MAX: Final = 200
 CATEGORY_SLUG_CHARS_MAX: Final = 40
 """Categories are made by us; the bounds keep lists and look-ups small."""
 
+STREAM_PLANS_MAX: Final = 20
+"""Streams of one channel that were made and not started yet."""
+
+STREAMS_LISTED_MAX: Final = 100
+"""Streams of a channel in one answer."""
+
+ID_CHARS_MAX: Final = 64
+"""An identifier in an address; ours have 24 characters."""
+
+WEEK_MS: Final = 7 * 24 * 3600 * 1000
+
+SCHEDULE_ENTRIES_MAX: Final = 50
+"""Entries in the schedule of one channel that are still to come."""
+
+SCHEDULE_ENTRIES_LISTED_MAX: Final = 200
+"""Entries of a channel in one answer, those that are just over included."""
+
+SCHEDULE_CANCELLATIONS_MAX: Final = 60
+"""Single times of a weekly entry that are cancelled: more than a year of weeks."""
+
+SCHEDULE_AHEAD_MS: Final = 366 * 24 * 3600 * 1000
+"""How far ahead a stream may be scheduled."""
+
+SCHEDULE_SHOWN_MS: Final = 4 * WEEK_MS
+"""How far ahead pages look."""
+
+SCHEDULE_KEPT_MS: Final = 30 * 24 * 3600 * 1000
+"""An entry that is over stays in calendars so long."""
+
+SCHEDULE_DURATION_MIN_MIN: Final = 5
+SCHEDULE_DURATION_MIN_MAX: Final = 24 * 60
+"""How long a scheduled stream may take, in minutes."""
+
+OCCURRENCES_LISTED_MAX: Final = 100
+"""Times of a channel's entries on its page."""
+
+UPCOMING_LISTED_MAX: Final = 12
+"""Scheduled streams of the whole site on the home page."""
+
+LOCAL_TIME_CHARS_MAX: Final = 30
+"""A date and a time as a browser's field sends them."""
+
+SCHEDULE_DUE_MAX: Final = 100
+"""Entries whose time has come that are told in one transaction."""
+
+SCHEDULE_CHECK_S: Final = 10.0
+"""The schedule is looked at so often."""
+
+SCHEDULE_LATE_MS: Final = 10 * 60 * 1000
+"""An entry whose time came while the site was down is told so long afterwards, and then no more."""
+
 FOLLOWS_PER_USER_MAX: Final = 2_000
 """Channels that one user may follow: a list that one page and one connection can carry."""
 
@@ -407,6 +500,15 @@ REQUEST_BODY_TIMEOUT_S: Final = 20.0
 FORM_FIELDS_MAX: Final = 50
 """Fields in a form; the longest form has seven."""
 
+MODERATION_LOG_SHOWN: Final = 30
+"""Actions on one page of the studio."""
+
+TIMES_OF_ENTRY_SHOWN: Final = 3
+"""Next times of a weekly entry in the studio."""
+
+FORM_FIELD_BYTES_MAX: Final = 16 * KIB
+"""One text in a form with a file: 2,000 characters of any script."""
+
 STATIC_FILE_BYTES_MAX: Final = 8 * 1024 * 1024
 """A static file kept in memory; the largest is under 2 MB."""
 
@@ -440,6 +542,13 @@ SHOWN_ONCE_MAX: Final = 1_000
 SHOWN_ONCE_MS: Final = 10 * 60 * 1000
 """New stream keys on their way to the page that shows them."""
 
+GATE_MAX_AGE_S: Final = 30 * 24 * 3600
+GATE_COOKIE_CHARS_MAX: Final = 40
+"""The answer at a channel's gate is remembered so long."""
+
+CALENDAR_MAX_AGE_S: Final = 300
+"""A calendar file may be so old; programs ask every few hours."""
+
 THEME_MAX_AGE_S: Final = 365 * 24 * 3600
 """The choice of dark or light is remembered so long."""
 
@@ -458,6 +567,76 @@ OPEN_FILES_WANTED: Final = 65_536
 
 DEMO_RESTART_S: Final = 3.0
 """A demo publisher that ended is started again after this."""
+
+# Realtime -----------------------------------------------------------------------------------------
+
+REALTIME_MESSAGE_BYTES_MAX: Final = 16 * KIB
+"""One message of a client; the longest chat line with its reply is under 3 KiB."""
+
+REALTIME_PING_INTERVAL_S: Final = 25.0
+REALTIME_PING_TIMEOUT_S: Final = 20.0
+"""The defaults of Engine.IO: below the idle time-outs of proxies, which begin at 60 s."""
+
+REALTIME_ENTER_TIMEOUT_S: Final = 10.0
+"""A connection that entered no namespace after so long holds its place for nothing."""
+
+REALTIME_UPGRADE_TIMEOUT_S: Final = 10.0
+"""From the first message on a new WebSocket to the end of polling: two round trips."""
+
+REALTIME_CLOSE_TIMEOUT_S: Final = 2.0
+"""A client gets so long to answer when the server closes its connection."""
+
+REALTIME_SEND_BUFFER_BYTES_MAX: Final = 256 * KIB
+"""Unsent bytes of one client: several seconds of the busiest chat. Beyond it the client is dropped
+and comes back with the sequence that it had."""
+
+REALTIME_SYSTEM_BUFFER_BYTES: Final = 64 * KIB
+"""What the system may hold for one client besides; by itself it would take up to 4 MiB each."""
+
+REALTIME_QUEUE_PACKETS_MAX: Final = 256
+"""Packets that wait for a client's next poll: about ten seconds of a busy chat."""
+
+REALTIME_OUTBOX_MAX: Final = 2_000
+"""Broadcasts that wait for their turn, over all rooms. One that is lost leaves a gap in the
+sequence, at which clients ask again."""
+
+REALTIME_FAN_OUT_CLIENTS: Final = 256
+"""Clients written to before the event loop serves others: about 3 ms."""
+
+REALTIME_ROOMS_PER_CLIENT_MAX: Final = 8
+"""A page shows one channel; a dock of several chats still fits."""
+
+REALTIME_PACKETS_BURST: Final = 20
+REALTIME_PACKETS_PER_S: Final = 10
+"""Anything that one connection sends: a page sends one event in 10 s and what its person types."""
+
+REALTIME_SAY_BURST: Final = 5
+REALTIME_SAY_PER_S: Final = 1
+"""Lines of one connection, whatever the channel's slow mode says."""
+
+REALTIME_REFUSED_MAX: Final = 100
+"""Packets beyond the rate that are answered with an error before the connection ends."""
+
+REALTIME_ERRANDS_MAX: Final = 1_000
+"""Things to look up before clients are told; a few for each stream that starts or ends."""
+
+REALTIME_PRESENCE_INTERVAL_S: Final = 5.0
+"""Counts of viewers and followers are told so often, if they have changed."""
+
+DOCK_TOKENS_PER_CHANNEL_MAX: Final = 10
+"""Docks that work at once; a streamer has one or two machines."""
+
+REALTIME_HEALTH_POINTS: Final = 900
+"""What the studio's charts show: one point each 2 s over half an hour, about 1 KiB each."""
+
+REALTIME_ACTIVITY_MAX: Final = 200
+"""Entries of a channel's activity."""
+
+REALTIME_DESKS_MAX: Final = 200
+"""Channels whose health and activity are kept in memory; the least recent goes first."""
+
+REALTIME_TICKET_S: Final = 60
+"""A ticket is asked for right before connecting."""
 
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX

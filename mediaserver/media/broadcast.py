@@ -29,6 +29,8 @@ from mediaserver.kernel.events import Events
 from mediaserver.kernel.ids import new_id, new_secret
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media import flv
+from mediaserver.media.admission import Admission
+from mediaserver.media.dvr import Dvr
 from mediaserver.media.events import (
     BroadcastEnded,
     BroadcastInterrupted,
@@ -37,6 +39,7 @@ from mediaserver.media.events import (
     BroadcastWentLive,
 )
 from mediaserver.media.fmp4 import Muxer
+from mediaserver.media.frame_meter import FrameMeter
 from mediaserver.media.frames import AudioConfig, Frame, Unsupported, VideoCodec, VideoConfig
 from mediaserver.media.gate import PublishGrant, PublishRefused
 from mediaserver.media.origin import LiveStream, Origin
@@ -76,6 +79,8 @@ class BroadcastStatus:
     width: int | None
     height: int | None
     bitrate_bps: int
+    has_dvr: bool
+    is_full: bool
     warning: str | None
 
 
@@ -97,8 +102,10 @@ class Broadcast:
         clock: Clock,
         events: Events,
         metrics: Metrics,
+        dvr: Dvr | None = None,
     ) -> None:
         self.grant = grant
+        self._dvr = dvr
         self._grace_ms = media.grace_s * 1000
         self._clock = clock
         self._events = events
@@ -112,6 +119,8 @@ class Broadcast:
         self.publisher: Publisher | None = None
         self.started_at_ms = clock.wall_ms()
         self.bytes_received = 0
+        self.late_parts = 0
+        self.meter = FrameMeter()
         self._packager = Packager(preset)
         self._muxer: Muxer | None = None
         self._epoch: Epoch | None = None
@@ -125,12 +134,15 @@ class Broadcast:
         self._epoch_starts: deque[int] = deque()
         self._went_live = False
         self.ended_at_ms = 0
+        if self.is_public:
+            self._record()
 
     # The publisher's side -----------------------------------------------------------------------
 
     def attach(self, publisher: Publisher) -> None:
         assert self.publisher is None
         self.publisher = publisher
+        self.meter.forget_time()
         self._began_at_ms = self._last_frame_ms = self._clock.monotonic_ms()
         self._rates.clear()
         self._refusal = None
@@ -169,6 +181,7 @@ class Broadcast:
             if self.state is BroadcastState.RECONNECTING and self.is_silent:
                 self._began_at_ms = now_ms
             self._last_frame_ms = now_ms
+            self.meter.add(tag, self._epoch.frame_rate if self._epoch else None)
             self._take(self._packager.push(tag, self._clock.wall_ms()))
         elif tag is not None:
             self._take(self._packager.configure(tag))
@@ -225,6 +238,7 @@ class Broadcast:
         late_ms = 2 * self._epoch.timing.part_target_ms
         if self._last_part_ms is not None and now_ms - self._last_part_ms > late_ms:
             self._metrics.parts_late.inc()
+            self.late_parts += 1
         self._last_part_ms = now_ms
 
     # States -------------------------------------------------------------------------------------
@@ -244,8 +258,14 @@ class Broadcast:
         self._began_at_ms = self._clock.monotonic_ms()
         self._take(self._packager.pause())
         self.stream.withhold_past()
+        self._record()
         self.state = BroadcastState.STARTING
         return True
+
+    def _record(self) -> None:
+        """From now on viewers can rewind, where that is switched on."""
+        if self._dvr is not None:
+            self.stream.recording = self._dvr.open(self.grant.channel, self.stream.session)
 
     def _go_live(self) -> None:
         if not self.is_public:
@@ -342,7 +362,11 @@ class Broadcast:
         (from_ms, from_bytes), (to_ms, to_bytes) = self._rates[0], self._rates[-1]
         return (to_bytes - from_bytes) * 8000 // max(1, to_ms - from_ms)
 
-    def status(self) -> BroadcastStatus:
+    @property
+    def keyframe_interval_ms(self) -> int:
+        return self._packager.keyframe_interval_ms
+
+    def status(self, *, is_full: bool) -> BroadcastStatus:
         epoch, muxer = self._epoch, self._muxer
         return BroadcastStatus(
             broadcast_id=self.id,
@@ -358,6 +382,8 @@ class Broadcast:
             width=muxer.width if muxer else None,
             height=muxer.height if muxer else None,
             bitrate_bps=self.bitrate_bps,
+            has_dvr=self.stream.recording is not None and self.stream.recording.is_playable,
+            is_full=is_full,
             warning=self._warning(),
         )
 
@@ -372,7 +398,7 @@ class Broadcast:
             )
         if self._epoch and self._epoch.video and self._epoch.video.codec is not VideoCodec.H264:
             return f"{self._epoch.video.codec.name} does not play in every browser. H.264 does."
-        return None
+        return self.stream.recording.warning if self.stream.recording is not None else None
 
 
 class Broadcasts:
@@ -386,14 +412,17 @@ class Broadcasts:
         clock: Clock,
         events: Events,
         metrics: Metrics,
+        dvr: Dvr | None = None,
     ) -> None:
         self._media = media
+        self._dvr = dvr
         self._bitrate_max_bps = rtmp.bitrate_max_kbps * 1000
         self._origin = origin
         self._clock = clock
         self._events = events
         self._metrics = metrics
 
+        self.admission = Admission(media, origin)
         self._current: dict[str, Broadcast] = {}
         self._ended: list[Broadcast] = []
 
@@ -429,7 +458,9 @@ class Broadcasts:
             )
         if (before := self._current.pop(grant.channel, None)) is not None:
             self._keep_ended(before)
-        broadcast = Broadcast(grant, self._media, self._clock, self._events, self._metrics)
+        broadcast = Broadcast(
+            grant, self._media, self._clock, self._events, self._metrics, self._dvr
+        )
         self._current[grant.channel] = broadcast
         self._origin.add(grant.channel, broadcast.stream, is_public=broadcast.is_public)
         broadcast.attach(publisher)
@@ -458,10 +489,22 @@ class Broadcasts:
     def status(self, channel: str) -> BroadcastStatus | None:
         """None while the channel is offline; an ended stream is told for about a minute."""
         broadcast = self._current.get(channel)
-        return broadcast.status() if broadcast is not None else None
+        return self._status(broadcast) if broadcast is not None else None
+
+    def current(self) -> list[Broadcast]:
+        """Of each channel the newest, also for a while after its end."""
+        return list(self._current.values())
+
+    @property
+    def viewers(self) -> int:
+        """Of all streams."""
+        return sum(stream.viewers for stream in self._origin.all())
 
     def all(self) -> list[BroadcastStatus]:
-        return [broadcast.status() for broadcast in self._current.values()]
+        return [self._status(broadcast) for broadcast in self._current.values()]
+
+    def _status(self, broadcast: Broadcast) -> BroadcastStatus:
+        return broadcast.status(is_full=self.admission.refuses(broadcast.stream))
 
     def start(self, channel: str) -> bool:
         """Open a channel's held stream to the public. False if there is none, or its encoder is
@@ -510,7 +553,7 @@ class Broadcasts:
             count = sum(one.state is state for one in self._current.values())
             self._metrics.broadcasts.labels(state.value).set(count)
         streams = self._origin.all()
-        self._metrics.viewers.set(sum(stream.viewers for stream in streams))
+        self._metrics.viewers.set(self.viewers)
         self._metrics.waiters.set(sum(stream.waiters for stream in streams))
         self._metrics.window_bytes.set(sum(stream.byte_count for stream in streams))
 

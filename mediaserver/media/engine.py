@@ -12,7 +12,9 @@ from mediaserver.kernel.events import Events
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.broadcast import Broadcasts
+from mediaserver.media.dvr import Dvr, Folder
 from mediaserver.media.gate import PublishGate
+from mediaserver.media.health import HealthWatch
 from mediaserver.media.origin import Origin
 from mediaserver.media.rtmp.ingest import Ingest
 from mediaserver.media.thumbnails import Thumbnails
@@ -33,7 +35,11 @@ class Engine:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.origin = Origin()
-        self.broadcasts = Broadcasts(config.media, config.rtmp, self.origin, clock, events, metrics)
+        self.dvr = Dvr(config.media, Folder(config.storage.path / "dvr"), clock, metrics)
+        self.broadcasts = Broadcasts(
+            config.media, config.rtmp, self.origin, clock, events, metrics, self.dvr
+        )
+        self.health = HealthWatch(self.broadcasts, clock, events)
         self.thumbnails = Thumbnails(self.origin, config.media.thumbnail_interval_s, metrics)
         self._ingest = Ingest(config.rtmp, tls, gate, self.broadcasts, clock, metrics)
 
@@ -50,10 +56,13 @@ class Engine:
     async def __aenter__(self) -> Engine:
         async with AsyncExitStack() as stack:
             tasks = Tasks("engine")
+            stack.push_async_callback(self.dvr.aclose)
             stack.push_async_callback(tasks.aclose)
             stack.push_async_callback(self._ingest.aclose)
             stack.callback(self.broadcasts.end_all, "The server stops.")  # first: encoders hear why
             tasks.start(self.broadcasts.run(), "broadcasts")
+            tasks.start(self.dvr.run(), "dvr")
+            tasks.start(self.health.run(), "health")
             tasks.start(self.thumbnails.run(), "thumbnails")
             await self._ingest.start()
             self._stack = stack.pop_all()

@@ -8,19 +8,22 @@ its playlist once, and wakes the requests that wait for the next one: all waiter
 from __future__ import annotations
 
 import asyncio
-import gzip
+import dataclasses
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
+from mediaserver.media.dvr import FinishedSegment, Recording
 from mediaserver.media.frames import Unsupported
 from mediaserver.media.parts import Epoch, Part, Preset, Timing
 from mediaserver.media.playlist import (
     ListedPart,
     ListedSegment,
+    Rendered,
     Variant,
     Window,
     media_playlist,
@@ -29,14 +32,6 @@ from mediaserver.media.playlist import (
 
 MULTIVARIANT_PLAYLIST = "index.m3u8"
 MEDIA_PLAYLIST = "media.m3u8"
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """One version of a playlist, ready to send to everybody."""
-
-    plain: bytes
-    gzipped: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +84,10 @@ class _Segment:
             parts=self.listed,
         )
 
+    def as_finished(self) -> FinishedSegment:
+        listed = dataclasses.replace(self.as_listed(), parts=())
+        return FinishedSegment(self.msn, self.epoch, listed, tuple(self.parts))
+
 
 class LiveStream:
     """One live stream as players see it. `session` is random and part of every URL, so that no
@@ -100,9 +99,13 @@ class LiveStream:
         self._window_us = window_s * 1_000_000
         self._clock = clock
 
+        self.recording: Recording | None = None
         self.ended = False
         self.version = 0
         self.byte_count = 0
+        self.bytes_sent = 0
+        """To viewers; counted by whoever sends."""
+
         self._timing: Timing | None = None
         self.has_video = False
         self._codecs = ""
@@ -130,6 +133,8 @@ class LiveStream:
         self._timescale = epoch.timescale
         self.has_video = epoch.video is not None
         self._inits[epoch.number] = init
+        if self.recording is not None:
+            self.recording.begin_epoch(epoch.number, init, epoch.timing)
         self._size, self._frame_rate = size, epoch.frame_rate
         self._codecs = ",".join(
             config.codecs for config in (epoch.video, epoch.audio) if config is not None
@@ -171,7 +176,7 @@ class LiveStream:
 
     def end_segment(self) -> None:
         """The open segment is whole; the oldest leave the window."""
-        self._segments[-1].ended = True
+        self._finish(self._segments[-1])
         assert self._timing is not None
         # Rule 8: never below three target durations.
         kept_us = (3 * self._timing.target_duration_s + 1) * 1_000_000
@@ -221,9 +226,16 @@ class LiveStream:
     def end(self) -> None:
         """No more parts will come: ENDLIST."""
         if self._segments and not self._segments[-1].ended:
-            self._segments[-1].ended = True
+            self._finish(self._segments[-1])
         self.ended = True
+        if self.recording is not None:
+            self.recording.end()
         self.publish()
+
+    def _finish(self, segment: _Segment) -> None:
+        segment.ended = True
+        if self.recording is not None:
+            self.recording.add(segment.as_finished())
 
     def _forget_retired(self) -> None:
         """Rule 9: a removed segment stays fetchable for its own duration and as long again as the
@@ -308,6 +320,16 @@ class LiveStream:
             raise NotFound("No such segment")
         return segment.parts
 
+    def recorded(self, name: str) -> Path | bytes:
+        """A segment's file or an init segment that only the recording still has. Raises
+        `NotFound`."""
+        kind, numbers = _parse_name(name)
+        if self.recording is None or kind == "part":
+            raise NotFound("No such segment")
+        if kind == "init":
+            return self.recording.init(numbers[0])
+        return self.recording.segment(numbers[0])
+
     def newest_independent(self) -> tuple[bytes, bytes] | None:
         """Init segment and the latest part with a keyframe, for a thumbnail."""
         for segment in reversed(self._segments):
@@ -322,6 +344,19 @@ class LiveStream:
         if viewer in self._viewers or len(self._viewers) < limits.VIEWERS_TRACKED_MAX:
             self._viewers.pop(viewer, None)  # the dict stays in order of last request
             self._viewers[viewer] = now_ms
+
+    def holds(self, viewer: str) -> bool:
+        """Whether this viewer asked lately."""
+        seen_ms = self._viewers.get(viewer)
+        left_ms = self._clock.monotonic_ms() - int(limits.VIEWER_TIMEOUT_S * 1000)
+        return seen_ms is not None and seen_ms >= left_ms
+
+    @property
+    def bitrate_bps(self) -> int:
+        """Bits per second of media, over the window."""
+        duration_us = sum(segment.duration_us for segment in self._segments)
+        byte_count = sum(segment.byte_count for segment in self._segments)
+        return byte_count * 8_000_000 // duration_us if duration_us else 0
 
     @property
     def viewers(self) -> int:
@@ -384,8 +419,7 @@ class LiveStream:
         if rendered is None:
             if self._timing is None or not self.playable:
                 raise NotFound("The stream has not begun yet")
-            text = media_playlist(self._window(self._timing), skip=skip).encode()
-            rendered = Rendered(text, gzip.compress(text, 5, mtime=0))
+            rendered = Rendered.of(media_playlist(self._window(self._timing), skip=skip))
             self._rendered[skip] = rendered
         return rendered
 
@@ -454,6 +488,8 @@ class Origin:
     def remove(self, channel: str, stream: LiveStream) -> None:
         streams = self._streams.get(channel, {})
         streams.pop(stream.session, None)
+        if stream.recording is not None:
+            stream.recording.close()
         if self._current.get(channel) == stream.session:
             del self._current[channel]
         if not streams:

@@ -7,6 +7,8 @@ docs/playlist-rules.md. Every attribute that must not change in a playlist's lif
 
 from __future__ import annotations
 
+import functools
+import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,19 @@ from datetime import UTC, datetime, timedelta
 from mediaserver.media.parts import Timing
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One version of a playlist, ready to send to everybody."""
+
+    plain: bytes
+    gzipped: bytes
+
+    @classmethod
+    def of(cls, text: str) -> Rendered:
+        plain = text.encode()
+        return cls(plain, gzip.compress(plain, 5, mtime=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +184,7 @@ def _seconds(duration_us: int) -> str:
     return f"{duration_us // 1_000_000}.{duration_us % 1_000_000:06d}"
 
 
+@functools.lru_cache(maxsize=16_384)  # the same segments are listed again and again
 def _date_time(wall_ms: int) -> str:
     moment = _EPOCH + timedelta(milliseconds=wall_ms)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{wall_ms % 1000:03d}Z"

@@ -11,7 +11,11 @@ from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
+from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.display_tokens import DisplayTokens
+from mediaserver.channels.follows import Follows
+from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
@@ -24,17 +28,24 @@ from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.moderation.desk import Desk
 from mediaserver.routes import keys, middlewares
 from mediaserver.routes.api import auth as api_auth
+from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
 from mediaserver.routes.api import emotes as api_emotes
+from mediaserver.routes.api import follows as api_follows
+from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import moderation as api_moderation
+from mediaserver.routes.api import realtime as api_realtime
+from mediaserver.routes.api import schedule as api_schedule
+from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
-from mediaserver.routes.live_view import LiveStreams
+from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.page import page
-from mediaserver.routes.pages import account, channel, home, studio
+from mediaserver.routes.pages import account, category, channel, channel_tabs, home, studio
+from mediaserver.routes.pages import chat as chat_pages
 from mediaserver.routes.pages import setup as setup_page
 from mediaserver.routes.render import CSP_PLAYER, Renderer, web_folder
 from mediaserver.routes.shown_once import ShownOnce
@@ -43,7 +54,13 @@ from mediaserver.routes.static import StaticFiles
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_channels.api.all,
+    *api_streams.api.all,
+    *api_follows.api.all,
+    *api_categories.api.all,
+    *api_schedule.api.all,
     *api_live.api.all,
+    *api_health.api.all,
+    *api_realtime.api.all,
     *api_chat.api.all,
     *api_moderation.api.all,
     *api_emotes.api.all,
@@ -67,18 +84,23 @@ def make_app(
     tokens: Tokens,
     setup: Setup,
     channels: Channels,
+    categories: Categories,
+    follows: Follows,
+    schedule: Schedule,
     stream_keys: StreamKeys,
     streams: Streams,
     chat: Chat,
+    display_tokens: DisplayTokens,
     desk: Desk,
     emotes: Emotes,
     live: LiveStreams,
+    stream_health: StreamHealth,
     health: Health,
     render_metrics: Callable[[], bytes],
     rtmp_port: int,
-    media_routes: Iterable[web.RouteDef],
+    more_routes: Iterable[web.RouteDef],
 ) -> web.Application:
-    """`media_routes` is what routes/hls.py answers. Raises `Invalid` for wrong address lists."""
+    """`more_routes`: the media path's and realtime's. Raises `Invalid` for wrong address lists."""
     app = web.Application(
         middlewares=[
             middlewares.proxies(_addresses(config.http.trusted_proxies, "http.trusted_proxies")),
@@ -94,17 +116,23 @@ def make_app(
     folder = web_folder()
     static = StaticFiles(folder / "static")
     app[keys.CONFIG] = config
+    app[keys.CLOCK] = clock
     app[keys.USERS] = users
     app[keys.SESSIONS] = sessions
     app[keys.TOKENS] = tokens
     app[keys.SETUP] = setup
     app[keys.CHANNELS] = channels
+    app[keys.CATEGORIES] = categories
+    app[keys.FOLLOWS] = follows
+    app[keys.SCHEDULE] = schedule
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
     app[keys.CHAT] = chat
+    app[keys.DISPLAY_TOKENS] = display_tokens
     app[keys.DESK] = desk
     app[keys.EMOTES] = emotes
     app[keys.LIVE] = live
+    app[keys.STREAM_HEALTH] = stream_health
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
     app[keys.SHOWN_ONCE] = ShownOnce(clock)
@@ -113,13 +141,16 @@ def make_app(
 
     may_read_metrics = _addresses(config.metrics.allow, "metrics.allow")
     app.add_routes(home.routes)
+    app.add_routes(category.routes)
     app.add_routes(channel.routes)
+    app.add_routes(channel_tabs.routes)
+    app.add_routes(chat_pages.routes)
     app.add_routes(account.routes)
     app.add_routes(setup_page.routes)
     app.add_routes(studio.routes)
     app.add_routes(operation.route() for operation in OPERATIONS)
     app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
-    app.add_routes(media_routes)
+    app.add_routes(more_routes)
     app.add_routes(api_emotes.picture_routes)
     app.add_routes(health_routes(health, render_metrics, may_read_metrics))
     app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from mediaserver.channels.channels import Channel
+from mediaserver.channels.information import FLAGS
+from mediaserver.media.audience import ViewerReport
+from mediaserver.media.dvr import DVR_PLAYLIST
+from mediaserver.media.health import Health
 
 
 class LiveStatus(Protocol):
@@ -35,6 +39,10 @@ class LiveStatus(Protocol):
     @property
     def height(self) -> int | None: ...
     @property
+    def has_dvr(self) -> bool: ...
+    @property
+    def is_full(self) -> bool: ...
+    @property
     def warning(self) -> str | None: ...
 
 
@@ -48,6 +56,16 @@ class LiveStreams(Protocol):
     def start(self, channel: str) -> bool: ...
 
     def stop(self, channel: str, reason: str) -> bool: ...
+
+
+class StreamHealth(Protocol):
+    """The engine's `HealthWatch`."""
+
+    def current(self, channel: str) -> Health | None: ...
+
+    def history(self, channel: str) -> list[Health]: ...
+
+    def report(self, channel: str, viewer: str, report: ViewerReport) -> None: ...
 
 
 def is_watchable(status: LiveStatus) -> bool:
@@ -72,6 +90,16 @@ class LiveView:
     height: int | None
     warning: str | None
     broadcast_id: str
+    dvr_url: str | None
+    full: bool
+    category: str | None
+    category_slug: str | None
+    tags: tuple[str, ...]
+    brand_promotion: bool
+    recorded_content: bool
+    age_restricted: bool
+    not_general: bool
+    not_general_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +113,13 @@ class Card:
     started_at_ms: int
     viewers: int
     state: str
+    category: str | None
+    category_slug: str | None
+    tags: tuple[str, ...]
+    brand_promotion: bool
+    recorded_content: bool
+    age_restricted: bool
+    not_general: bool
 
 
 def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveView | None:
@@ -107,7 +142,21 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
         height=status.height,
         warning=status.warning if for_owner else None,
         broadcast_id=status.broadcast_id,
+        dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}" if status.has_dvr else None,
+        full=status.is_full,
+        not_general_reason=channel.not_general_reason,
+        **_about(channel),
     )
+
+
+def _about(channel: Channel) -> dict[str, Any]:
+    """What a card and a page tell of a stream besides its title."""
+    return {
+        "category": channel.category,
+        "category_slug": channel.category_slug,
+        "tags": channel.tags,
+        **{name: getattr(channel, name) for name in FLAGS},
+    }
 
 
 def watchable(live: LiveStreams) -> list[LiveStatus]:
@@ -130,6 +179,7 @@ def cards(statuses: Iterable[LiveStatus], channels: Iterable[Channel]) -> list[C
             started_at_ms=status.started_at_ms,
             viewers=status.viewers,
             state=str(status.state),
+            **_about(channel),
         )
         for status in statuses
         if (channel := by_slug.get(status.channel)) is not None

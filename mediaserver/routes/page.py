@@ -153,6 +153,11 @@ def site_host(request: web.Request) -> str:
     return host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
 
 
+def site_url(request: web.Request) -> str:
+    """Where people reach the site, without a slash at the end."""
+    return request.app[CONFIG].site.public_url or f"{request.scheme}://{request.host}"
+
+
 def rtmp_server_url(request: web.Request) -> str:
     """What goes into "Server" in OBS."""
     return f"rtmp://{site_host(request)}:{request.app[RTMP_PORT]}/live"

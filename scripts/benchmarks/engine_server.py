@@ -44,7 +44,8 @@ async def main() -> None:
     metrics = Metrics()
     async with Engine(config, OpenGate(), Events(), SystemClock(), metrics) as engine:
         app = web.Application()
-        app.add_routes(hls_routes(engine.origin, engine.thumbnails, metrics))
+        admission = engine.broadcasts.admission
+        app.add_routes(hls_routes(engine.origin, admission, engine.thumbnails, metrics))
         if "page" in options:
             app.router.add_static("/page", Path(options["page"]))
         runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0)

@@ -21,7 +21,9 @@ import uvloop
 from aiohttp import web
 
 from mediaserver.kernel.clock import SystemClock
+from mediaserver.kernel.config import MediaConfig
 from mediaserver.kernel.metrics import Metrics
+from mediaserver.media.admission import Admission
 from mediaserver.media.origin import LiveStream, Origin, PlaylistRequest
 from mediaserver.media.parts import PRESETS, Epoch, Part, Timing
 from mediaserver.media.thumbnails import Thumbnails
@@ -91,7 +93,8 @@ async def main() -> None:
         )
 
     app = web.Application()
-    app.add_routes(hls_routes(origin, Thumbnails(origin, 10, metrics), metrics))
+    admission = Admission(MediaConfig(), origin)
+    app.add_routes(hls_routes(origin, admission, Thumbnails(origin, 10, metrics), metrics))
     app.router.add_get("/bench/publish", publish)
     app.router.add_get("/bench/state", state)
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0)

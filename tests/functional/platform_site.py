@@ -15,7 +15,9 @@ from yarl import URL
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.events import Events
+from mediaserver.media.audience import ViewerReport
 from mediaserver.media.gate import PublishGate
+from mediaserver.media.health import Health
 from mediaserver.server import MediaPath, Server
 
 PASSWORD = "correct horse battery"
@@ -30,6 +32,8 @@ class FakeStatus:
     broadcast_id: str = "brc_1"
     session: str = "secret-session"
     is_public: bool = True
+    has_dvr: bool = False
+    is_full: bool = False
     started_at_ms: int = 1_700_000_000_000
     viewers: int = 3
     video_codec: str | None = "avc1.64001f"
@@ -62,10 +66,28 @@ class FakeBroadcasts:
 
 
 @dataclass
+class FakeHealth:
+    """Measurements that a test fills by hand."""
+
+    points: dict[str, list[Health]] = field(default_factory=dict)
+
+    def current(self, channel: str) -> Health | None:
+        points = self.points.get(channel)
+        return points[-1] if points else None
+
+    def history(self, channel: str) -> list[Health]:
+        return self.points.get(channel, [])
+
+    def report(self, channel: str, viewer: str, report: ViewerReport) -> None:
+        raise AssertionError("no media routes, no reports")
+
+
+@dataclass
 class FakeMedia:
     """Stands in for the engine: `gate` and `events` are what the server handed to it."""
 
     broadcasts: FakeBroadcasts = field(default_factory=FakeBroadcasts)
+    health: FakeHealth = field(default_factory=FakeHealth)
     gate: PublishGate | None = None
     events: Events | None = None
 
@@ -74,7 +96,7 @@ class FakeMedia:
         self, config: Config, gate: PublishGate, events: Events, clock: Clock, tls: object
     ) -> AsyncIterator[MediaPath]:
         self.gate, self.events = gate, events
-        yield MediaPath(self.broadcasts, 1935, (), lambda: b"mediaserver_up 1\n")
+        yield MediaPath(self.broadcasts, 1935, (), lambda: b"mediaserver_up 1\n", self.health)
 
 
 def settings(tmp_path: Path, **sections: dict[str, Any]) -> Config:

@@ -77,6 +77,7 @@ class Site:
             sections.setdefault(section, {}).update(values)
         self._arguments = json.dumps({"config": sections, "limits": dict(limits or {})})
 
+        self.storage = storage
         self.http_port = 0
         self.rtmp_port = 0
         self.setup_url = ""

@@ -10,6 +10,7 @@ import pytest
 
 from mediaserver.media.events import BroadcastEnded, BroadcastStarted
 from mediaserver.media.gate import PublishRefused, PublishRequest
+from mediaserver.media.health import Health
 from tests.functional.platform_site import FakeStatus, Person, Site, running_site
 
 
@@ -144,7 +145,7 @@ async def test_live_state(site: Site, alice: Person) -> None:
 
     site.media.broadcasts.statuses += [FakeStatus("alice-tv"), FakeStatus("removed-channel")]
     _, answer = await visitor.api("GET", "/channels/alice-tv/live")
-    assert answer == {
+    told = {
         "state": "live",
         "playlist_url": "/live/alice-tv/index.m3u8",
         "poster_url": "/live/alice-tv/thumbnail.jpg",
@@ -157,20 +158,23 @@ async def test_live_state(site: Site, alice: Person) -> None:
         "height": 720,
         "warning": None,
         "broadcast_id": "brc_1",
+        "dvr_url": None,
+        "full": False,
     }
+    assert {name: answer[name] for name in told} == told
     assert (await alice.api("GET", "/channels/alice-tv/live"))[1]["warning"], "not told"
     _, answer = await visitor.api("GET", "/live")
-    assert answer["streams"] == [
-        {
-            "slug": "alice-tv",
-            "channel_name": "Alice",
-            "title": "Cats",
-            "thumbnail_url": "/live/alice-tv/thumbnail.jpg",
-            "started_at_ms": 1_700_000_000_000,
-            "viewers": 3,
-            "state": "live",
-        }
-    ]
+    (listed,) = answer["streams"]
+    told = {
+        "slug": "alice-tv",
+        "channel_name": "Alice",
+        "title": "Cats",
+        "thumbnail_url": "/live/alice-tv/thumbnail.jpg",
+        "started_at_ms": 1_700_000_000_000,
+        "viewers": 3,
+        "state": "live",
+    }
+    assert {name: listed[name] for name in told} == told
     assert (await visitor.api("GET", "/channels/alice-tv"))[1]["is_live"] is True
     for state, is_listed in (("starting", False), ("reconnecting", True), ("ended", False)):
         site.media.broadcasts.statuses[0].state = state
@@ -270,3 +274,23 @@ async def test_a_held_stream_is_its_streamers_secret(site: Site, alice: Person) 
     assert answer["poster_url"] is None
     assert "secret-session" in (await alice.get("/studio/alice-tv"))[1]
     assert "secret-session" not in (await alice.get("/@alice-tv"))[1], "as everybody sees it"
+
+
+async def test_health_is_for_who_runs_the_channel(site: Site, alice: Person) -> None:
+    await alice.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
+    assert await alice.api("GET", "/channels/alice-tv/health") == (
+        200,
+        {"health": None, "history": []},
+    )
+    site.media.health.points["alice-tv"] = [
+        Health(1_000, "live", fps=30.0, verdict="good"),
+        Health(3_000, "live", fps=12.0, verdict="bad", advice="Do something."),
+    ]
+    status, answer = await alice.api("GET", "/channels/alice-tv/health")
+    assert status == 200
+    assert [point["fps"] for point in answer["history"]] == [30.0, 12.0]
+    assert answer["health"] == answer["history"][1]
+    assert answer["health"]["advice"] == "Do something."
+    assert answer["health"]["latency_p50_ms"] is None
+    assert (await alice.api("GET", "/channels/nothing/health"))[0] == 404
+    assert (await site.person().api("GET", "/channels/alice-tv/health"))[0] == 401

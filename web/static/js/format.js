@@ -23,6 +23,21 @@ export function uptime(sinceMs, nowMs = serverNowMs()) {
   return hours ? `${hours}:${two(minutes)}:${tail}` : `${minutes}:${tail}`;
 }
 
+const MOMENT = new Intl.DateTimeFormat("en-GB", {
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+});
+
+/** Writes the moments that the server wrote in UTC in the reader's own time. */
+export function localiseMoments() {
+  for (const time of document.querySelectorAll("time[data-moment]")) {
+    setText(time, MOMENT.format(Number(/** @type {HTMLElement} */ (time).dataset.moment)));
+  }
+}
+
 /** @param {number} count */
 export function viewers(count) {
   return `${(count || 0).toLocaleString("en")} viewer${count === 1 ? "" : "s"}`;
@@ -39,4 +54,10 @@ export function setSince(time, sinceMs) {
   if (!(time instanceof HTMLElement)) return;
   time.dataset.since = String(sinceMs || 0);
   if (sinceMs) setText(time, uptime(sinceMs));
+}
+
+/** A moment to come, where and how this reader says it. @param {number} atMs */
+export function when(atMs) {
+  const parts = /** @type {const} */ ({ weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
+  return new Date(atMs).toLocaleString(undefined, parts);
 }
