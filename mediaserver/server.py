@@ -247,7 +247,9 @@ class Server:
         self.setup_url = f"{self.url}/setup?token={token}" if token else None
         health.is_listening = True
         if self._demo:
-            demo = Demo(users, channels, stream_keys, config.rtmp.host, media.rtmp_port)
+            demo = Demo(
+                users, channels, stream_keys, chat, emotes, config.rtmp.host, media.rtmp_port
+            )
             await stack.enter_async_context(demo)
         _log.info("listening", http_port=self.http_port, rtmp_port=self.rtmp_port)
 

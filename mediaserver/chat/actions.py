@@ -291,11 +291,7 @@ class _Work:
             return "The rules are like that already."
         rules.put(self.tx, self.channel.id, after)
         self._tell("rules", rules=dataclasses.asdict(after), by=self.actor.username)
-        was, now = dataclasses.asdict(before), dataclasses.asdict(after)
-        self._log(
-            "rules",
-            detail=", ".join(f"{name}: {now[name]}" for name in now if now[name] != was[name]),
-        )
+        self._log("rules", detail=rules.differences(before, after))
         return "The rules are changed."
 
     def change_moderators(self, action: AddModerator | RemoveModerator) -> str:

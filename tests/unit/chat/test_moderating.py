@@ -255,7 +255,7 @@ async def test_the_log_keeps_what_was_removed(
     await chat.act(alice, channel, SetRules({"slow_s": 5, "lockdown": True}))
     log = await desk.log(alice, channel, before=None, limit=50)
     assert [(one.action, one.actor, one.target, one.detail) for one in log] == [
-        ("rules", "alice", None, "slow_s: 5, lockdown: True"),
+        ("rules", "alice", None, "slow mode 5 s, lockdown on"),
         ("remove", "alice", "bob", "something rude"),
     ]
     assert [one.entry for one in told] == log[::-1]

@@ -1,14 +1,15 @@
-"""`--demo`: channels that are live without an encoder, so that everything can be seen at once.
+"""The demo's channels: live without an encoder, so that everything can be seen at once.
 
 Two channels of a user that nobody can log in as; each is fed over RTMP, like any other, by a
-publisher of our own in a child process (media/testcard.py). The channels stay in the database;
-their keys are made anew at each start.
+publisher of our own in a child process (media/testcard.py) and has a chat that talks by itself
+(demo/chat.py). The channels stay in the database; their keys are made anew at each start.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -17,10 +18,13 @@ from typing import Self
 import structlog
 
 from mediaserver.accounts.users import User, Users
-from mediaserver.channels.channels import Channels
+from mediaserver.channels.channels import Channel, Channels
 from mediaserver.channels.stream_keys import StreamKeys
+from mediaserver.chat.chat import Chat
+from mediaserver.chat.emotes import Emotes
+from mediaserver.demo.chat import DemoChat
 from mediaserver.kernel import limits
-from mediaserver.kernel.errors import Forbidden, NotFound
+from mediaserver.kernel.errors import Forbidden, MediaserverError, NotFound
 from mediaserver.kernel.ids import new_secret
 from mediaserver.kernel.tasks import Tasks
 
@@ -73,12 +77,15 @@ class Demo:
         users: Users,
         channels: Channels,
         stream_keys: StreamKeys,
+        chat: Chat,
+        emotes: Emotes,
         rtmp_host: str,
         rtmp_port: int,
     ) -> None:
         self._users = users
         self._channels = channels
         self._stream_keys = stream_keys
+        self._chat = DemoChat(users, chat, emotes)
         host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(rtmp_host, rtmp_host)  # noqa: S104  # compared, not bound
         self._server_url = f"rtmp://{host}:{rtmp_port}/live"
 
@@ -91,6 +98,7 @@ class Demo:
         async with AsyncExitStack() as stack:
             tasks = Tasks("demo")
             stack.push_async_callback(tasks.aclose)
+            made = []
             for channel in DEMO_CHANNELS:
                 try:
                     key = await self._fresh_key(owner, channel)
@@ -98,6 +106,8 @@ class Demo:
                     _log.warning("demo channel left out: its address is taken", slug=channel.slug)
                     continue
                 tasks.start(self._keep_publishing(channel, key), channel.slug)
+                made.append(await self._channels.get(channel.slug))
+            tasks.start(self._keep_talking(owner, made), "chat")
             self._stack = stack.pop_all()
         return self
 
@@ -108,6 +118,12 @@ class Demo:
         traceback: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
+
+    async def _keep_talking(self, owner: User, channels: Sequence[Channel]) -> None:
+        try:
+            await self._chat.run(owner, channels)
+        except MediaserverError as error:
+            _log.warning("the demo's chat is silent", reason=error.message)
 
     async def _fresh_key(self, owner: User, channel: DemoChannel) -> str:
         try:
