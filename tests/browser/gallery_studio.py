@@ -300,18 +300,14 @@ def _schedule(case: str, made_up: MadeUp) -> dict[str, Any]:
 
 def _overlays(case: str, made_up: MadeUp) -> dict[str, Any]:
     now = made_up.now_ms
-    overlay = {
-        "url": "https://live.example.org/overlay/ov_3fk20q/chat",
-        "last_used_at_ms": now - 9e6,
-    }
     dock = {
         "id": "d1",
         "name": "Studio PC",
-        "created_at_ms": now - 9e8,
-        "last_used_at_ms": now - 6e6,
+        "created_at_ms": now - 11 * DAY_MS,
+        "last_used_at_ms": now - 6_000_000,
     }
     context: dict[str, Any] = {
-        "overlay": None if case == "none" else overlay,
+        "overlay_url": "https://live.example.org/overlay/ovl_3fk20q/chat",
         "docks": [] if case == "none" else [dock],
         "new_dock": {"name": "Laptop", "key": "https://live.example.org/dock/dk_93hf7"}
         if case == "new"

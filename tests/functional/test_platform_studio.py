@@ -12,7 +12,7 @@ import pytest
 from mediaserver.kernel.clock import SystemClock
 from tests.functional.platform_site import FakeStatus, Person, Site, running_site
 
-SECTIONS = ("", "/schedule", "/connect", "/settings")
+SECTIONS = ("", "/health", "/schedule", "/overlays", "/connect", "/settings")
 
 
 @pytest.fixture

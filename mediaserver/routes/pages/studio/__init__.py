@@ -5,12 +5,22 @@ frame.py is what they share: who may, the way round, forms that come back with a
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.studio import connect, desk, making, schedule, settings
+from mediaserver.routes.pages.studio import (
+    connect,
+    desk,
+    health,
+    making,
+    overlays,
+    schedule,
+    settings,
+)
 
 routes = [
     *making.routes,
     *desk.routes,
+    *health.routes,
     *schedule.routes,
+    *overlays.routes,
     *connect.routes,
     *settings.routes,
 ]

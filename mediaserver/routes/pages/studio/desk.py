@@ -26,6 +26,7 @@ from mediaserver.routes.pages.studio.frame import (
     reachable,
     studio_page,
 )
+from mediaserver.routes.pages.studio.health import health_of
 from mediaserver.routes.pages.studio.making import new_channel_page
 from mediaserver.routes.render import CSP_PLAYER
 
@@ -105,7 +106,7 @@ async def _desk(
         {
             "stream": stream,
             "categories": await category_options(request),
-            "health": None,
+            "health": health_of(request, channel.slug),
             "live": None if view is None else dataclasses.asdict(view),
             "server_url": rtmp_server_url(request),
             "keys": [dataclasses.asdict(key) for key in keys],

@@ -20,7 +20,7 @@ from mediaserver.routes.page import page, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
 _DIGITS_MAX = 15
-_SECTIONS = ("desk", "schedule", "connect", "settings")
+_SECTIONS = ("desk", "health", "schedule", "overlays", "connect", "settings")
 _MODERATOR_SECTIONS = ("chat",)
 
 
