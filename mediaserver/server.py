@@ -33,6 +33,7 @@ from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
+from mediaserver.chat.emotes import Emotes
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock, SystemClock
@@ -45,6 +46,8 @@ from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
+from mediaserver.media.images import Images
+from mediaserver.moderation.desk import Desk
 from mediaserver.realtime.realtime import Realtime
 from mediaserver.realtime.site import Site
 from mediaserver.routes import control
@@ -167,6 +170,10 @@ class Server:
         broadcasts = _Broadcasts()
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
         chat = await stack.enter_async_context(Chat(db, clock))
+        emotes = Emotes(
+            db, clock, chat, throttles, Images(), config.storage.path / "images" / "emotes"
+        )
+        await stack.enter_async_context(emotes)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         broadcasts.registry = media.broadcasts
         streams = Streams(db, clock, media.broadcasts)
@@ -222,6 +229,8 @@ class Server:
             streams=streams,
             chat=chat,
             display_tokens=display_tokens,
+            desk=Desk(db, clock),
+            emotes=emotes,
             live=media.broadcasts,
             stream_health=media.health,
             health=health,

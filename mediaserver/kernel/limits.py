@@ -462,6 +462,24 @@ BLOCKED_WORDS_MAX: Final = 200
 BLOCKED_WORD_CHARS_MAX: Final = 60
 """Words and phrases of one channel. Each line is compared with all of them, about 1 µs each."""
 
+EMOTE_SIDE_MAX: Final = 112
+EMOTE_FRAMES_MAX: Final = 60
+EMOTE_BYTES_MAX: Final = 192 * KIB
+EMOTE_UPLOAD_BYTES_MAX: Final = MIB
+"""An emote: four times the 28 px of a line, five seconds of 12 pictures, small enough for a page
+with many of them."""
+
+EMOTES_PER_CHANNEL_MAX: Final = 50
+EMOTES_OF_SITE_MAX: Final = 100
+"""What one list, sent to everybody who joins, can carry: about 20 KiB."""
+
+EMOTE_UPLOADS_BURST: Final = 30
+EMOTE_UPLOADS_INTERVAL_MS: Final = 20_000
+"""Uploads of one user: each may cost ten seconds of a core."""
+
+EMOTE_MAX_AGE_S: Final = 365 * 24 * 3600
+"""An emote's picture never changes: a new one has a new address."""
+
 MODERATION_LISTED_MAX: Final = 200
 """Entries of the log, or restrictions, in one answer."""
 
@@ -523,6 +541,13 @@ CONTROL_TIMEOUT_S: Final = 10.0
 SHOWN_ONCE_MAX: Final = 1_000
 SHOWN_ONCE_MS: Final = 10 * 60 * 1000
 """New stream keys on their way to the page that shows them."""
+
+GATE_MAX_AGE_S: Final = 30 * 24 * 3600
+GATE_COOKIE_CHARS_MAX: Final = 40
+"""The answer at a channel's gate is remembered so long."""
+
+CALENDAR_MAX_AGE_S: Final = 300
+"""A calendar file may be so old; programs ask every few hours."""
 
 THEME_MAX_AGE_S: Final = 365 * 24 * 3600
 """The choice of dark or light is remembered so long."""

@@ -16,13 +16,17 @@ from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
+from mediaserver.chat.emotes import Emotes
+from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
+from mediaserver.moderation.desk import Desk
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
 
 CONFIG = web.AppKey("CONFIG", Config)
+CLOCK: web.AppKey[Clock] = web.AppKey("CLOCK")
 USERS = web.AppKey("USERS", Users)
 SESSIONS = web.AppKey("SESSIONS", Sessions)
 TOKENS = web.AppKey("TOKENS", Tokens)
@@ -35,6 +39,8 @@ SCHEDULE = web.AppKey("SCHEDULE", Schedule)
 STREAM_KEYS = web.AppKey("STREAM_KEYS", StreamKeys)
 STREAMS = web.AppKey("STREAMS", Streams)
 CHAT = web.AppKey("CHAT", Chat)
+DESK = web.AppKey("DESK", Desk)
+EMOTES = web.AppKey("EMOTES", Emotes)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 STREAM_HEALTH: web.AppKey[StreamHealth] = web.AppKey("STREAM_HEALTH")
 RENDERER = web.AppKey("RENDERER", Renderer)

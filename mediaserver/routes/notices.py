@@ -36,6 +36,8 @@ NOTICES: Mapping[str, str] = {
     "restricted": "They can't write any more.",
     "lifted": "They can write again.",
     "stream-not-live": "There was no stream to end.",
+    "followed": "You follow this channel.",
+    "unfollowed": "You no longer follow this channel.",
     "logged-out": "You are logged out.",
 }
 

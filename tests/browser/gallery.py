@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # by hand it runs without an installation
 
 from mediaserver.routes.moments import iso_moment, utc_moment  # noqa: E402
+from mediaserver.routes.schedule_view import moment  # noqa: E402
 from mediaserver.routes.static import StaticFiles  # noqa: E402
 
 TEMPLATES = ROOT / "web" / "templates"
@@ -37,7 +38,7 @@ STRICT_POLICY = (
 )
 # media-chrome writes <style> into its shadow roots and takes no nonce
 PLAYER_POLICY = STRICT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-PLAYER_TEMPLATES = {"channel.html", "studio/desk.html", "patterns.html"}
+PLAYER_TEMPLATES = {"channel.html", "studio/desk.html", "patterns.html", "embed.html"}
 
 PEOPLE = [
     ("mira", "Mira Paints", "Watercolour from the harbour, slowly and with too much tea", 1284),
@@ -46,6 +47,14 @@ PEOPLE = [
     ("builds", "Small Builds", "Restoring a 1978 synth, day four: the power supply bites back", 41),
     ("rahim", "Rahim Cooks", "শুক্রবারের রান্না: biryani for twelve", 9),
     ("tern", "Tern", "", 1),
+]
+ABOUT: list[tuple[str | None, list[str]]] = [
+    ("Art", ["watercolour", "boats", "relaxed", "English"]),
+    ("Board games", ["chess", "blitz"]),
+    ("Radio", []),
+    ("Crafts", ["electronics", "repair", "soldering", "synth", "a rather long tag here"]),
+    ("Cooking", ["বাংলা"]),
+    (None, []),
 ]
 QUIET = [
     ("ana", "Ana Outside", "Trail runs and slow mornings in the hills", 26),
@@ -74,6 +83,7 @@ SCENE = web.AppKey("scene", Scene)
 
 def card(index: int, **changes: Any) -> dict[str, Any]:
     slug, name, title, viewers = PEOPLE[index]
+    category, tags = ABOUT[index]
     given = {
         "slug": slug,
         "channel_name": name,
@@ -82,8 +92,44 @@ def card(index: int, **changes: Any) -> dict[str, Any]:
         "started_at_ms": now_ms() - (index * 2_800_000 + 754_000),
         "viewers": viewers,
         "state": "live",
+        "category": category,
+        "category_slug": category and category.lower().replace(" ", "-"),
+        "tags": tags,
+        "brand_promotion": index == 3,
+        "recorded_content": index == 2,
+        "age_restricted": index == 4,
+        "not_general": False,
     }
     return given | changes
+
+
+CATEGORIES = [
+    ("just-chatting", "Just chatting", "messages-square"),
+    ("games", "Games", "gamepad-2"),
+    ("board-games", "Board games", "dices"),
+    ("music", "Music", "music"),
+    ("radio", "Radio", "radio"),
+    ("art", "Art", "palette"),
+    ("crafts", "Crafts", "hammer"),
+    ("software", "Software", "code"),
+    ("science", "Science", "flask-conical"),
+    ("learning", "Learning", "graduation-cap"),
+    ("cooking", "Cooking", "chef-hat"),
+    ("outdoors", "Outdoors", "leaf"),
+]
+ANNOUNCED = [
+    ("ana", "Ana Outside", "Sunrise over the north ridge, if the fog lifts", "Outdoors", 2),
+    ("mira", "Mira Paints", "Boats, part three", "Art", 3),
+    (
+        "lab",
+        "The Lab",
+        "A radio from the attic: does it still receive?",
+        "Science",
+        1,
+    ),
+    ("rahim", "Rahim Cooks", "শুক্রবারের রান্না", "Cooking", 2),
+    ("kofi", "Kofi Plays Chess", "Simul against twelve viewers", None, 4),
+]
 
 
 def live_view(state: str, **changes: Any) -> dict[str, Any]:
@@ -150,6 +196,48 @@ FORM_ERRORS = {
 FORM = {"username": "mira", "email": "mira@example.org", "channel_name": "Mira", "channel_slug": ""}
 
 
+def _at(days: float) -> int:
+    """A moment so many days from now, on a whole hour."""
+    at_ms = now_ms() + round(days * 86_400_000)
+    return at_ms - at_ms % 3_600_000
+
+
+def _announced(index: int, days: float, **changes: Any) -> dict[str, Any]:
+    """A scheduled stream, as the handlers hand it to the templates."""
+    slug, name, title, category, hours = ANNOUNCED[index]
+    start_ms = _at(days)
+    end_ms = start_ms + hours * 3_600_000
+    given = {
+        "entry_id": f"sch_{index}",
+        "slug": slug,
+        "channel_name": name,
+        "title": title,
+        "category": category,
+        "category_slug": category and category.lower(),
+        "repeat": "none",
+        "starts_at_ms": start_ms,
+        "ends_at_ms": end_ms,
+        "starts": moment(start_ms),
+        "ends": moment(end_ms),
+        "is_now": False,
+        "is_cancelled": False,
+    }
+    return given | changes
+
+
+def _upcoming() -> list[dict[str, Any]]:
+    return [_announced(n, 0.2 + n * 1.7) for n in range(len(ANNOUNCED))]
+
+
+def _categories(case: str) -> list[dict[str, Any]]:
+    live = {"art": 2, "music": 1, "cooking": 1, "board-games": 1} if case == "many" else {}
+    tiles = [
+        {"slug": slug, "name": name, "icon": icon, "live": live.get(slug, 0)}
+        for slug, name, icon in CATEGORIES
+    ]
+    return sorted(tiles, key=lambda tile: -tile["live"])
+
+
 def _home(case: str) -> dict[str, Any]:
     count = {"one": 1, "two": 2, "many": len(PEOPLE)}.get(case, 0)
     live = [card(i) for i in range(count)]
@@ -166,9 +254,43 @@ def _home(case: str) -> dict[str, Any]:
     ]
     return {
         "live": live,
+        "upcoming": [] if case in {"setup", "fresh", "one"} else _upcoming(),
+        "categories": _categories(case),
         "channels": [] if case in {"setup", "fresh"} else channels,
         "needs_setup": case == "setup",
         "user": USER if case == "many" else None,
+    }
+
+
+def _category(case: str) -> dict[str, Any]:
+    home = _home(case)
+    return {
+        "category": {"id": "cat_art", "slug": "art", "name": "Art", "icon": "palette"},
+        "live": home["live"][:3],
+        "upcoming": [] if case == "bare" else home["upcoming"][1:2],
+        "channels": [] if case == "bare" else home["channels"][:2],
+        "user": home["user"],
+    }
+
+
+def _tab(template: str, case: str) -> dict[str, Any]:
+    weekly = [_announced(1, 0.1 + 7 * week, repeat="weekly") for week in range(4)]
+    weekly[0] |= {"is_now": True}
+    weekly[2] |= {"is_cancelled": True}
+    once = [_announced(n, 1 + n) for n in (0, 2, 3)]
+    shown = sorted(weekly + once, key=lambda one: one["starts_at_ms"])
+    return {
+        "channel": CHANNEL
+        | {"followers": 1204, "last_live_at_ms": now_ms() - 2 * 86_400_000, "category": None},
+        "follows": case == "live",
+        "is_owner": case == "own",
+        "studio_url": "/studio/mira",
+        "live": card(0) if case == "live" else None,
+        "tab": template.removesuffix(".html"),
+        "next_entry": once[0] if case == "next" else None,
+        "occurrences": [] if case in {"empty", "own"} else shown,
+        "subscribe_url": "webcal://live.example.org/@mira/schedule.ics",
+        "user": None if case == "empty" else USER,
     }
 
 
@@ -182,6 +304,11 @@ ON_AIR = {
 }
 
 
+JOAN = {"username": "joan", "is_admin": False}
+MEMBERS = {"live", "offline", "reconnecting"}
+"""Cases in which joan is logged in."""
+
+
 def _channel(case: str) -> dict[str, Any]:
     channel = CHANNEL | {"last_live_at_ms": now_ms() - 2 * 86_400_000}
     if case == "bare":
@@ -191,7 +318,54 @@ def _channel(case: str) -> dict[str, Any]:
         "live": ON_AIR.get(case),
         "is_owner": case == "starting",
         "studio_url": "/studio/mira",
-        "user": USER if case == "starting" else None,
+        "user": USER if case == "starting" else JOAN if case in MEMBERS else None,
+        "room": room(case),
+        "mock_chat": {"live": "life", "offline": "quiet"}.get(case, "pinned"),
+        "follows": False,
+        "next_entry": {"title": "Boats in the fog", "starts_at_ms": now_ms() + 2 * 86_400_000}
+        if case == "offline"
+        else None,
+        "gate": {"kind": "age", "reason": "Life drawing with a model."} if case == "gate" else None,
+    }
+
+
+def room(case: str) -> dict[str, Any]:
+    """What one gets on joining the chat: as the page is rendered, before chat-mock.js goes on."""
+    is_member = case in MEMBERS
+    you = {
+        "username": "mira" if case == "starting" else "joan" if is_member else None,
+        "role": "owner" if case == "starting" else "viewer",
+        "can_write": is_member or case == "starting",
+        "why_not": None if is_member else "Log in to write here.",
+        "code": None if is_member or case == "starting" else "sign_in",
+        "until_ms": None,
+        "slow_s": 0,
+        "next_at_ms": None,
+        "follows": False,
+    }
+    lines = [("mira", "owner", "Good evening. Low tide today."), ("kofi", "viewer", "lovely light")]
+    events = [
+        {
+            "sequence": sequence,
+            "kind": "message",
+            "id": f"msg_{sequence}",
+            "at_ms": now_ms() - 60_000,
+            "author": {"id": f"usr_{name}", "username": name, "role": role, "hue": sequence},
+            "text": text,
+            "reply_to": None,
+            "removed": False,
+            "data": {},
+        }
+        for sequence, (name, role, text) in enumerate(lines, 1)
+    ]
+    return {
+        "events": [] if case == "bare" else events,
+        "sequence": 2,
+        "pinned": None,
+        "rules": None,
+        "emotes": [],
+        "commands": [],
+        "you": you,
     }
 
 
@@ -205,11 +379,24 @@ def context_of(template: str, case: str) -> dict[str, Any]:
     match template:
         case "home.html":
             return _home(case)
+        case "category.html":
+            return _category(case)
+        case "categories.html":
+            return {"categories": _categories("many")}
+        case "schedule.html" | "videos.html":
+            return _tab(template, case)
         case "channel.html":
             return _channel(case)
         case _ if template.startswith("studio/"):
             section = template[len("studio/") : -len(".html")]
             return studio_context(section, case, MadeUp(now_ms(), CHANNEL, USER, live_view))
+        case "chat.html":
+            kind = "read" if case == "read" else "alone"
+            member = "live" if case == "member" else "guest"
+            channel = {"slug": "mira", "name": "Mira Paints"}
+            return {"channel": channel, "room": room(member), "kind": kind, "mock_chat": "pinned"}
+        case "embed.html":
+            return {"channel": CHANNEL, "live": ON_AIR.get(case)}
         case "setup.html":
             return _form(case, step="token" if case == "token" else "account")
         case "login.html":
@@ -231,11 +418,17 @@ def context_of(template: str, case: str) -> dict[str, Any]:
 # name → (path, template); the case is the part of the query after ?case=
 PAGES = {
     "home": ("/", "home.html", ["many", "one", "two", "quiet", "fresh", "setup"]),
+    "category": ("/category/art", "category.html", ["many", "one", "quiet", "bare"]),
+    "categories": ("/category", "categories.html", ["plain"]),
+    "schedule": ("/@mira/schedule", "schedule.html", ["full", "live", "empty", "own"]),
+    "videos": ("/@mira/videos", "videos.html", ["empty", "next"]),
     "channel": (
         "/@mira",
         "channel.html",
-        ["live", "offline", "bare", "starting", "reconnecting", "ended"],
+        ["live", "offline", "bare", "starting", "reconnecting", "ended", "gate"],
     ),
+    "popout": ("/popout/mira/chat", "chat.html", ["member", "guest", "read"]),
+    "embed": ("/embed/mira", "embed.html", ["live", "offline"]),
     **STUDIO_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
@@ -246,7 +439,7 @@ PAGES = {
 }
 
 
-def render(template: str, path: str, case: str, theme: str, *, theatre: bool = False) -> str:
+def render(template: str, path: str, case: str, theme: str, **more: Any) -> str:
     context = {
         "site": {"name": "Lantern", "description": "Live from the harbour town.", "accent": ""},
         "user": None,
@@ -254,18 +447,22 @@ def render(template: str, path: str, case: str, theme: str, *, theatre: bool = F
         "path": path,
         "version": "0.1.0",
         "now_ms": now_ms(),
-        "theatre": theatre,
         "notice": "Saved." if case == "keys" else "",
     }
-    return ENVIRONMENT.get_template(template).render(context | context_of(template, case))
+    return ENVIRONMENT.get_template(template).render(context | context_of(template, case) | more)
 
 
 async def _page(request: web.Request) -> web.Response:
     path, template, cases = PAGES[request.match_info.route.name or ""]
     theme = request.cookies.get("theme", "auto")
-    theatre = request.cookies.get("theatre") == "1"
     case = request.query.get("case", cases[0])
-    text = render(template, path, case, theme, theatre=theatre)
+    more: dict[str, Any] = {
+        "theatre": request.cookies.get("theatre") == "1",
+        "chat_hidden": request.cookies.get("chat") == "hidden",
+    }
+    if "chat" in request.query:  # a script of chat-mock.js
+        more["mock_chat"] = request.query["chat"]
+    text = render(template, path, case, theme, **more)
     policy = PLAYER_POLICY if template in PLAYER_TEMPLATES else STRICT_POLICY
     return web.Response(
         text=text, content_type="text/html", headers={"Content-Security-Policy": policy}
@@ -280,7 +477,9 @@ async def _live(request: web.Request) -> web.Response:
     if scene.live is not None:
         return web.json_response(scene.live)
     page = URL(request.headers.get("Referer", "/"))
-    kind = "studio/desk.html" if page.path == "/studio" else "channel.html"
+    kind = {"/studio": "studio/desk.html", "/embed/mira": "embed.html"}.get(
+        page.path, "channel.html"
+    )
     live = context_of(kind, page.query.get("case", ""))["live"]
     return web.json_response(live or {"state": "offline"})
 
