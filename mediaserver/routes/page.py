@@ -146,11 +146,6 @@ def form_errors(error: FormError) -> dict[str, str]:
     return {field or "": error.message}
 
 
-def site_url(request: web.Request) -> str:
-    """Where people reach the site, without a slash at the end."""
-    return request.app[CONFIG].site.public_url or f"{request.scheme}://{request.host}"
-
-
 def site_host(request: web.Request) -> str:
     """The host by which people reach the site, without a port; brackets round IPv6."""
     host = site_url(request).partition("://")[2]

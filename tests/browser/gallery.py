@@ -389,7 +389,11 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             return _channel(case)
         case _ if template.startswith("studio/"):
             section = template[len("studio/") : -len(".html")]
-            return studio_context(section, case, MadeUp(now_ms(), CHANNEL, USER, live_view))
+            return studio_context(
+                section,
+                case,
+                MadeUp(now_ms(), CHANNEL, USER, live_view, room("starting")),
+            )
         case "chat.html":
             kind = "read" if case == "read" else "alone"
             member = "live" if case == "member" else "guest"

@@ -52,6 +52,7 @@ class MadeUp:
     channel: dict[str, Any]
     user: dict[str, Any]
     live_view: Callable[..., dict[str, Any]]
+    room: dict[str, Any]
 
 
 def studio_context(section: str, case: str, made_up: MadeUp) -> dict[str, Any]:
@@ -169,6 +170,8 @@ def _desk(case: str, made_up: MadeUp) -> dict[str, Any]:
         stream |= {"title": "", "category": "", "tags": ""}
     context: dict[str, Any] = {
         "stream": stream,
+        "room": made_up.room,
+        "mock_chat": "life" if case == "live" else "quiet",
         "categories": CATEGORIES,
         "server_url": "rtmp://live.example.org:1935/live",
         "keys": [] if case == "nokeys" else _keys(made_up)[1:] if is_new else _keys(made_up),

@@ -12,7 +12,7 @@ import pytest
 from mediaserver.kernel.clock import SystemClock
 from tests.functional.platform_site import FakeStatus, Person, Site, running_site
 
-SECTIONS = ("", "/health", "/schedule", "/overlays", "/connect", "/settings")
+SECTIONS = ("", "/chat", "/health", "/schedule", "/overlays", "/connect", "/settings")
 
 
 @pytest.fixture
@@ -193,3 +193,34 @@ async def test_a_wrong_entry_comes_back(alice: Person, change: dict[str, str], f
     assert status == 422
     assert f'id="error-{field}"' in text
     assert "Nothing announced" in text
+
+
+async def test_overlay_docks_and_embed(site: Site, alice: Person, bob: Person) -> None:
+    path = "/studio/alice-tv/overlays"
+    _, text, _ = await alice.get(path)
+    overlay = re.search(r"/overlay/(ovl_[\w-]+)/chat", text)
+    assert overlay is not None
+    assert overlay[1] in (await alice.get(path))[1], "the same until a new one is wanted"
+    assert "&lt;iframe src=&#34;" in text
+    assert (await alice.post(f"{path}/regenerate"))[0] == 303
+    _, text, _ = await alice.get(path)
+    assert overlay[1] not in text
+    assert "The overlay has a new address." in text
+
+    docks = "/studio/alice-tv/docks"
+    assert (await alice.post(docks, {"name": "Attic"}))[0] == 303
+    _, text, _ = await alice.get(path)
+    dock = re.search(r"/dock/dock_[\w-]{27}", text)
+    assert dock is not None
+    assert "Attic" in text
+    _, text, _ = await alice.get(path)
+    assert dock[0] not in text, "shown a second time"
+    revoke = re.search(r'action="(/studio/alice-tv/docks/\w+/revoke)"', text)
+    assert revoke is not None
+    for action in (f"{path}/regenerate", docks, revoke[1]):
+        assert (await bob.post(action, {"name": "x"}))[0] == 403
+    assert (await alice.post(revoke[1]))[0] == 303
+    assert "Attic" not in (await alice.get(path))[1]
+    status, text, _ = await alice.post(docks, {"name": "x" * 200})
+    assert status == 422
+    assert 'id="error-dock"' in text

@@ -11,7 +11,7 @@ const FACTS = {
   keyframes: (h) => (h.keyframe_interval_ms ? `every ${(h.keyframe_interval_ms / 1000).toFixed(1)} s` : ""),
   picture: (h) => (h.width ? `${h.width} × ${h.height}` : h.audio_codec ? "Sound only" : ""),
   delay: (h) => (h.latency_p50_ms ? `${(h.latency_p50_ms / 1000).toFixed(1)} s` : ""),
-  stalls: (h) => (h.viewers_stalling_pct === null || h.viewers_stalling_pct === undefined ? "" : `${h.viewers_stalling_pct.toFixed(0)} % of viewers`),
+  stalls: (h) => (h.viewers_stalling_pct === null || h.viewers_stalling_pct === undefined ? "" : `${h.viewers_stalling_pct.toFixed(0)} %`),
 };
 
 /** @param {Health | null} health */

@@ -6,8 +6,10 @@ frame.py is what they share: who may, the way round, forms that come back with a
 from __future__ import annotations
 
 from mediaserver.routes.pages.studio import (
+    chat,
     connect,
     desk,
+    emotes,
     health,
     making,
     overlays,
@@ -15,9 +17,14 @@ from mediaserver.routes.pages.studio import (
     settings,
 )
 
+UPLOADS = emotes.UPLOADS
+"""Routes that take more than a small body, and how many bytes."""
+
 routes = [
     *making.routes,
     *desk.routes,
+    *chat.routes,
+    *emotes.routes,
     *health.routes,
     *schedule.routes,
     *overlays.routes,
