@@ -30,7 +30,11 @@ STUDIO_PAGES = {
         ["some", "none", "new", "errors"],
     ),
     "studio-connect": ("/studio/mira/connect", "studio/connect.html", ["keys", "new", "nokeys"]),
-    "studio-settings": ("/studio/mira/settings", "studio/settings.html", ["plain", "errors"]),
+    "studio-settings": (
+        "/studio/mira/settings",
+        "studio/settings.html",
+        ["plain", "picture", "errors"],
+    ),
     "studio-new": ("/studio/new", "studio/new.html", ["first", "errors"]),
 }
 
@@ -61,7 +65,10 @@ def studio_context(section: str, case: str, made_up: MadeUp) -> dict[str, Any]:
         errors = {"slug": "That address is taken."} if case == "errors" else {}
         channels = [] if case == "first" else [made_up.channel]
         return {"channels": channels, "form": {}, "errors": errors, "user": made_up.user}
-    channel = made_up.channel | {"starts_automatically": True, "back_soon": None}
+    channel = made_up.channel | {
+        "starts_automatically": True,
+        "back_soon": "bks_1" if case == "picture" else None,
+    }
     is_helper = case == "moderator"
     frame: dict[str, Any] = {
         "channels": [channel, {"slug": "lab", "name": "The Lab", "path": "/studio/lab"}],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
+from yarl import URL
 
 from mediaserver.kernel.clock import SystemClock
 from tests.functional.platform_site import FakeStatus, Person, Site, running_site
+from tests.pictures import png, png_bomb
 
 SECTIONS = ("", "/chat", "/health", "/schedule", "/overlays", "/connect", "/settings")
 
@@ -125,6 +129,36 @@ async def test_starting_by_hand_is_a_setting(alice: Person) -> None:
     assert not _checked((await alice.get(path))[1], "starts_automatically")
     await alice.post(f"{path}/start", {"starts_automatically": "1"})
     assert _checked((await alice.get(path))[1], "starts_automatically")
+
+
+async def _upload(person: Person, picture: bytes) -> tuple[int, str]:
+    form = aiohttp.FormData()
+    form.add_field("picture", io.BytesIO(picture), filename="a.png", content_type="image/png")
+    status, text, _ = await person.request(
+        "POST",
+        "/studio/alice-tv/settings/back-soon",
+        data=form,
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    return status, text
+
+
+async def test_back_soon_picture(site: Site, alice: Person, bob: Person) -> None:
+    path = "/studio/alice-tv/settings"
+    assert (await _upload(alice, png(320, 180)))[0] == 303
+    picture = re.search(r'src="(/back-soon/\w+\.webp)"', (await alice.get(path))[1])
+    assert picture is not None
+    async with site.person().http.get(site.base.join(URL(picture[1]))) as response:
+        assert (response.status, response.content_type) == (200, "image/webp")
+    assert (await _upload(bob, png(8, 8)))[0] == 403
+    for wrong in (b"", b"<svg/>", png_bomb()):
+        status, text = await _upload(alice, wrong)
+        assert status == 422
+        assert 'id="error-picture"' in text
+    assert (await bob.post(f"{path}/back-soon/remove"))[0] == 403
+    assert (await alice.post(f"{path}/back-soon/remove"))[0] == 303
+    assert "/back-soon/" not in re.sub("/settings/back-soon", "", (await alice.get(path))[1])
+    assert (await alice.post(f"{path}/back-soon/remove"))[0] == 404
 
 
 def _entry(days: int = 1, **changes: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from mediaserver.routes.pages.studio import (
     settings,
 )
 
-UPLOADS = emotes.UPLOADS
+UPLOADS = emotes.UPLOADS | settings.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
 routes = [
