@@ -166,7 +166,6 @@ async def test_copy_button_copies_and_says_so(open_page: Open) -> None:
 
 async def test_revoking_asks_first(open_page: Open) -> None:
     page = await open_page("/studio/mira/connect?case=keys")
-    open_page.missing.extend(["/revoke", "favicon"])  # type: ignore[attr-defined]  # not served
     await page.get_by_role("button", name="Revoke Phone").click()
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text("Revoke “Phone”?")
