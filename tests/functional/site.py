@@ -75,7 +75,8 @@ class Site:
         }
         for section, values in (config or {}).items():
             sections.setdefault(section, {}).update(values)
-        self._arguments = json.dumps({"config": sections, "limits": dict(limits or {})})
+        self._sections = sections
+        self._limits = dict(limits or {})
 
         self.storage = storage
         self.http_port = 0
@@ -90,8 +91,12 @@ class Site:
     # life -------------------------------------------------------------------------------------
 
     def start(self) -> None:
+        """The first time on free ports; after `stop` on the same ones, with what is stored."""
+        self._sections["http"]["port"] = self.http_port
+        self._sections["rtmp"]["port"] = self.rtmp_port
+        arguments = json.dumps({"config": self._sections, "limits": self._limits})
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.functional.serve", self._arguments],
+            [sys.executable, "-m", "tests.functional.serve", arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -105,11 +110,14 @@ class Site:
         ]
         for thread in self._threads:
             thread.start()
-        if not ready.wait(START_DEADLINE_S) or not self.http_port:
+        began = ready.wait(START_DEADLINE_S) and self._process.poll() is None
+        if not began or not self.http_port:
             self.stop()
             raise AssertionError(f"the server did not start:\n{self.log_text()}")
         try:
-            self._set_up()
+            if self.setup_url:
+                self._set_up()
+            self._log_in()
         except BaseException:
             self.stop()
             raise
@@ -228,7 +236,7 @@ class Site:
                 return error.code, error.read()
 
     def _set_up(self) -> None:
-        """The admin's first visit: the one-time link, then the form; then a token for the API."""
+        """The admin's first visit: the one-time link, then the form."""
         token = parse_qs(urlsplit(self.setup_url).query).get("token", [""])[0]
         form = {
             "token": token,
@@ -242,6 +250,9 @@ class Site:
             "/setup", urlencode(form).encode(), "application/x-www-form-urlencoded"
         )
         assert status in {302, 303}, f"/setup answered {status}: {body[:500]!r}"
+
+    def _log_in(self) -> None:
+        """A token for the API."""
         login = json.dumps({"username": ADMIN, "password": PASSWORD}).encode()
         status, body = self._post("/api/v1/auth/login", login, "application/json")
         assert status == 200, (status, body)
