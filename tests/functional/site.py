@@ -91,9 +91,6 @@ class Site:
     # life -------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """The first time on free ports; after `stop` on the same ones, with what is stored."""
-        self._sections["http"]["port"] = self.http_port
-        self._sections["rtmp"]["port"] = self.rtmp_port
         arguments = json.dumps({"config": self._sections, "limits": self._limits})
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.functional.serve", arguments],
@@ -117,10 +114,15 @@ class Site:
         try:
             if self.setup_url:
                 self._set_up()
-            self._log_in()
         except BaseException:
             self.stop()
             raise
+
+    def start_again(self) -> None:
+        """After `stop`: the same site at the same ports."""
+        self._sections["http"]["port"] = self.http_port
+        self._sections["rtmp"]["port"] = self.rtmp_port
+        self.start()
 
     def stop(self) -> int:
         """SIGTERM; the exit code. A server that hangs is killed and that is an error."""
@@ -236,7 +238,7 @@ class Site:
                 return error.code, error.read()
 
     def _set_up(self) -> None:
-        """The admin's first visit: the one-time link, then the form."""
+        """The admin's first visit: the one-time link, then the form; then a token for the API."""
         token = parse_qs(urlsplit(self.setup_url).query).get("token", [""])[0]
         form = {
             "token": token,
@@ -250,9 +252,6 @@ class Site:
             "/setup", urlencode(form).encode(), "application/x-www-form-urlencoded"
         )
         assert status in {302, 303}, f"/setup answered {status}: {body[:500]!r}"
-
-    def _log_in(self) -> None:
-        """A token for the API."""
         login = json.dumps({"username": ADMIN, "password": PASSWORD}).encode()
         status, body = self._post("/api/v1/auth/login", login, "application/json")
         assert status == 200, (status, body)
