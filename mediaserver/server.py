@@ -171,6 +171,7 @@ class Server:
         channels = Channels(db, clock, config.accounts.channels_per_user_max)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
+        schedule = Schedule(db, clock)
 
         gate = StreamKeyGate(db, throttles, events)
         broadcasts = _Broadcasts()
@@ -234,7 +235,7 @@ class Server:
             categories=Categories(db),
             back_soon=back_soon,
             follows=follows,
-            schedule=Schedule(db, clock),
+            schedule=schedule,
             stream_keys=stream_keys,
             streams=streams,
             chat=chat,
@@ -259,7 +260,18 @@ class Server:
         self.setup_url = f"{self.url}/setup?token={token}" if token else None
         health.is_listening = True
         if self._demo:
-            demo = Demo(users, channels, stream_keys, config.rtmp.host, media.rtmp_port)
+            demo = Demo(
+                users,
+                channels,
+                stream_keys,
+                schedule,
+                follows,
+                clock,
+                chat,
+                emotes,
+                config.rtmp.host,
+                media.rtmp_port,
+            )
             await stack.enter_async_context(demo)
         _log.info("listening", http_port=self.http_port, rtmp_port=self.rtmp_port)
 
