@@ -22,6 +22,7 @@ from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
+from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -171,10 +172,11 @@ class Server:
         broadcasts = _Broadcasts()
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
         chat = await stack.enter_async_context(Chat(db, clock))
-        emotes = Emotes(
-            db, clock, chat, throttles, Images(), config.storage.path / "images" / "emotes"
-        )
+        images, pictures = Images(), config.storage.path / "images"
+        emotes = Emotes(db, clock, chat, throttles, images, pictures / "emotes")
         await stack.enter_async_context(emotes)
+        back_soon = BackSoon(db, clock, throttles, images, pictures / "back-soon")
+        await stack.enter_async_context(back_soon)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         broadcasts.registry = media.broadcasts
         streams = Streams(db, clock, media.broadcasts)
@@ -226,6 +228,7 @@ class Server:
             setup=setup,
             channels=channels,
             categories=Categories(db),
+            back_soon=back_soon,
             follows=follows,
             schedule=Schedule(db, clock),
             stream_keys=stream_keys,

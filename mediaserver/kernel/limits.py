@@ -388,6 +388,16 @@ SCHEDULE_CHECK_S: Final = 10.0
 SCHEDULE_LATE_MS: Final = 10 * 60 * 1000
 """An entry whose time came while the site was down is told so long afterwards, and then no more."""
 
+BACK_SOON_WIDTH_MAX: Final = 1280
+BACK_SOON_HEIGHT_MAX: Final = 720
+BACK_SOON_BYTES_MAX: Final = 256 * KIB
+BACK_SOON_UPLOAD_BYTES_MAX: Final = 8 * MIB
+"""The picture while an encoder is away: as large as most players, a photo of a phone may be it."""
+
+BACK_SOON_UPLOADS_BURST: Final = 10
+BACK_SOON_UPLOADS_INTERVAL_MS: Final = 60_000
+"""Uploads of one user: each costs up to ten seconds of a core."""
+
 FOLLOWS_PER_USER_MAX: Final = 2_000
 """Channels that one user may follow: a list that one page and one connection can carry."""
 

@@ -12,6 +12,7 @@ from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
+from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -29,6 +30,7 @@ from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.moderation.desk import Desk
 from mediaserver.routes import keys, middlewares
 from mediaserver.routes.api import auth as api_auth
+from mediaserver.routes.api import back_soon as api_back_soon
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
@@ -63,6 +65,7 @@ from mediaserver.routes.static import StaticFiles
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_channels.api.all,
+    *api_back_soon.api.all,
     *api_streams.api.all,
     *api_follows.api.all,
     *api_categories.api.all,
@@ -93,6 +96,7 @@ def make_app(
     tokens: Tokens,
     setup: Setup,
     channels: Channels,
+    back_soon: BackSoon,
     categories: Categories,
     follows: Follows,
     schedule: Schedule,
@@ -135,6 +139,7 @@ def make_app(
     app[keys.TOKENS] = tokens
     app[keys.SETUP] = setup
     app[keys.CHANNELS] = channels
+    app[keys.BACK_SOON] = back_soon
     app[keys.CATEGORIES] = categories
     app[keys.FOLLOWS] = follows
     app[keys.SCHEDULE] = schedule
@@ -167,6 +172,7 @@ def make_app(
     app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
     app.add_routes(more_routes)
     app.add_routes(api_emotes.picture_routes)
+    app.add_routes(api_back_soon.picture_routes)
     app.add_routes(health_routes(health, render_metrics, may_read_metrics))
     app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])
     app.add_routes([web.get("/favicon.ico", _favicon)])

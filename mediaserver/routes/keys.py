@@ -10,6 +10,7 @@ from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import User, Users
+from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -35,6 +36,7 @@ TOKENS = web.AppKey("TOKENS", Tokens)
 SETUP = web.AppKey("SETUP", Setup)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 CHANNELS = web.AppKey("CHANNELS", Channels)
+BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)
 FOLLOWS = web.AppKey("FOLLOWS", Follows)
 SCHEDULE = web.AppKey("SCHEDULE", Schedule)

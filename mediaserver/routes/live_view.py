@@ -100,6 +100,7 @@ class LiveView:
     age_restricted: bool
     not_general: bool
     not_general_reason: str
+    back_soon_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,14 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
         dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}" if status.has_dvr else None,
         full=status.is_full,
         not_general_reason=channel.not_general_reason,
+        back_soon_url=back_soon_url(channel),
         **_about(channel),
     )
+
+
+def back_soon_url(channel: Channel) -> str | None:
+    """The picture to show while the encoder is away."""
+    return None if channel.back_soon is None else f"/back-soon/{channel.back_soon}.webp"
 
 
 def _about(channel: Channel) -> dict[str, Any]:
