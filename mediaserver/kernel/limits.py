@@ -142,6 +142,41 @@ VIEWER_TIMEOUT_S: Final = 15.0
 VIEWERS_TRACKED_MAX: Final = 100_000
 """Viewer keys remembered for one stream."""
 
+# Instant playback ---------------------------------------------------------------------------------
+
+INSTANT_PICTURE_HOLD_MS: Final = 500
+"""What the last picture of a message is said to last, while nobody knows: pictures may come twice
+this late before a browser wants a keyframe."""
+
+INSTANT_SOUND_MS: Final = 60
+"""Sound goes with the next picture, or alone once there is so much of it."""
+
+INSTANT_GROUP_BYTES_MAX: Final = 16 * MIB
+INSTANT_GROUP_MESSAGES_MAX: Final = 2_400
+"""The group of pictures that a new viewer begins with: 6 s at 20 Mb/s, 20 s at 120 a second. Of a
+larger one nothing is kept, and they begin at the next keyframe."""
+
+INSTANT_UNSENT_BYTES_MAX: Final = 1 * MIB
+"""What waits for one slow viewer: 0.4 s at 20 Mb/s, 2.8 s at 3 Mb/s. With more they miss what comes
+until a keyframe finds less than a quarter of it."""
+
+INSTANT_UNSENT_KERNEL_BYTES: Final = 64 * KIB
+"""What the system keeps of it, where that can be set. Its own buffers grow to 4 MiB, and all in
+there is late."""
+
+INSTANT_STUCK_S: Final = 10.0
+"""A viewer who had no room for a keyframe for so long is sent away."""
+
+INSTANT_SEEN_INTERVAL_S: Final = 5.0
+"""Viewers are counted again so often: well below `VIEWER_TIMEOUT_S`."""
+
+INSTANT_QUESTION_BYTES_MAX: Final = 256
+INSTANT_QUESTIONS_PER_INTERVAL_MAX: Final = 20
+"""What viewers may send: questions for the server's clock, so many in 5 s."""
+
+INSTANT_HEARTBEAT_S: Final = 20.0
+"""A ping finds viewers whose connection is dead."""
+
 # Rewinding ----------------------------------------------------------------------------------------
 
 DVR_WAITING_BYTES_MAX: Final = 64 * MIB
@@ -388,6 +423,16 @@ SCHEDULE_CHECK_S: Final = 10.0
 SCHEDULE_LATE_MS: Final = 10 * 60 * 1000
 """An entry whose time came while the site was down is told so long afterwards, and then no more."""
 
+BACK_SOON_WIDTH_MAX: Final = 1280
+BACK_SOON_HEIGHT_MAX: Final = 720
+BACK_SOON_BYTES_MAX: Final = 256 * KIB
+BACK_SOON_UPLOAD_BYTES_MAX: Final = 8 * MIB
+"""The picture while an encoder is away: as large as most players, a photo of a phone may be it."""
+
+BACK_SOON_UPLOADS_BURST: Final = 10
+BACK_SOON_UPLOADS_INTERVAL_MS: Final = 60_000
+"""Uploads of one user: each costs up to ten seconds of a core."""
+
 FOLLOWS_PER_USER_MAX: Final = 2_000
 """Channels that one user may follow: a list that one page and one connection can carry."""
 
@@ -633,14 +678,11 @@ REALTIME_PRESENCE_INTERVAL_S: Final = 5.0
 DOCK_TOKENS_PER_CHANNEL_MAX: Final = 10
 """Docks that work at once; a streamer has one or two machines."""
 
-REALTIME_HEALTH_POINTS: Final = 900
-"""What the studio's charts show: one point each 2 s over half an hour, about 1 KiB each."""
-
 REALTIME_ACTIVITY_MAX: Final = 200
 """Entries of a channel's activity."""
 
 REALTIME_DESKS_MAX: Final = 200
-"""Channels whose health and activity are kept in memory; the least recent goes first."""
+"""Channels whose activity is kept in memory; the least recent goes first."""
 
 REALTIME_TICKET_S: Final = 60
 """A ticket is asked for right before connecting."""

@@ -14,18 +14,22 @@ from PIL import Image
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.follows import Follows
+from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.chat.events import ChatEvent
 from mediaserver.chat.line_text import checked_text
-from mediaserver.demo import DEMO_CHANNELS, Demo
+from mediaserver.demo import DEMO_CHANNELS, DEMO_VIEWERS, Demo
 from mediaserver.demo import chat as demo_chat
 from mediaserver.demo.pictures import draw_emotes
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.media.image_header import read_header
 from mediaserver.media.images import Images
+
+HOUR_MS = 3_600_000
 
 
 @pytest.fixture
@@ -50,20 +54,35 @@ async def demo(
     tmp_path: Path,
 ) -> Demo:
     emotes = Emotes(db, clock, chat, throttles, Images(), tmp_path / "emotes")
-    return Demo(users, channels, StreamKeys(db, clock), chat, emotes, "127.0.0.1", 9)
+    schedule, follows = Schedule(db, clock), Follows(db, clock, throttles)
+    stream_keys = StreamKeys(db, clock)
+    return Demo(
+        users, channels, stream_keys, schedule, follows, clock, chat, emotes, "127.0.0.1", 9
+    )
 
 
 async def test_an_address_that_somebody_has_is_left_alone(
-    demo: Demo, users: Users, channels: Channels
+    demo: Demo, users: Users, channels: Channels, db: Database, clock: FakeClock
 ) -> None:
+    schedule, follows = Schedule(db, clock), Follows(db, clock, Throttles(db, clock))
     taken, free = DEMO_CHANNELS
     owner = await users.create("mira", "mira@example.org", "a quiet river bank", is_admin=False)
     await channels.create(owner, taken.slug, "Mira's aurora")
     with structlog.testing.capture_logs() as lines:
-        async with demo:
-            assert (await channels.get(taken.slug)).owner == "mira"
-            assert (await channels.get(free.slug)).owner == "demo"
-    assert [line["slug"] for line in lines if "left out" in line["event"]] == [taken.slug]
+        for _ in range(2):  # a second start changes nothing
+            async with demo:
+                assert (await channels.get(taken.slug)).owner == "mira"
+                made = await channels.get(free.slug)
+                assert (made.owner, made.category_slug) == ("demo", free.category)
+                assert made.tags == free.tags
+                (entry,) = await schedule.entries(made.id)
+                assert (entry.title, entry.repeat) == (free.announced, "weekly")
+                assert await follows.count(made.id) == len(DEMO_VIEWERS)
+            clock.advance(HOUR_MS)
+    mine = await channels.get(taken.slug)
+    assert (mine.category, await follows.count(mine.id)) == (None, 0)
+    assert await schedule.entries(mine.id) == []
+    assert [line["slug"] for line in lines if "left out" in line["event"]] == [taken.slug] * 2
 
 
 async def test_the_chat_is_furnished_once(
