@@ -231,11 +231,7 @@ def _join(
         assert snapshot.lines is not None
         events = snapshot.lines
     fresh = find_by_id(tx, user.id) if user else None
-    you = (
-        admission.you(tx, channel, fresh, now_ms)
-        if fresh
-        else admission.visitor(snapshot.rules)
-    )
+    you = admission.you(tx, channel, fresh, now_ms) if fresh else admission.visitor(snapshot.rules)
     joined = Joined(
         sequence=room.sequence,
         reset=not is_resumed,
