@@ -610,6 +610,9 @@ STATIC_MAX_AGE_S: Final = 365 * 24 * 3600
 OPEN_FILES_WANTED: Final = 65_536
 """Connections, mostly; asked of the system at start, which may give less."""
 
+DEMO_LINES_MAX: Final = 2_000
+"""Lines that the demo's people say in each channel: about eight hours of them."""
+
 DEMO_RESTART_S: Final = 3.0
 """A demo publisher that ended is started again after this."""
 

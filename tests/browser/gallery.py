@@ -390,7 +390,11 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             return _channel(case)
         case _ if template.startswith("studio/"):
             section = template[len("studio/") : -len(".html")]
-            return studio_context(section, case, MadeUp(now_ms(), CHANNEL, USER, live_view))
+            return studio_context(
+                section,
+                case,
+                MadeUp(now_ms(), CHANNEL, USER, live_view, room("starting")),
+            )
         case "events.html":
             return outline(document("Lantern", LiveOut))
         case "chat.html":
@@ -508,6 +512,17 @@ async def _media(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def _posted(request: web.Request) -> web.Response:
+    """A form of the studio: taken, or not when a field says "wrong"."""
+    asked_from = URL(request.headers["Referer"])
+    template = next(page[1] for page in PAGES.values() if page[0] == asked_from.path)
+    given = await request.post()
+    case = "errors" if "wrong" in given.values() else asked_from.query.get("case", "")
+    more = {} if case == "errors" else {"notice": "Saved."}
+    text = render(template, asked_from.path, case, "auto", **more)
+    return web.Response(text=text, content_type="text/html")
+
+
 async def _feed(request: web.Request) -> web.Response:
     case = URL(request.headers.get("Referer", "/")).query.get("case")
     return web.json_response(feed(now_ms(), is_idle=case not in {"live", "held", "reconnecting"}))
@@ -547,7 +562,9 @@ def application(scene: Scene) -> web.Application:
     app.router.add_get("/api/v1/live", _streams)
     app.router.add_get("/api/openapi.json", _openapi)
     app.router.add_get("/picture/{slug}.svg", _picture)
+    app.router.add_get("/back-soon/{slug}.webp", _picture)
     app.router.add_get("/made-up/feed", _feed)
+    app.router.add_post("/studio/{rest:.*}", _posted)
     app.router.add_get("/live/mira/{name}", _media)
     app.router.add_post("/theme", _theme)
     app.router.add_get("/static/{name:.+}", _static)
