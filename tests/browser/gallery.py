@@ -323,7 +323,7 @@ def _channel(case: str) -> dict[str, Any]:
         "room": room(case),
         "mock_chat": {"live": "life", "offline": "quiet"}.get(case, "pinned"),
         "follows": False,
-        "next_entry": {"title": "Boats in the fog", "starts_at_ms": now_ms() + 2 * 86_400_000}
+        "next_entry": {"title": "Boats in the fog", "starts": moment(now_ms() + 2 * 86_400_000)}
         if case == "offline"
         else None,
         "gate": {"kind": "age", "reason": "Life drawing with a model."} if case == "gate" else None,
@@ -456,6 +456,7 @@ def render(template: str, path: str, case: str, theme: str, **more: Any) -> str:
         "path": path,
         "version": "0.1.0",
         "now_ms": now_ms(),
+        "notices": False,  # no server to tell any
         "notice": "Saved." if case == "keys" else "",
     }
     return ENVIRONMENT.get_template(template).render(context | context_of(template, case) | more)
