@@ -17,7 +17,7 @@ STATIC = ROOT / "web" / "static"
 TEMPLATES = ROOT / "web" / "templates"
 KB = 1024
 STATIC_CALL = re.compile(r"static\('((?:css|js|vendor)/[^']+\.(?:css|js))'\)")
-IMPORT = re.compile(r"""(?:\bfrom|^import)\s+["'](\.[^"']+\.js)["']""", re.MULTILINE)
+IMPORT = re.compile(r"""(?:\bfrom\s+|^import\s+|\bimport\()["'](\.[^"']+\.js)["']""", re.MULTILINE)
 
 
 def files_of(*templates: str) -> set[Path]:
@@ -60,11 +60,14 @@ DESK = ["studio/frame.html", "studio/desk.html"]
 """Player, chat, forms and measurements at once: a streamer's page, so it may weigh more."""
 
 
-@pytest.mark.parametrize(("pages", "budget"), [(["channel.html"], 235 * KB), (DESK, 245 * KB)])
+@pytest.mark.parametrize(("pages", "budget"), [(["channel.html"], 140), (DESK, 150)])
 def test_pages_with_player_keep_their_budget(pages: list[str], budget: int) -> None:
     files = files_of("base.html", "macros/player.html", "macros/chat.html", *pages)
-    assert STATIC / "vendor" / "hls" / "hls.light.min.js" in files
-    assert weight(files) <= budget
+    hls = {STATIC / "vendor" / "hls" / "hls.light.min.js"}
+    assert hls <= files
+    # Instant playback begins without hls.js, which is fetched once the picture moves.
+    assert weight(files - hls) <= budget * KB
+    assert weight(files) <= (budget + 115) * KB
 
 
 PAGES = sorted(

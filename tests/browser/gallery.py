@@ -29,7 +29,6 @@ from mediaserver.realtime.asyncapi import document  # noqa: E402
 from mediaserver.routes.api.live import LiveOut  # noqa: E402
 from mediaserver.routes.moments import iso_moment, utc_moment  # noqa: E402
 from mediaserver.routes.pages.events import outline  # noqa: E402
-from mediaserver.routes.schedule_view import moment  # noqa: E402
 from mediaserver.routes.static import StaticFiles  # noqa: E402
 
 TEMPLATES = ROOT / "web" / "templates"
@@ -140,6 +139,7 @@ def live_view(state: str, **changes: Any) -> dict[str, Any]:
     given = {
         "state": state,
         "playlist_url": "/live/mira/index.m3u8" if on else None,
+        "instant_url": None,
         "poster_url": "/picture/mira.svg" if on else None,
         "title": PEOPLE[0][2],
         "started_at_ms": now_ms() - 4_354_000,
@@ -220,8 +220,6 @@ def _announced(index: int, days: float, **changes: Any) -> dict[str, Any]:
         "repeat": "none",
         "starts_at_ms": start_ms,
         "ends_at_ms": end_ms,
-        "starts": moment(start_ms),
-        "ends": moment(end_ms),
         "is_now": False,
         "is_cancelled": False,
     }
