@@ -456,6 +456,7 @@ def render(template: str, path: str, case: str, theme: str, **more: Any) -> str:
         "path": path,
         "version": "0.1.0",
         "now_ms": now_ms(),
+        "notices": False,  # no server to tell any
         "notice": "Saved." if case == "keys" else "",
     }
     return ENVIRONMENT.get_template(template).render(context | context_of(template, case) | more)
