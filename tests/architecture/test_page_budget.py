@@ -17,7 +17,9 @@ STATIC = ROOT / "web" / "static"
 TEMPLATES = ROOT / "web" / "templates"
 KB = 1024
 STATIC_CALL = re.compile(r"static\('((?:css|js|vendor)/[^']+\.(?:css|js))'\)")
-IMPORT = re.compile(r"""(?:\bfrom|^import)\s+["'](\.[^"']+\.js)["']""", re.MULTILINE)
+IMPORT = re.compile(r"""(?:\bfrom\s+|^import\s+|\bimport\()["'](\.[^"']+\.js)["']""", re.MULTILINE)
+LATE = re.compile(r"/(chat-(card|comments|emotes|suggest)|went-live)\.js$")
+"""Modules that wait for somebody to write, to click, or for the page to stand."""
 
 
 def files_of(*templates: str) -> set[Path]:
@@ -37,7 +39,8 @@ def files_of(*templates: str) -> set[Path]:
             continue  # for design and tests: no page that people get loads it
         found.add(path)
         if path.suffix == ".js" and "vendor" not in path.parts:
-            todo += [path.parent / name for name in IMPORT.findall(path.read_text())]
+            imports = IMPORT.findall(path.read_text())
+            todo += [path.parent / name for name in imports if not LATE.search(name)]
     return found
 
 
@@ -56,13 +59,18 @@ def test_pages_without_player_are_light(page: str) -> None:
     assert weight(files_of("base.html", page)) <= 35 * KB
 
 
-@pytest.mark.parametrize("pages", [["channel.html"], ["studio/frame.html", "studio/desk.html"]])
+DESK = ["studio/frame.html", "studio/desk.html"]
+"""Player, chat, forms and measurements at once: a streamer's page, so it may weigh more."""
+
+
+@pytest.mark.parametrize("pages", [["channel.html"], DESK])
 def test_pages_with_player_keep_their_budget(pages: list[str]) -> None:
-    files = files_of("base.html", "macros/player.html", *pages)
-    if pages == ["channel.html"]:
-        files |= files_of("macros/chat.html")
-    assert STATIC / "vendor" / "hls" / "hls.light.min.js" in files
-    assert weight(files) <= 235 * KB
+    files = files_of("base.html", "macros/player.html", "macros/chat.html", *pages)
+    hls = {STATIC / "vendor" / "hls" / "hls.light.min.js"}
+    assert hls <= files
+    # Instant playback begins without hls.js, which is fetched once the picture moves.
+    assert weight(files - hls) <= 140 * KB
+    assert weight(files) <= 255 * KB
 
 
 PAGES = sorted(
@@ -77,8 +85,10 @@ def test_style_keeps_its_budget(page: str) -> None:
     """What one page loads; nobody loads the style of every page at once."""
     text = (TEMPLATES / page).read_text()
     macros = [f"macros/{name}.html" for name in ("player", "chat") if f"{name}_head(" in text]
-    files = files_of("base.html", page, *macros)
-    assert weight({path for path in files if path.parent == STATIC / "css"}) <= 16 * KB
+    frame = ["studio/frame.html"] if 'extends "studio/frame.html"' in text else []
+    files = files_of("base.html", page, *frame, *macros)
+    budget = 17.5 * KB if page in DESK else 16 * KB
+    assert weight({path for path in files if path.parent == STATIC / "css"}) <= budget
 
 
 def test_own_scripts_stay_small() -> None:

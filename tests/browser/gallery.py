@@ -29,7 +29,6 @@ from mediaserver.realtime.asyncapi import document  # noqa: E402
 from mediaserver.routes.api.live import LiveOut  # noqa: E402
 from mediaserver.routes.moments import iso_moment, utc_moment  # noqa: E402
 from mediaserver.routes.pages.events import outline  # noqa: E402
-from mediaserver.routes.schedule_view import moment  # noqa: E402
 from mediaserver.routes.static import StaticFiles  # noqa: E402
 
 TEMPLATES = ROOT / "web" / "templates"
@@ -140,6 +139,7 @@ def live_view(state: str, **changes: Any) -> dict[str, Any]:
     given = {
         "state": state,
         "playlist_url": "/live/mira/index.m3u8" if on else None,
+        "instant_url": None,
         "poster_url": "/picture/mira.svg" if on else None,
         "title": PEOPLE[0][2],
         "started_at_ms": now_ms() - 4_354_000,
@@ -220,8 +220,6 @@ def _announced(index: int, days: float, **changes: Any) -> dict[str, Any]:
         "repeat": "none",
         "starts_at_ms": start_ms,
         "ends_at_ms": end_ms,
-        "starts": moment(start_ms),
-        "ends": moment(end_ms),
         "is_now": False,
         "is_cancelled": False,
     }
@@ -325,7 +323,7 @@ def _channel(case: str) -> dict[str, Any]:
         "room": room(case),
         "mock_chat": {"live": "life", "offline": "quiet"}.get(case, "pinned"),
         "follows": False,
-        "next_entry": {"title": "Boats in the fog", "starts": moment(now_ms() + 2 * 86_400_000)}
+        "next_entry": {"title": "Boats in the fog", "starts_at_ms": now_ms() + 2 * 86_400_000}
         if case == "offline"
         else None,
         "gate": {"kind": "age", "reason": "Life drawing with a model."} if case == "gate" else None,
@@ -392,7 +390,11 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             return _channel(case)
         case _ if template.startswith("studio/"):
             section = template[len("studio/") : -len(".html")]
-            return studio_context(section, case, MadeUp(now_ms(), CHANNEL, USER, live_view))
+            return studio_context(
+                section,
+                case,
+                MadeUp(now_ms(), CHANNEL, USER, live_view, room("starting")),
+            )
         case "events.html":
             return outline(document("Lantern", LiveOut))
         case "chat.html":
@@ -510,6 +512,17 @@ async def _media(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def _posted(request: web.Request) -> web.Response:
+    """A form of the studio: taken, or not when a field says "wrong"."""
+    asked_from = URL(request.headers["Referer"])
+    template = next(page[1] for page in PAGES.values() if page[0] == asked_from.path)
+    given = await request.post()
+    case = "errors" if "wrong" in given.values() else asked_from.query.get("case", "")
+    more = {} if case == "errors" else {"notice": "Saved."}
+    text = render(template, asked_from.path, case, "auto", **more)
+    return web.Response(text=text, content_type="text/html")
+
+
 async def _feed(request: web.Request) -> web.Response:
     case = URL(request.headers.get("Referer", "/")).query.get("case")
     return web.json_response(feed(now_ms(), is_idle=case not in {"live", "held", "reconnecting"}))
@@ -549,7 +562,9 @@ def application(scene: Scene) -> web.Application:
     app.router.add_get("/api/v1/live", _streams)
     app.router.add_get("/api/openapi.json", _openapi)
     app.router.add_get("/picture/{slug}.svg", _picture)
+    app.router.add_get("/back-soon/{slug}.webp", _picture)
     app.router.add_get("/made-up/feed", _feed)
+    app.router.add_post("/studio/{rest:.*}", _posted)
     app.router.add_get("/live/mira/{name}", _media)
     app.router.add_post("/theme", _theme)
     app.router.add_get("/static/{name:.+}", _static)

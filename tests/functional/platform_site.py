@@ -40,6 +40,7 @@ class FakeStatus:
     audio_codec: str | None = "mp4a.40.2"
     width: int | None = 1280
     height: int | None = 720
+    has_instant_room: bool = True
     warning: str | None = "Keyframes are too far apart."
 
 
@@ -118,6 +119,7 @@ class Person:
         self.base = base
         self.http = http
         self.token: str | None = None
+        self.username = ""
 
     async def get(self, path: str, **options: Any) -> tuple[int, str, aiohttp.ClientResponse]:
         return await self.request("GET", path, **options)
@@ -155,6 +157,7 @@ class Person:
             {"username": username, "email": f"{username}@example.org", "password": PASSWORD},
         )
         assert status == 303, text
+        self.username = username
 
     async def log_in_as_program(self, username: str, password: str = PASSWORD) -> dict[str, Any]:
         status, answer = await self.api(

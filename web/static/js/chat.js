@@ -159,6 +159,7 @@ export class LiveChat extends HTMLElement {
   /** @param {import("./chat-events.js").Rules} rules */
   #takeRules(rules) {
     this.#rules = rules;
+    this.composer?.slow(rules.slow_s);
     const list = /** @type {HTMLElement} */ (this.querySelector(".chat-rules"));
     const labels = ruleLabels(rules);
     list.hidden = labels.length === 0;
@@ -245,6 +246,7 @@ export class LiveChat extends HTMLElement {
         view.toBottom();
         return true;
       },
+      over: () => this.#room?.rejoin?.(),
     });
     this.waiting = waiting;
     this.composer = composer;

@@ -179,7 +179,7 @@ if (channel) {
   watchChannel(channel, {
     watched: (answer) => {
       points = answer.history;
-      add(answer.health);
+      if (answer.health) add(answer.health);
     },
     health: add,
   });
