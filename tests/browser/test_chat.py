@@ -653,6 +653,20 @@ async def test_a_phone_keeps_the_picture_on_top(open_page: Open) -> None:
     assert box["y"] == 0
 
 
+async def test_what_the_connection_tells_of_the_stream(open_page: Open) -> None:
+    """Read at once: the player goes on asking the server, which knows nothing of this."""
+    page = await open_page("/@mira?case=live&chat=rendered")
+    told = await mock(
+        page,
+        "room.handlers.presence({channel: 'mira', viewers: 77, followers: 1500});"
+        " const {view} = document.querySelector('live-player');"
+        " room.handlers.live({...view, title: 'Boats at night'});"
+        " const text = name => document.querySelector(name).textContent;"
+        " return [text('[data-viewers]'), text('h1'), document.title];",
+    )
+    assert told == ["77 viewers", "Boats at night", "Boats at night · Mira Paints · Lantern"]
+
+
 async def test_the_last_lines_read_without_javascript(open_page: Open) -> None:
     page = await open_page("/@mira?case=offline", java_script_enabled=False)
     await expect(lines(page)).to_have_text(
