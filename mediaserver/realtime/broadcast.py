@@ -90,6 +90,9 @@ class Broadcast:
         step = limits.REALTIME_FAN_OUT_CLIENTS
         for start in range(0, len(members), step):
             for member in members[start : start + step]:
-                member.push(out)
+                try:
+                    member.push(out)
+                except Exception:  # of one connection: it keeps no other from its turn
+                    _log.exception("a client can't be told")
             await asyncio.sleep(0)
         self._metrics.sent.inc(len(members))

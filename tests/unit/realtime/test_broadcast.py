@@ -114,3 +114,17 @@ async def test_a_full_outbox_loses_the_newest_and_counts_them(
     assert one.heard == ["0", "1", "2"]
     assert b"mediaserver_realtime_lost_total 2.0" in metrics.render()
     assert b"mediaserver_realtime_sent_total 3.0" in metrics.render()
+
+
+async def test_a_connection_that_fails_keeps_no_other_from_its_turn(broadcast: Broadcast) -> None:
+    class Broken(Listener):
+        def push(self, out: Outgoing) -> None:
+            raise RuntimeError
+
+    rooms, listener = Rooms(), Listener()
+    rooms.enter("a", Broken())
+    rooms.enter("a", listener)
+    for text in ("one", "two"):
+        broadcast.send(rooms, "a", said(text))
+    await settled()
+    assert listener.heard == ["one", "two"]
