@@ -262,9 +262,14 @@ def set_back_soon(
     return get(tx, slug), before.back_soon
 
 
+def manages(user: User | None, owner_id: str) -> bool:
+    """Whether `user` may run what belongs to `owner_id`: the owner may, and admins."""
+    return user is not None and (user.id == owner_id or user.is_admin)
+
+
 def get_managed(tx: Transaction, actor: User, slug: str) -> Channel:
     found = get(tx, slug)
-    if found.owner_id != actor.id and not actor.is_admin:
+    if not manages(actor, found.owner_id):
         raise Forbidden("Only the owner of this channel may do that.")
     return found
 

@@ -284,7 +284,7 @@ def _plan(tx: Transaction, actor: User, slug: str, about: Changes, now_ms: int) 
 
 def _managed(tx: Transaction, actor: User, stream_id: str) -> Stream:
     found = get(tx, stream_id)
-    if found.owner_id != actor.id and not actor.is_admin:
+    if not channels.manages(actor, found.owner_id):
         if found.live_at_ms is None:
             raise NotFound("There is no such stream.", code="stream_not_found")
         raise Forbidden("Only the owner of this channel may do that.")

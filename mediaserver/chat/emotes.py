@@ -21,6 +21,7 @@ from mediaserver.chat import log
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emote_list import emote, list_emotes, to_emote
 from mediaserver.chat.events import Emote
+from mediaserver.chat.line_text import EMOTE_CODE
 from mediaserver.chat.log import NewEvent
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -41,7 +42,7 @@ EMOTE_SHAPE = ImageShape(
 )
 
 _PREFIX = "emo"
-_CODE = re.compile(r"[a-z0-9_]{2,24}")
+_CODE = re.compile(EMOTE_CODE)
 _UPLOADS = Rule("emote-user", limits.EMOTE_UPLOADS_BURST, limits.EMOTE_UPLOADS_INTERVAL_MS)
 
 

@@ -15,7 +15,10 @@ _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 _NONCE = re.compile(rf"[A-Za-z0-9_.:-]{{1,{limits.CHAT_NONCE_CHARS_MAX}}}")
 
-_EMOTE = re.compile(r":([a-z0-9_]{2,24}):")
+EMOTE_CODE = r"[a-z0-9_]{2,24}"
+"""What stands between the colons of an emote."""
+
+_EMOTE = re.compile(rf":({EMOTE_CODE}):")
 
 _EMOJI_JOINERS = frozenset("\u200d\ufe0f\u20e3")
 

@@ -526,8 +526,8 @@ EMOTE_UPLOADS_BURST: Final = 30
 EMOTE_UPLOADS_INTERVAL_MS: Final = 20_000
 """Uploads of one user: each may cost ten seconds of a core."""
 
-EMOTE_MAX_AGE_S: Final = 365 * 24 * 3600
-"""An emote's picture never changes: a new one has a new address."""
+PICTURE_MAX_AGE_S: Final = 365 * 24 * 3600
+"""An uploaded picture never changes: a new one has a new address."""
 
 MODERATION_LISTED_MAX: Final = 200
 """Entries of the log, or restrictions, in one answer."""

@@ -28,7 +28,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.moderation.desk import Desk
-from mediaserver.routes import keys, middlewares
+from mediaserver.routes import keys, middlewares, pictures
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import back_soon as api_back_soon
 from mediaserver.routes.api import categories as api_categories
@@ -171,8 +171,7 @@ def make_app(
     app.add_routes(events.routes)
     app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
     app.add_routes(more_routes)
-    app.add_routes(api_emotes.picture_routes)
-    app.add_routes(api_back_soon.picture_routes)
+    app.add_routes(pictures.routes)
     app.add_routes(health_routes(health, render_metrics, may_read_metrics))
     app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])
     app.add_routes([web.get("/favicon.ico", _favicon)])

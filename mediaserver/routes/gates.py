@@ -9,7 +9,7 @@ from typing import Literal, TypedDict
 
 from aiohttp import web
 
-from mediaserver.channels.channels import Channel
+from mediaserver.channels.channels import Channel, manages
 from mediaserver.kernel import limits
 from mediaserver.routes.page import viewer
 
@@ -27,8 +27,7 @@ class Gate(TypedDict):
 
 def gate_of(request: web.Request, channel: Channel) -> Gate | None:
     """The gate that this visitor has to pass first; the owner and admins have none."""
-    user = viewer(request)
-    if user is not None and (user.id == channel.owner_id or user.is_admin):
+    if manages(viewer(request), channel.owner_id):
         return None
     passed = request.cookies.get(_COOKIE, "")[: limits.GATE_COOKIE_CHARS_MAX].split(".")
     waiting = [kind for kind in _kinds(channel) if kind not in passed]

@@ -1,4 +1,4 @@
-"""The "back soon" picture over the API, and the file at /back-soon/{id}.webp."""
+"""The "back soon" picture over the API. The file itself: routes/pictures.py."""
 
 from __future__ import annotations
 
@@ -45,16 +45,3 @@ async def put_back_soon(request: web.Request, picture: bytes) -> BackSoonOut:
 async def remove_back_soon(request: web.Request) -> None:
     """Players show no picture while the encoder is away."""
     await request.app[BACK_SOON].remove(caller(request), request.match_info["slug"])
-
-
-async def _picture(request: web.Request) -> web.FileResponse:
-    return web.FileResponse(
-        request.app[BACK_SOON].file(request.match_info["id"]),
-        headers={
-            "Cache-Control": f"public, max-age={limits.STATIC_MAX_AGE_S}, immutable",
-            "Content-Type": "image/webp",
-        },
-    )
-
-
-picture_routes = [web.get("/back-soon/{id}.webp", _picture)]

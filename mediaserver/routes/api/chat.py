@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Literal
 
 from aiohttp import web
@@ -173,29 +174,11 @@ def event_out(event: ChatEvent) -> ChatEventOut:
 
 
 def _rules(rules: Rules) -> RulesOut:
-    return RulesOut(
-        slow_s=rules.slow_s,
-        followers_min=rules.followers_min,
-        account_age_min=rules.account_age_min,
-        emote_only=rules.emote_only,
-        unique=rules.unique,
-        links=rules.links,
-        lockdown=rules.lockdown,
-    )
+    return RulesOut(**dataclasses.asdict(rules))
 
 
 def _you(you: You) -> YouOut:
-    return YouOut(
-        username=you.username,
-        role=you.role,
-        can_write=you.can_write,
-        why_not=you.why_not,
-        code=you.code,
-        until_ms=you.until_ms,
-        slow_s=you.slow_s,
-        next_at_ms=you.next_at_ms,
-        follows=you.follows,
-    )
+    return YouOut(**dataclasses.asdict(you))
 
 
 @api.get(

@@ -1,6 +1,8 @@
-"""Emotes over the API, and their pictures at /emotes/{id}.webp."""
+"""Emotes over the API. Their pictures: routes/pictures.py."""
 
 from __future__ import annotations
+
+import dataclasses
 
 from aiohttp import web
 
@@ -34,14 +36,7 @@ class EmoteList(Answer):
 
 
 def _emote(emote: Emote) -> EmoteOut:
-    return EmoteOut(
-        code=emote.code,
-        url=emote.url,
-        width=emote.width,
-        height=emote.height,
-        animated=emote.animated,
-        channel=emote.channel,
-    )
+    return EmoteOut(**dataclasses.asdict(emote))
 
 
 def _found(emotes: tuple[Emote, ...], code: str) -> EmoteOut:
@@ -124,17 +119,3 @@ async def put_site_emote(request: web.Request, picture: bytes) -> EmoteOut:
 async def remove_site_emote(request: web.Request) -> None:
     """Only an admin may."""
     await request.app[EMOTES].remove(caller(request), None, request.match_info["code"])
-
-
-async def _picture(request: web.Request) -> web.FileResponse:
-    return web.FileResponse(
-        request.app[EMOTES].file(request.match_info["id"]),
-        headers={
-            "Content-Type": "image/webp",
-            "Cache-Control": f"public, max-age={limits.EMOTE_MAX_AGE_S}, immutable",
-        },
-    )
-
-
-picture_routes = [web.get("/emotes/{id}.webp", _picture)]
-"""What needs no session and no API."""

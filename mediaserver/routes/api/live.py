@@ -7,7 +7,7 @@ import dataclasses
 from aiohttp import web
 from pydantic import Field
 
-from mediaserver.channels.channels import Channel
+from mediaserver.channels.channels import Channel, manages
 from mediaserver.kernel.errors import NotFound
 from mediaserver.routes.api.operation import Answer, Operations, optional_caller
 from mediaserver.routes.keys import CHANNELS, LIVE
@@ -85,7 +85,7 @@ async def show_live(request: web.Request) -> LiveOut:
     """What a channel streams right now. `state` is "offline" when nothing is there."""
     user = await optional_caller(request)
     channel = await request.app[CHANNELS].get(request.match_info["slug"])
-    is_owner = user is not None and (user.id == channel.owner_id or user.is_admin)
+    is_owner = manages(user, channel.owner_id)
     return live_out(channel, request.app[LIVE], for_owner=is_owner)
 
 

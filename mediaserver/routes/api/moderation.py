@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from aiohttp import web
 from pydantic import Field
 
@@ -254,16 +256,4 @@ async def read_log(request: web.Request, query: LogQuery) -> ModerationLog:
     entries = await request.app[DESK].log(
         caller(request), await channel_of(request), before=query.before, limit=query.limit
     )
-    return ModerationLog(
-        entries=[
-            LoggedActionOut(
-                id=one.id,
-                at_ms=one.at_ms,
-                actor=one.actor,
-                action=one.action,
-                target=one.target,
-                detail=one.detail,
-            )
-            for one in entries
-        ]
-    )
+    return ModerationLog(entries=[LoggedActionOut(**dataclasses.asdict(one)) for one in entries])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from aiohttp import web
 from pydantic import Field
 
@@ -67,13 +69,7 @@ def _overlay(token: str) -> OverlayTokenOut:
 
 
 def _dock(token: DockToken) -> DockTokenOut:
-    return DockTokenOut(
-        id=token.id,
-        name=token.name,
-        made_by=token.made_by,
-        created_at_ms=token.created_at_ms,
-        last_used_at_ms=token.last_used_at_ms,
-    )
+    return DockTokenOut(**dataclasses.asdict(token))
 
 
 @api.post("/realtime/ticket", "Get a ticket", answer=TicketOut, status=201, sign_in=True)

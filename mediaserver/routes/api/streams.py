@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from pydantic import Field
 
-from mediaserver.accounts.users import User
+from mediaserver.channels.channels import manages
 from mediaserver.channels.streams import Stream
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
 from mediaserver.routes.api.information import (
@@ -53,7 +53,7 @@ class StreamList(Answer):
 async def list_streams(request: web.Request) -> StreamList:
     """Streams of a channel that are or were live; for its owner also planned ones."""
     channel = await request.app[CHANNELS].get(request.match_info["slug"])
-    is_owner = _manages(await optional_caller(request), channel.owner_id)
+    is_owner = manages(await optional_caller(request), channel.owner_id)
     streams = await request.app[STREAMS].list_of(channel.id, with_plans=is_owner)
     return StreamList(streams=[_stream(request, one, is_owner) for one in streams])
 
@@ -82,7 +82,7 @@ async def plan_stream(request: web.Request, body: NewStream) -> StreamOut:
 async def show_stream(request: web.Request) -> StreamOut:
     """One stream. Before it was live only its owner sees it."""
     found = await request.app[STREAMS].get(request.match_info["id"])
-    is_owner = _manages(await optional_caller(request), found.owner_id)
+    is_owner = manages(await optional_caller(request), found.owner_id)
     if not is_owner and found.live_at_ms is None:
         raise NotFound("There is no such stream.", code="stream_not_found")
     return _stream(request, found, is_owner)
@@ -114,10 +114,6 @@ async def stop_this_stream(request: web.Request) -> StreamOut:
     """Disconnects the encoder and ends the stream; one that was only planned is cancelled."""
     stopped = await request.app[STREAMS].stop(caller(request), request.match_info["id"])
     return _stream(request, stopped, True)
-
-
-def _manages(user: User | None, owner_id: str) -> bool:
-    return user is not None and (user.id == owner_id or user.is_admin)
 
 
 def _stream(request: web.Request, stream: Stream, is_owner: bool) -> StreamOut:
