@@ -159,6 +159,21 @@ def refusal_of(held: Restriction, now_ms: int) -> Refusal:
     return Refusal("timed_out", f"You can't write here for {left}.{because}", held.until_ms)
 
 
+def visitor(rule: Rules) -> You:
+    """What somebody may do who isn't logged in."""
+    return You(
+        username=None,
+        role=Rank.VIEWER.role,
+        can_write=False,
+        why_not="Log in to write.",
+        code="sign_in",
+        until_ms=None,
+        slow_s=rule.slow_s,
+        next_at_ms=None,
+        follows=False,
+    )
+
+
 def you(
     tx: Transaction,
     channel: Channel,
@@ -167,17 +182,7 @@ def you(
 ) -> You:
     """What the asker may do, and why not."""
     if user is None:
-        return You(
-            username=None,
-            role=Rank.VIEWER.role,
-            can_write=False,
-            why_not="Log in to write.",
-            code="sign_in",
-            until_ms=None,
-            slow_s=rules.get(tx, channel.id).slow_s,
-            next_at_ms=None,
-            follows=False,
-        )
+        return visitor(rules.get(tx, channel.id))
     admission = Admission(tx, [channel], [user], now_ms)
     rank = admission.rank(channel, user)
     refusal = admission.refusal(channel, user)

@@ -100,6 +100,8 @@ class Emotes:
         except BaseException:
             await self._folder.remove(emote_id)
             raise
+        if channel is None:
+            self._chat.forget_snapshots()
         if replaced is not None:
             await self._folder.remove(replaced)
         return made
@@ -107,6 +109,8 @@ class Emotes:
     async def remove(self, actor: User, channel: Channel | None, code: str) -> None:
         """Raises `Forbidden` or `NotFound`."""
         removed = await self._chat.write(_remove, actor, channel, code, self._clock.wall_ms())
+        if channel is None:
+            self._chat.forget_snapshots()
         await self._folder.remove(removed)
 
     def file(self, emote_id: str) -> Path:

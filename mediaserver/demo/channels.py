@@ -35,7 +35,8 @@ from mediaserver.kernel.tasks import Tasks
 _log = structlog.get_logger(__name__)
 
 _USERNAME = "demo"
-_EMAIL = "demo@example.invalid"
+_EMAIL_HOST = "@example.invalid"
+_EMAIL = f"demo{_EMAIL_HOST}"
 _KEY_NAME = "Demo publisher"
 
 
@@ -89,7 +90,7 @@ DEMO_CHANNELS = (
 
 
 DEMO_VIEWERS = ("demo_ana", "demo_kofi", "demo_rahim", "demo_tove", "demo_yuki")
-"""Accounts that follow the channels; nobody can log in as one of them either."""
+"""Accounts that follow the channels and talk; nobody can log in as one of them either."""
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -117,7 +118,7 @@ class Demo:
         self._schedule = schedule
         self._follows = follows
         self._clock = clock
-        self._chat = DemoChat(users, chat, emotes)
+        self._chat = DemoChat(chat, emotes)
         host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(rtmp_host, rtmp_host)  # noqa: S104  # compared, not bound
         self._server_url = f"rtmp://{host}:{rtmp_port}/live"
 
@@ -125,7 +126,7 @@ class Demo:
 
     async def __aenter__(self) -> Self:
         owner = await self._account(_USERNAME, _EMAIL)
-        viewers = [await self._account(name, f"{name}@example.invalid") for name in DEMO_VIEWERS]
+        viewers = [await self._account(name, name + _EMAIL_HOST) for name in DEMO_VIEWERS]
         async with AsyncExitStack() as stack:
             tasks = Tasks("demo")
             stack.push_async_callback(tasks.aclose)
@@ -141,7 +142,7 @@ class Demo:
                 await self._gather(viewers, channel)
                 tasks.start(self._keep_publishing(channel, key), channel.slug)
                 made.append(await self._channels.get(channel.slug))
-            tasks.start(self._keep_talking(owner, made), "chat")
+            tasks.start(self._keep_talking(owner, viewers, made), "chat")
             self._stack = stack.pop_all()
         return self
 
@@ -153,9 +154,13 @@ class Demo:
     ) -> None:
         await self._stack.aclose()
 
-    async def _keep_talking(self, owner: User, channels: Sequence[Channel]) -> None:
+    async def _keep_talking(
+        self, owner: User, viewers: Sequence[User], channels: Sequence[Channel]
+    ) -> None:
+        # Somebody real may have had one of the names first: no word is put into their mouth.
+        people = {user.username: user for user in viewers if user.email.endswith(_EMAIL_HOST)}
         try:
-            await self._chat.run(owner, channels)
+            await self._chat.run(owner, people, channels)
         except MediaserverError as error:
             _log.warning("the demo's chat is silent", reason=error.message)
 

@@ -1,6 +1,6 @@
 """The demo's chat: a few made-up people who say something now and then, a pinned line, emotes.
 
-They have accounts that nobody can log in to, and use the chat as everybody does.
+Nobody can log in as one of them; they use the chat as everybody does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import cycle
 
 import structlog
 
-from mediaserver.accounts.users import User, Users
+from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
 from mediaserver.chat.actions import AddModerator, Pin
 from mediaserver.chat.chat import Chat
@@ -20,50 +20,48 @@ from mediaserver.chat.lines import Said
 from mediaserver.demo.pictures import draw_emotes
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import MediaserverError
-from mediaserver.kernel.ids import new_id, new_secret
+from mediaserver.kernel.ids import new_id
 
 _log = structlog.get_logger(__name__)
 
-_PEOPLE = ("juniper", "tomasz_k", "nightowl", "little_fox", "wren")
-_MODERATOR = "juniper"
-_EMAIL_HOST = "demo.invalid"
+_MODERATOR = "demo_rahim"
 
 _PINNED = "Welcome. Everybody here is made up, but the chat is real: log in and say something."
 
 _CONVERSATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "aurora": (
-        ("nightowl", "evening everyone :glow:"),
-        ("little_fox", "hi @nightowl"),
-        ("tomasz_k", "how far behind live are we? the clock says not even a second"),
-        ("wren", "same here, on the train with a bad connection"),
-        ("juniper", "you can see it in the stats, the gear below the picture"),
-        ("little_fox", "the green one just now :star:"),
-        ("nightowl", "I leave this open while I work, it is better than music"),
-        ("tomasz_k", "it has music too, turn the sound on"),
-        ("nightowl", "oh"),
-        ("wren", ":glow: :glow: :glow:"),
-        ("little_fox", "does it ever end?"),
-        ("juniper", "not as long as somebody leaves the server on"),
-        ("tomasz_k", "my kid asks whether that is outside our window"),
-        ("wren", "say yes :heart:"),
-        ("nightowl", "good night from up here"),
-        ("little_fox", "night @nightowl :star:"),
+        ("demo_tove", "evening everyone :glow:"),
+        ("demo_yuki", "hi @demo_tove"),
+        ("demo_kofi", "how far behind live are we? the clock says not even a second"),
+        ("demo_ana", "same here, on the train with a bad connection"),
+        ("demo_rahim", "you can see it in the stats, the gear below the picture"),
+        ("demo_yuki", "the green one just now :star:"),
+        ("demo_tove", "I leave this open while I work, it is better than music"),
+        ("demo_kofi", "it has music too, turn the sound on"),
+        ("demo_tove", "oh"),
+        ("demo_ana", ":glow: :glow: :glow:"),
+        ("demo_yuki", "does it ever end?"),
+        ("demo_rahim", "not as long as somebody leaves the server on"),
+        ("demo_kofi", "my kid asks whether that is outside our window"),
+        ("demo_ana", "say yes :heart:"),
+        ("demo_tove", "good night from up here"),
+        ("demo_yuki", "night @demo_tove :star:"),
     ),
     "ember": (
-        ("wren", "put another log on"),
-        ("tomasz_k", "it has been the same log for two hours"),
-        ("little_fox", "that is what makes it good :heart:"),
-        ("juniper", "tea is ready here, who else?"),
-        ("wren", "cocoa"),
-        ("nightowl", "coffee, I have a night shift"),
-        ("tomasz_k", "this is the quietest chat on the internet"),
-        ("little_fox", "shh"),
-        ("wren", ":heart:"),
-        ("juniper", "reading a book next to it, page 214"),
-        ("nightowl", "which one?"),
-        ("juniper", "the one about lighthouses"),
-        ("tomasz_k", "I can hear the crackling now, had it muted"),
-        ("little_fox", "my cat sits in front of the screen :star:"),
+        ("demo_ana", "put another log on"),
+        ("demo_kofi", "it has been the same log for two hours"),
+        ("demo_yuki", "that is what makes it good :heart:"),
+        ("demo_rahim", "tea is ready here, who else?"),
+        ("demo_ana", "cocoa"),
+        ("demo_tove", "coffee, I have a night shift"),
+        ("demo_kofi", "this is the quietest chat on the internet"),
+        ("demo_yuki", "shh"),
+        ("demo_ana", ":heart:"),
+        ("demo_rahim", "reading a book next to it, page 214"),
+        ("demo_tove", "which one?"),
+        ("demo_rahim", "the one about lighthouses"),
+        ("demo_kofi", "I can hear the crackling now, had it muted"),
+        ("demo_yuki", "my cat sits in front of the screen :star:"),
     ),
 }
 _FIRST_LINES = 8
@@ -75,13 +73,14 @@ _WAITS_S = (9, 14, 7, 23, 11, 31, 8, 17)
 class DemoChat:
     """Keeps the chats of the demo's channels alive until it is cancelled or all is said."""
 
-    def __init__(self, users: Users, chat: Chat, emotes: Emotes) -> None:
-        self._users = users
+    def __init__(self, chat: Chat, emotes: Emotes) -> None:
         self._chat = chat
         self._emotes = emotes
 
-    async def run(self, owner: User, channels: Sequence[Channel]) -> None:
-        people = await self._people()
+    async def run(
+        self, owner: User, people: Mapping[str, User], channels: Sequence[Channel]
+    ) -> None:
+        """`people` by name; whoever is missing says nothing."""
         for channel in channels:
             await self._furnish(owner, channel, people)
         waits_s = cycle(_WAITS_S)
@@ -105,18 +104,6 @@ class DemoChat:
         if said is not None and said.id is not None:
             await self._chat.act(owner, channel, Pin(said.id))
 
-    async def _people(self) -> dict[str, User]:
-        """Name → account, without names that real people have."""
-        people = {}
-        for name in _PEOPLE:
-            email = f"{name}@{_EMAIL_HOST}"
-            user = await self._users.by_username(name)
-            if user is None:
-                user = await self._users.create(name, email, new_secret(), is_admin=False)
-            if user.email == email:
-                people[name] = user
-        return people
-
     async def _draw(self, owner: User, channel: Channel) -> None:
         there = {emote.code for emote in await self._emotes.list_all(channel)}
         for code, picture in (await asyncio.to_thread(draw_emotes)).items():
@@ -127,7 +114,7 @@ class DemoChat:
                     _log.warning("demo emote left out", code=code, reason=error.message)
 
     async def _say(self, user: User | None, channel: Channel, text: str) -> Said | None:
-        """None where somebody has the name, or the rules or a moderator keep them from it."""
+        """None where nobody has the name, or the rules or a moderator keep them from it."""
         if user is None:
             return None
         try:

@@ -485,6 +485,10 @@ CHAT_HISTORY_LINES: Final = 100
 CHAT_RESUME_EVENTS_MAX: Final = 500
 """Events that a returning client is sent; beyond it, it starts anew from history."""
 
+CHAT_SNAPSHOT_MS: Final = 10_000
+CHAT_SNAPSHOTS_MAX: Final = 100
+"""What all who join are sent alike, kept so long and for so many channels: 50 KiB each."""
+
 CHAT_QUOTE_CHARS: Final = 100
 """What a reply repeats of the line it answers."""
 

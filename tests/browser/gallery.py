@@ -403,7 +403,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             channel = {"slug": "mira", "name": "Mira Paints"}
             return {"channel": channel, "room": room(member), "kind": kind, "mock_chat": "pinned"}
         case "embed.html":
-            return {"channel": CHANNEL, "live": ON_AIR.get(case)}
+            gate = {"kind": "not_general", "reason": "Talks about war."} if case == "gate" else None
+            return {"channel": CHANNEL, "live": ON_AIR.get(case), "gate": gate}
         case "setup.html":
             return _form(case, step="token" if case == "token" else "account")
         case "login.html":
@@ -435,7 +436,7 @@ PAGES = {
         ["live", "offline", "bare", "starting", "reconnecting", "ended", "gate"],
     ),
     "popout": ("/popout/mira/chat", "chat.html", ["member", "guest", "read"]),
-    "embed": ("/embed/mira", "embed.html", ["live", "offline"]),
+    "embed": ("/embed/mira", "embed.html", ["live", "offline", "gate"]),
     **STUDIO_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
@@ -455,6 +456,7 @@ def render(template: str, path: str, case: str, theme: str, **more: Any) -> str:
         "path": path,
         "version": "0.1.0",
         "now_ms": now_ms(),
+        "notices": False,  # no server to tell any
         "notice": "Saved." if case == "keys" else "",
     }
     return ENVIRONMENT.get_template(template).render(context | context_of(template, case) | more)

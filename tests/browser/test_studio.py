@@ -13,7 +13,7 @@ Open = Callable[..., Awaitable[Page]]
 
 
 async def test_saving_leaves_the_picture_alone(open_page: Open) -> None:
-    page = await open_page("/studio?case=live")
+    page = await open_page("/studio?case=live&chat=quiet")
     await page.evaluate("document.querySelector('live-player').dataset.mine = 'yes'")
     title = page.get_by_label("Title")
     await title.fill("Ink tonight")
@@ -21,7 +21,7 @@ async def test_saving_leaves_the_picture_alone(open_page: Open) -> None:
     await expect(page.locator("#announcer")).to_have_text("Saved.")
     await expect(page.locator("live-player[data-mine]")).to_have_count(1)
     await expect(title).to_be_focused()
-    await expect(page).to_have_url("/studio?case=live")
+    await expect(page).to_have_url("/studio?case=live&chat=quiet")
 
 
 async def test_a_mistake_is_shown_and_said_in_place(open_page: Open) -> None:
@@ -96,7 +96,9 @@ async def test_charts_have_tables_and_follow_the_theme(open_page: Open) -> None:
 async def test_times_and_zone_are_the_browsers(open_page: Open) -> None:
     page = await open_page("/studio/mira/schedule?case=none", timezone_id="Asia/Dhaka")
     await expect(page.get_by_label("Time zone")).to_have_value("Asia/Dhaka")
-    page = await open_page("/studio/mira/schedule?case=some", timezone_id="Asia/Dhaka")
+    page = await open_page(
+        "/studio/mira/schedule?case=some", timezone_id="Asia/Dhaka", locale="en-GB"
+    )
     first = page.locator("time[data-moment]").first
     written = await first.evaluate("e => [e.textContent, Number(e.dataset.moment)]")
     assert "UTC" not in written[0]

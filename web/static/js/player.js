@@ -1,19 +1,17 @@
 /**
- * <live-player>: joins the picture (instant-source or hls-source, as ways.js says), the server's word
- * (live-state) and the controls.
+ * <live-player>: joins the picture (sources), the server's word (live-state) and the controls.
  * `data-state` is what is shown; `stats` is a read-only view for tests; each word of the server
  * goes on as a bubbling "live-view" event. Server-rendered by macros/player.html.
  */
 
 import { serverNowMs } from "./format.js";
-import { InstantSource } from "./instant-source.js";
 import { LivePoll } from "./live-state.js";
 import { PlayerLayers } from "./player-layers.js";
 import { PlayerPanel } from "./player-panel.js";
 import { wireKeys } from "./player-keys.js";
+import { Sources } from "./sources.js";
 import { toggleTheatre } from "./theatre.js";
 import { Volume } from "./volume.js";
-import { Ways } from "./ways.js";
 
 /** @typedef {import("./live-state.js").LiveView} LiveView */
 /** @typedef {import("./live-state.js").MediaState} MediaState */
@@ -27,18 +25,12 @@ const READY_MS = 2_000;
 const STUDIO_POLL_MS = 1_000;
 const STEP_S = 5;
 const VOLUME_STEP = 0.05;
-const SWITCH_BEHIND_S = 1; // who comes from HLS misses less this way
-const LIVE_EDGE_S = 3;
 
 class LivePlayer extends HTMLElement {
-  /** @type {any} InstantSource, HlsSource or NativeSource */ #source = null;
-  /** @type {InstantSource | null} that may take over from HLS */ #candidate = null;
   /** @type {MediaState} */ #media = "idle";
-  /** @type {number | undefined} */ #comeback;
   /** @type {number | undefined} */ #retry;
   /** @type {number | undefined} */ #watch;
   /** @type {number | undefined} */ #pausing;
-  #loads = 0;
   #attempt = 0;
   #stalls = 0;
   #played = false;
@@ -59,12 +51,26 @@ class LivePlayer extends HTMLElement {
     this.video.load();
     this.volume = new Volume(this.video, this.querySelector('[data-action="sound"]'), this.preview);
     this.layers = new PlayerLayers(this, this.video, this.controller);
-    this.ways = new Ways();
+    this.sources = new Sources(this.video, this.controller, this.preview, {
+      view: () => this.view,
+      isWatched: () => this.#media === "playing" && !!this.latency?.follow && !document.hidden,
+      onReady: () => {
+        if (!this.#userPaused) void this.#play();
+      },
+      onLevels: () => this.panel?.showLevels(this.#source.levels, -1),
+      onFailure: (failure) => this.#failed(failure),
+      onNone: () => this.#unsupported(""),
+      onStall: () => (this.#stalls += 1),
+      onReload: () => this.#load(),
+      onSwitch: () => this.#holdPicture(),
+    });
     this.panel = new PlayerPanel(this, this.video, () => this.#details(), {
       level: (level) => this.#source?.choose(level),
-      way: (choice) => this.#chooseWay(choice),
+      way: (choice) => {
+        if (this.sources?.choose(choice)) this.#load();
+      },
     });
-    this.panel.showWay(this.ways.choice);
+    this.panel.showWay(this.sources.ways.choice);
     this.poll = new LivePoll(
       this.dataset.url ?? "",
       (view) => this.#heard(view),
@@ -81,6 +87,10 @@ class LivePlayer extends HTMLElement {
     this.poll?.stop();
     clearInterval(this.#watch);
     this.#unload();
+  }
+
+  get #source() {
+    return this.sources?.current ?? null;
   }
 
   /** @returns {import("./latency.js").Latency | null} or what instant playback has in its place */
@@ -145,136 +155,26 @@ class LivePlayer extends HTMLElement {
 
   /** Plays what is live now; with `behindS` by HLS and so far back. @param {number} [behindS] */
   #load(behindS = 0) {
-    const held = this.#played;
-    if (held) this.layers?.hold();
-    this.#unload();
-    this.#setMedia(held ? "waiting" : "loading");
+    if (this.#media === "unsupported") this.#media = "idle";
+    clearTimeout(this.#retry);
+    this.#holdPicture();
+    this.sources?.load(behindS);
+  }
+
+  /** The source is about to change: what was shown last stays until there is more. */
+  #holdPicture() {
+    clearTimeout(this.#pausing);
+    if (this.#played) this.layers?.hold();
+    this.#setMedia(this.#played ? "waiting" : "loading");
     this.#movedAt = performance.now();
     this.#played = false;
-    if (!behindS && this.view && this.ways?.mayInstant(this.view)) {
-      this.#use(this.#instant(0), true);
-    } else {
-      void this.#loadHls(behindS);
-    }
-  }
-
-  /** @param {number} behindS @returns {InstantSource} */
-  #instant(behindS) {
-    const options = { preview: this.preview ?? false, behindS };
-    const source = new InstantSource(this.video, this.view?.instant_url ?? "", options, {
-      onReady: () => {
-        if (source === this.#candidate) this.#takeOver(source);
-      },
-      onPlaced: () => {
-        if (!this.#userPaused) void this.#play();
-      },
-      onTrouble: () => this.#troubled(source),
-      onOtherTracks: () => {
-        if (source === this.#source) this.#load();
-      },
-      onStall: () => (this.#stalls += 1),
-    });
-    return source;
-  }
-
-  /** @param {InstantSource} source @param {boolean} attach */
-  #use(source, attach) {
-    this.#source = source;
-    this.ways?.began();
-    this.controller?.setAttribute("liveedgeoffset", String(LIVE_EDGE_S));
-    if (attach) source.attach();
-  }
-
-  /** Instant playback doesn't work: HLS takes over, and later it is tried again.
-   * @param {InstantSource} source */
-  #troubled(source) {
-    const pause = this.ways?.troubled() ?? 0;
-    if (source === this.#candidate) {
-      source.destroy();
-      this.#candidate = null;
-    } else if (source === this.#source) {
-      this.#load();
-    } else {
-      return;
-    }
-    this.#comeBackIn(pause);
-  }
-
-  /** @param {number} waitMs */
-  #comeBackIn(waitMs) {
-    clearTimeout(this.#comeback);
-    this.#comeback = window.setTimeout(() => this.#comeBack(), waitMs);
-  }
-
-  /** Opens instant playback beside HLS, which plays on until there is a picture. */
-  #comeBack() {
-    const plays = this.#media === "playing" && this.latency?.follow && !document.hidden;
-    if (this.#source?.way === "instant" || this.#candidate || this.view?.state === "ended") return;
-    if (plays && this.view && this.ways?.mayInstant(this.view)) {
-      this.#candidate = this.#instant(SWITCH_BEHIND_S);
-    } else {
-      this.#comeBackIn(RETRY_MS[2]);
-    }
-  }
-
-  /** @param {InstantSource} source */
-  #takeOver(source) {
-    this.#candidate = null; // it stays, so unloading must not end it
-    this.layers?.hold();
-    this.#unload();
-    this.#setMedia("waiting");
-    this.#played = false;
-    this.#use(source, true);
-  }
-
-  /** @param {number} behindS */
-  async #loadHls(behindS) {
-    const load = ++this.#loads;
-    const { HlsSource, NativeSource, playback } = await import("./hls-source.js");
-    const url = this.view?.playlist_url;
-    if (load !== this.#loads || !url) return;
-    const way = playback();
-    if (way === "none") {
-      this.#unsupported("");
-      return;
-    }
-    if (way === "native") {
-      this.#source = new NativeSource(this.video, this.controller, url);
-      if (!this.#userPaused) void this.#play();
-      return;
-    }
-    const options = { preview: this.preview ?? false, behindS };
-    const source = new HlsSource(this.video, this.controller, url, options, {
-      onLevels: () => {
-        this.panel?.showLevels(source.levels, -1);
-        if (!this.#userPaused) void this.#play();
-      },
-      onFailure: (/** @type {import("./hls-source.js").SourceFailure} */ failure) => this.#failed(failure),
-      onRecovered: () => {
-        if (!this.#userPaused) void this.#play();
-      },
-      onStall: () => (this.#stalls += 1),
-    });
-    this.#source = source;
   }
 
   #unload() {
     clearTimeout(this.#retry);
     clearTimeout(this.#pausing);
-    clearTimeout(this.#comeback);
-    this.#loads += 1;
-    this.#candidate?.destroy();
-    this.#candidate = null;
-    this.#source?.destroy();
-    this.#source = null;
+    this.sources?.unload();
     if (this.#media !== "unsupported") this.#media = "idle";
-  }
-
-  /** @param {import("./ways.js").Choice} choice */
-  #chooseWay(choice) {
-    this.ways?.choose(choice);
-    const wanted = this.view && this.ways?.mayInstant(this.view) ? "instant" : "hls";
-    if (this.#source && this.#source.way !== wanted && this.#source.way !== "native") this.#load();
   }
 
   async #play() {
@@ -444,8 +344,7 @@ class LivePlayer extends HTMLElement {
   }
 
   #toLive() {
-    const leaves = this.latency && !this.latency.follow && this.view && this.ways?.mayInstant(this.view);
-    if (leaves) this.#load();
+    if (this.latency && !this.latency.follow && this.sources?.mayInstant) this.#load();
     else this.latency?.toEdge();
     if (this.video.paused) void this.#play();
   }
