@@ -5,6 +5,7 @@ Owns the table `moderation_action`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, insert, select
@@ -32,6 +33,26 @@ moderation_action = table(
 
 _DETAIL_CHARS_MAX = 600
 
+ACTION_WORDS: Mapping[str, str] = {
+    "remove": "removed a message of",
+    "timeout": "timed out",
+    "untimeout": "lifted the time-out of",
+    "ban": "banned",
+    "unban": "lifted the ban of",
+    "clear": "cleared the chat",
+    "pin": "pinned a message of",
+    "unpin": "unpinned the message",
+    "announce": "announced",
+    "rules": "changed the rules",
+    "mod": "made a moderator of",
+    "unmod": "took the moderator's rights from",
+    "block-word": "blocked a word",
+    "unblock-word": "allowed a word again",
+    "emote-add": "added an emote",
+    "emote-remove": "deleted an emote",
+}
+"""What each action is called behind the name of who did it."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoggedAction:
@@ -43,6 +64,13 @@ class LoggedAction:
     action: str
     target: str | None
     detail: str
+
+    @property
+    def sentence(self) -> str:
+        """Who did what to whom, for an activity feed."""
+        done = ACTION_WORDS.get(self.action, self.action)
+        words = " ".join(word for word in (self.actor or "Somebody", done, self.target) if word)
+        return f"{words}: {self.detail}" if self.detail else f"{words}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,9 +119,7 @@ class Relay:
 
     def _moderated(self, event: Moderated) -> None:
         entry = event.entry
-        words = [entry.actor or "Somebody", entry.action, entry.target or "", entry.detail]
-        text = " ".join(word for word in words if word)
-        self._note(event.channel_id, event.channel_slug, "moderation", text, entry.actor)
+        self._note(event.channel_id, event.channel_slug, "moderation", entry.sentence, entry.actor)
 
     def _followed(self, event: Followed) -> None:
         self._presence.followers_changed(event.channel_id)

@@ -22,6 +22,7 @@ from mediaserver.chat.actions import (
 )
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Forbidden, NotFound
+from mediaserver.moderation.actions_log import ACTION_WORDS
 from mediaserver.moderation.ranks import Rank
 from mediaserver.routes.keys import CHAT, DESK, EMOTES
 from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
@@ -32,25 +33,6 @@ from mediaserver.routes.pages.studio.frame import (
     open_studio,
     studio_page,
 )
-
-_DONE: Mapping[str, str] = {
-    "remove": "removed a message of",
-    "timeout": "timed out",
-    "untimeout": "lifted the time-out of",
-    "ban": "banned",
-    "unban": "lifted the ban of",
-    "clear": "cleared the chat",
-    "pin": "pinned a message of",
-    "unpin": "unpinned the message",
-    "announce": "announced",
-    "rules": "changed the rules",
-    "mod": "made a moderator of",
-    "unmod": "took the moderator's rights from",
-    "block-word": "blocked a word",
-    "unblock-word": "allowed a word again",
-    "emote-add": "added an emote",
-    "emote-remove": "deleted an emote",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +133,7 @@ async def chat_page(
         "older": log[-1].id if len(log) == limits.MODERATION_LOG_SHOWN else None,
     }
     for entry in context["log"]:
-        entry["text"] = _DONE.get(entry["action"], entry["action"])
+        entry["text"] = ACTION_WORDS.get(entry["action"], entry["action"])
     return await studio_page(request, studio, "chat", context, returned=returned)
 
 
