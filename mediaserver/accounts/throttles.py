@@ -88,7 +88,8 @@ def _level(
 ) -> tuple[int, bool]:
     query = select(throttle.c.empty_at_ms).where(throttle.c.key == key)
     stored = tx.execute(query.with_for_update() if locking else query).scalar()
-    empty_at_ms = max(now_ms, stored or 0)
+    full_at_ms = now_ms + rule.burst * rule.interval_ms  # beyond: the clock was set back
+    empty_at_ms = max(now_ms, min(stored or 0, full_at_ms))
     wait_ms = empty_at_ms - now_ms - (rule.burst - 1) * rule.interval_ms
     if wait_ms > 0:
         raise RateLimited(
