@@ -22,10 +22,16 @@ from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
+from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.follows import Follows
 from mediaserver.channels.publish_gate import StreamKeyGate
+from mediaserver.channels.schedule import Schedule
+from mediaserver.channels.schedule_clock import ScheduleClock
 from mediaserver.channels.stream_keys import StreamKeys
+from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
+from mediaserver.chat.chat import Chat
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock, SystemClock
@@ -34,15 +40,20 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.db.lock import DatabaseInUse
 from mediaserver.kernel.errors import Invalid, MediaserverError, Unavailable
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.metrics import Metrics
+from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
+from mediaserver.realtime.domain import Door
+from mediaserver.realtime.realtime import Realtime
+from mediaserver.realtime.stand_in import StandInChat, StandInFollowers
 from mediaserver.routes import control
+from mediaserver.routes.api.live import live_out
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
+from mediaserver.routes.middlewares import is_foreign, user_of_session
 
 _log = structlog.get_logger(__name__)
 
@@ -152,16 +163,35 @@ class Server:
         stream_keys = StreamKeys(db, clock)
 
         gate = StreamKeyGate(db, throttles, events)
-        streams = Streams(
-            db, clock, events, lambda slug, reason: media.broadcasts.stop(slug, reason)
-        )
-        await stack.enter_async_context(streams)
+        broadcasts = _Broadcasts()
+        await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
+        chat = await stack.enter_async_context(Chat(db, clock))
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
+        broadcasts.registry = media.broadcasts
+        streams = Streams(db, clock, media.broadcasts)
         self.rtmp_port = media.rtmp_port
 
+        await stack.enter_async_context(ScheduleClock(db, clock))
         housekeeping = Tasks("housekeeping")
         stack.push_async_callback(housekeeping.aclose)
         housekeeping.start(_keep_house(sessions, tokens, throttles), "expiry")
+
+        realtime_metrics = RealtimeMetrics()
+        stand_in = StandInChat(clock)
+        realtime = Realtime(
+            config.chat,
+            Door(is_foreign, user_of_session, tokens.user_of_ticket),
+            channels,
+            stand_in,
+            StandInFollowers(),
+            partial(live_out, live=media.broadcasts, for_owner=False),
+            partial(_count_viewers, media.broadcasts),
+            events,
+            clock,
+            realtime_metrics,
+        )
+        stand_in.tell = realtime.relay.chat_events
+        await stack.enter_async_context(realtime)
 
         health = Health(
             {
@@ -178,15 +208,20 @@ class Server:
             tokens=tokens,
             setup=setup,
             channels=channels,
+            categories=Categories(db),
+            follows=Follows(db, clock, throttles),
+            schedule=Schedule(db, clock),
             stream_keys=stream_keys,
             streams=streams,
+            chat=chat,
             live=media.broadcasts,
             stream_health=media.health,
             health=health,
-            render_metrics=media.render_metrics,
+            render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),
             rtmp_port=media.rtmp_port,
-            media_routes=media.routes,
+            more_routes=(*media.routes, *realtime.routes),
         )
+        app.on_shutdown.append(lambda _: realtime.say_goodbye())
         if db.is_sqlite and control.is_supported:
             await _listen_control(stack, config, control.make_control_app(users, channels))
         self.http_port = await _listen(stack, config, app, tls)
@@ -198,6 +233,21 @@ class Server:
             demo = Demo(users, channels, stream_keys, config.rtmp.host, media.rtmp_port)
             await stack.enter_async_context(demo)
         _log.info("listening", http_port=self.http_port, rtmp_port=self.rtmp_port)
+
+
+class _Broadcasts:
+    """The engine's registry for the recorder, which is there first: it must miss no event."""
+
+    registry: LiveStreams | None = None
+
+    def status(self, channel: str) -> Any:
+        return None if self.registry is None else self.registry.status(channel)
+
+    def start(self, channel: str) -> bool:
+        return self.registry is not None and self.registry.start(channel)
+
+    def stop(self, channel: str, reason: str) -> bool:
+        return self.registry is not None and self.registry.stop(channel, reason)
 
 
 async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -300,6 +350,11 @@ async def _keep_house(sessions: Sessions, tokens: Tokens, throttles: Throttles) 
             await throttles.delete_empty()
         except MediaserverError as error:
             _log.warning("expired rows stay for now", reason=error.message)
+
+
+def _count_viewers(live: LiveStreams, channel: str) -> int:
+    status = live.status(channel)
+    return status.viewers if status is not None and status.is_public else 0
 
 
 async def _check_database(db: Database) -> None:

@@ -109,52 +109,63 @@ class Tokens:
             raise Unauthorized("Log in again.", code="invalid_token")
         return user
 
+    def issue_ticket(self, user: User) -> str:
+        """A token for one Socket.IO connection, where no header can be sent: it lives a minute."""
+        return self._encode(user.id, "ticket", limits.REALTIME_TICKET_S)
+
+    async def user_of_ticket(self, ticket: str) -> User:
+        """Whose ticket this is. Raises `Unauthorized`."""
+        user = await self._db.read(find_by_id, self._claims(ticket, "ticket")["sub"])
+        if user is None:
+            raise Unauthorized("Log in again.", code="invalid_token")
+        return user
+
     async def delete_expired(self) -> None:
         await self._db.write(_delete_expired, self._clock.wall_ms())
 
-    def _claims(self, access_token: str) -> dict[str, str]:
+    def _claims(self, token: str, kind: str = "access") -> dict[str, str]:
         """Subject and family of a token that we signed and that hasn't expired."""
         try:
-            if len(access_token) > limits.TOKEN_CHARS_MAX:
+            if len(token) > limits.TOKEN_CHARS_MAX:
                 raise jwt.InvalidTokenError
             claims = jwt.decode(
-                access_token,
+                token,
                 self._secret,
                 algorithms=[_ALGORITHM],
                 issuer=_ISSUER,
                 audience=_ISSUER,
                 # Times are checked below against the clock that we were given.
                 options={
-                    "require": ["sub", "exp", "iat", "jti", "typ", "fam"],
+                    "require": ["sub", "exp", "iat", "jti", "typ"],
                     "verify_exp": False,
                     "verify_iat": False,
                 },
             )
         except jwt.InvalidTokenError as error:
-            raise Unauthorized("The access token is not valid.", code="invalid_token") from error
-        if claims["typ"] != "access" or not isinstance(claims["exp"], int):
-            raise Unauthorized("The access token is not valid.", code="invalid_token")
+            raise Unauthorized(f"The {kind} token is not valid.", code="invalid_token") from error
+        if claims["typ"] != kind or not isinstance(claims["exp"], int):
+            raise Unauthorized(f"The {kind} token is not valid.", code="invalid_token")
         if claims["exp"] * 1000 <= self._clock.wall_ms():
-            raise Unauthorized("The access token has expired.", code="token_expired")
-        return {"sub": str(claims["sub"]), "fam": str(claims["fam"])}
+            raise Unauthorized(f"The {kind} token has expired.", code="token_expired")
+        return {"sub": str(claims["sub"]), "fam": str(claims.get("fam", ""))}
 
     def _pair(self, user_id: str, family_id: str, refresh: str) -> TokenPair:
-        now_s = self._clock.wall_ms() // 1000
-        access = jwt.encode(
-            {
-                "iss": _ISSUER,
-                "aud": _ISSUER,
-                "sub": user_id,
-                "iat": now_s,
-                "exp": now_s + limits.ACCESS_TOKEN_S,
-                "jti": new_id("jti"),
-                "typ": "access",
-                "fam": family_id,
-            },
-            self._secret,
-            algorithm=_ALGORITHM,
-        )
+        access = self._encode(user_id, "access", limits.ACCESS_TOKEN_S, fam=family_id)
         return TokenPair(access, refresh, limits.ACCESS_TOKEN_S)
+
+    def _encode(self, user_id: str, kind: str, lives_s: int, **more: str) -> str:
+        now_s = self._clock.wall_ms() // 1000
+        claims = {
+            "iss": _ISSUER,
+            "aud": _ISSUER,
+            "sub": user_id,
+            "iat": now_s,
+            "exp": now_s + lives_s,
+            "jti": new_id("jti"),
+            "typ": kind,
+            **more,
+        }
+        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
 
 def _signing_secret(tx: Transaction, now_ms: int) -> str:

@@ -7,6 +7,7 @@ sessions, channels or HTTP.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -141,7 +142,7 @@ class Users:
 
     async def by_username(self, username: str) -> User | None:
         name = username.strip().lower()
-        return await self._db.read(find_by_username, name) if _USERNAME.fullmatch(name) else None
+        return await self._db.read(find_by_username, name) if is_username(name) else None
 
     async def _create(self, username: str, email: str, password: str, *, is_admin: bool) -> User:
         hashed = await self._passwords.hash(password)
@@ -207,6 +208,17 @@ def find_by_username(tx: Transaction, username: str) -> User | None:
 def find_by_id(tx: Transaction, user_id: str) -> User | None:
     row = tx.execute(select(user_account).where(user_account.c.id == user_id)).first()
     return to_user(row) if row else None
+
+
+def users_by_id(tx: Transaction, user_ids: Iterable[str]) -> dict[str, User]:
+    """Those of `user_ids` that exist."""
+    rows = tx.execute(select(user_account).where(user_account.c.id.in_(set(user_ids))))
+    return {row.id: to_user(row) for row in rows}
+
+
+def is_username(name: str) -> bool:
+    """Whether somebody could be called that; PostgreSQL takes no NUL, for one."""
+    return _USERNAME.fullmatch(name) is not None
 
 
 def admin_exists(tx: Transaction) -> bool:

@@ -6,7 +6,7 @@ Owns the table `channel`. Called by the routes, the command line and set-up.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -200,6 +200,43 @@ def get(tx: Transaction, slug: str) -> Channel:
     raise NotFound("There is no such channel.", code="channel_not_found")
 
 
+def get_by_id(tx: Transaction, channel_id: str) -> Channel:
+    """Raises `NotFound`."""
+    row = tx.execute(_select().where(channel.c.id == channel_id)).first()
+    if row is None:
+        raise NotFound("There is no such channel.", code="channel_not_found")
+    return to_channel(row)
+
+
+def by_ids(tx: Transaction, channel_ids: Collection[str]) -> dict[str, Channel]:
+    """Id → channel, without those that don't exist."""
+    rows = tx.execute(_select().where(channel.c.id.in_(channel_ids)))
+    return {row.id: to_channel(row) for row in rows}
+
+
+def lock(tx: Transaction, channel_id: str) -> None:
+    """Until the transaction ends, others that lock the channel wait."""
+    tx.execute(select(channel.c.id).where(channel.c.id == channel_id).with_for_update())
+
+
+def information_of(tx: Transaction, channel_id: str) -> dict[str, Any]:
+    """What the channel's stream is about, as it is stored."""
+    row = tx.execute(
+        select(*(channel.c[name] for name in information.SHARED)).where(channel.c.id == channel_id)
+    ).one()
+    return dict(row._mapping)
+
+
+def adopt(tx: Transaction, channel_id: str, stored: dict[str, Any], now_ms: int) -> None:
+    """The channel is about what a stream of it says, `stored` as in `information_of`."""
+    before = get_by_id(tx, channel_id)
+    tx.execute(
+        update(channel).where(channel.c.id == channel_id).values(updated_at_ms=now_ms, **stored)
+    )
+    if get_by_id(tx, channel_id) != before:
+        tx.emit(ChannelChanged(before.id, before.slug))
+
+
 def get_managed(tx: Transaction, actor: User, slug: str) -> Channel:
     found = get(tx, slug)
     if found.owner_id != actor.id and not actor.is_admin:
@@ -265,7 +302,7 @@ def change(
     """`Channels.update` as a part of a larger transaction."""
     managed = get_managed(tx, actor, slug)
     # Locked and read again: of two edits at once, each keeps what the other has changed.
-    tx.execute(select(channel.c.id).where(channel.c.id == managed.id).with_for_update())
+    lock(tx, managed.id)
     before = get(tx, slug)
     values = information.checked(tx, changes, before)
     if (name := changes.get("name")) is not None:

@@ -5,6 +5,7 @@ Called by the routes; chat asks here since when somebody follows, and `realtime`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ForeignKey, delete, func, insert, select
@@ -76,6 +77,10 @@ class Follows:
         """How many follow the channel."""
         return await self._db.read(count, channel_id)
 
+    async def counts(self, channel_ids: Sequence[str]) -> dict[str, int]:
+        """Channel id → how many follow it; without channels that nobody does."""
+        return await self._db.read(_counts, channel_ids) if channel_ids else {}
+
     async def is_following(self, user: User, channel_id: str) -> bool:
         return await self._db.read(followed_since_ms, user.id, channel_id) is not None
 
@@ -97,6 +102,15 @@ def count(tx: Transaction, channel_id: str) -> int:
             select(func.count()).select_from(follow).where(follow.c.channel_id == channel_id)
         ).scalar_one()
     )
+
+
+def _counts(tx: Transaction, channel_ids: Sequence[str]) -> dict[str, int]:
+    rows = tx.execute(
+        select(follow.c.channel_id, func.count().label("followers"))
+        .where(follow.c.channel_id.in_(channel_ids))
+        .group_by(follow.c.channel_id)
+    )
+    return {row.channel_id: row.followers for row in rows}
 
 
 def followers_of(

@@ -24,6 +24,10 @@ from mediaserver.kernel.texts import checked_line, checked_paragraphs
 
 FLAGS = ("brand_promotion", "recorded_content", "age_restricted", "not_general")
 
+SHARED = ("title", "category_id", "tags", *FLAGS, "not_general_reason")
+"""The columns that a channel and its stream take over from each other. Each keeps its own
+description: of the channel as a whole, and of this one stream."""
+
 
 class Changes(TypedDict, total=False):
     """What to change; None, like a name that is missing, leaves it as it is."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mediaserver.accounts.throttles import Rule, Throttles
-from mediaserver.channels import stream_keys
+from mediaserver.channels import channels, stream_keys, streams
+from mediaserver.channels.stream_keys import FoundKey
 from mediaserver.kernel import limits
-from mediaserver.kernel.db import Database
+from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import RateLimited, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.media.gate import PublishGrant, PublishRefused, PublishRequest
@@ -56,7 +57,7 @@ class StreamKeyGate:
                     "This is not a stream key. Copy the whole key from the studio page: "
                     "it begins with live_."
                 )
-            found = await self._db.read(stream_keys.find, key)
+            found, starts_automatically = await self._db.read(_find, key)
             if found is None:
                 raise PublishRefused("This stream key is unknown. Make a new one in the studio.")
             if found.is_revoked:
@@ -73,10 +74,21 @@ class StreamKeyGate:
                 "The server is busy. Try again in a moment.", "NetStream.Publish.Failed"
             ) from error
         self._events.publish(PublishGranted(found.slug, found.id))
-        return PublishGrant(found.channel_id, found.slug, found.id)
+        return PublishGrant(found.channel_id, found.slug, found.id, starts_automatically)
 
     async def _count(self, bucket: tuple[Rule, str]) -> None:
         try:
             await self._throttles.charge(bucket)
         except (RateLimited, Unavailable):
             return  # refused either way
+
+
+def _find(tx: Transaction, key: str) -> tuple[FoundKey | None, bool]:
+    """The key, and whether what it opens is public at once."""
+    found = stream_keys.find(tx, key)
+    if found is None:
+        return None, False
+    return found, (
+        channels.get_by_id(tx, found.channel_id).starts_automatically
+        or streams.start_is_asked(tx, found.channel_id)
+    )

@@ -1,23 +1,24 @@
-"""Streams: one row for each live session, written from what the engine reports.
+"""Streams: planned by hand or begun by an encoder, one row from then until they are over.
 
-Events arrive on the event loop and must not wait, so they go through one queue to one writer task:
-the rows change in the order in which things happened. Owns the table `stream`.
+    planned → start asked → started (held, starting, live, reconnecting: the engine knows) → ended
+
+A stream that was planned gets the broadcast of the next encoder; otherwise the broadcast makes its
+stream. Owns the table `stream`; stream_recorder.py writes through the functions here what the
+engine reports.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, Unpack
 
-import structlog
 from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
     Index,
+    Row,
     Text,
     func,
     insert,
@@ -26,20 +27,19 @@ from sqlalchemy import (
 )
 from sqlalchemy import text as sql
 
-from mediaserver.channels import information, stream_keys
+from mediaserver.accounts.users import User
+from mediaserver.channels import channels, information
+from mediaserver.channels.categories import category
 from mediaserver.channels.channels import channel
-from mediaserver.channels.publish_gate import PublishGranted
-from mediaserver.channels.stream_keys import StreamKeyRevoked
+from mediaserver.channels.information import Changes, Information
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
-from mediaserver.kernel.errors import Unavailable
-from mediaserver.kernel.events import Events
-from mediaserver.kernel.tasks import Tasks
-from mediaserver.media.events import BroadcastEnded, BroadcastStarted, BroadcastWentLive
+from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
+from mediaserver.kernel.ids import new_id
 
-_log = structlog.get_logger(__name__)
+_OPEN = "ended_at_ms IS NULL AND started_at_ms IS NOT NULL"
 
 stream = table(
     "stream",
@@ -61,169 +61,357 @@ stream = table(
         "uq_stream_open",
         "channel_id",
         unique=True,
-        sqlite_where=sql("ended_at_ms IS NULL AND started_at_ms IS NOT NULL"),
-        postgresql_where=sql("ended_at_ms IS NULL AND started_at_ms IS NOT NULL"),
+        sqlite_where=sql(_OPEN),
+        postgresql_where=sql(_OPEN),
     ),
 )
 
-KEY_REVOKED = "The stream key was revoked."
+STOPPED = "The stream was stopped from the studio."
+CANCELLED = "It was cancelled."
 
-_Event = PublishGranted | BroadcastStarted | BroadcastWentLive | BroadcastEnded
+Phase = Literal["planned", "waiting", "started", "ended", "cancelled"]
 
-_GRANT_SETTLES_S = 1.0
-"""From a grant to a stream that can be stopped; the engine needs a few turns of the loop."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream(Information):
+    """A stream with its own copy of what it is about. `channel` is a slug.
+
+    `waiting`: it was started and waits for an encoder. What happens while it is `started` is known
+    to the engine under `broadcast_id`.
+    """
+
+    id: str
+    channel_id: str
+    channel: str
+    owner_id: str
+    broadcast_id: str | None
+    created_at_ms: int
+    start_asked_at_ms: int | None
+    started_at_ms: int | None
+    live_at_ms: int | None
+    ended_at_ms: int | None
+    end_reason: str | None
+
+    @property
+    def phase(self) -> Phase:
+        if self.ended_at_ms is not None:
+            return "ended" if self.started_at_ms is not None else "cancelled"
+        if self.started_at_ms is not None:
+            return "started"
+        return "planned" if self.start_asked_at_ms is None else "waiting"
+
+
+class Broadcasts(Protocol):
+    """The engine's registry, as far as streams are started and stopped."""
+
+    def status(self, channel: str) -> Any: ...
+
+    def start(self, channel: str) -> bool: ...
+
+    def stop(self, channel: str, reason: str) -> bool: ...
 
 
 class Streams:
-    """Keeps the rows and ends what a revoked key has opened.
+    """Plans, starts, stops and finds streams."""
 
-    An async context manager: entering closes rows that a crash left open and starts the writer;
-    leaving writes what is still queued. `stop_broadcast(channel, reason)` disconnects an encoder.
-    """
-
-    def __init__(
-        self,
-        db: Database,
-        clock: Clock,
-        events: Events,
-        stop_broadcast: Callable[[str, str], bool],
-    ) -> None:
+    def __init__(self, db: Database, clock: Clock, broadcasts: Broadcasts) -> None:
         self._db = db
         self._clock = clock
-        self._stop_broadcast = stop_broadcast
+        self._broadcasts = broadcasts
 
-        self._tasks = Tasks("streams")
-        self._queue: asyncio.Queue[_Event | None] = asyncio.Queue(limits.STREAM_WRITES_WAITING_MAX)
-        self._keys_of_channel: defaultdict[str, set[str]] = defaultdict(set)
-        self._writer: asyncio.Task[None] | None = None
+    async def plan(self, actor: User, slug: str, **about: Unpack[Changes]) -> Stream:
+        """A stream of the channel for later; what isn't given is as the channel has it now.
 
-        events.subscribe(PublishGranted, self._granted)
-        events.subscribe(BroadcastStarted, self._enqueue)
-        events.subscribe(BroadcastWentLive, self._enqueue)
-        events.subscribe(BroadcastEnded, self._ended)
-        events.subscribe(StreamKeyRevoked, self._key_revoked)
+        Raises `NotFound`, `Forbidden`, `Invalid` or `Conflict` (too many of them).
+        """
+        return await self._db.write(_plan, actor, slug, about, self._clock.wall_ms())
 
-    async def __aenter__(self) -> Self:
-        closed = await self._db.write(_close_left_open, self._clock.wall_ms())
-        if closed:
-            _log.warning("streams left open by the last run were closed", count=closed)
-        self._writer = self._tasks.start(self._write(), "writer")
-        return self
+    async def start(self, actor: User, stream_id: str) -> Stream:
+        """What the encoder sends is public from now on, or from when it connects.
 
-    async def __aexit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._writer is not None and not self._writer.done():
-            self._enqueue(None)
-            await asyncio.wait([self._writer], timeout=limits.DATABASE_CLOSE_TIMEOUT_S)
-        await self._tasks.aclose()
+        Raises `NotFound`, `Forbidden` or `Conflict` (over, another one is live, encoder away).
+        """
+        started = await self._db.write(_start, actor, stream_id, self._clock.wall_ms())
+        if started.phase == "started" and not self._broadcasts.start(started.channel):
+            status = self._broadcasts.status(started.channel)
+            if status is not None and not status.is_public:
+                raise Conflict(
+                    "Your encoder has lost its connection. Start when it is back.",
+                    code="encoder_away",
+                )
+        return started
 
-    async def flushed(self) -> None:
-        """Wait until everything reported so far is written."""
-        await self._queue.join()
+    async def stop(self, actor: User, stream_id: str) -> Stream:
+        """Over: the encoder is disconnected, or a plan is dropped. Raises as `start` does."""
+        stopped = await self._db.write(_cancel, actor, stream_id, self._clock.wall_ms())
+        if stopped.phase == "started":
+            self._broadcasts.stop(stopped.channel, STOPPED)
+        return stopped
+
+    async def get(self, stream_id: str) -> Stream:
+        """Raises `NotFound`. Whether it is public yet is for the caller to look at."""
+        return await self._db.read(get, stream_id)
+
+    async def list_of(self, channel_id: str, *, with_plans: bool) -> list[Stream]:
+        """Newest first, at most `STREAMS_LISTED_MAX`; without plans only those that went live."""
+        return await self._db.read(_list_of, channel_id, with_plans)
 
     async def last_live_at_ms(self, channel_ids: Sequence[str]) -> dict[str, int]:
         """Channel id → when its latest live stream ended; without channels that never had one."""
         return await self._db.read(_last_live_at_ms, channel_ids) if channel_ids else {}
 
-    def _granted(self, event: PublishGranted) -> None:
-        self._keys_of_channel[event.channel].add(event.stream_key_id)
-        self._enqueue(event)
 
-    def _ended(self, event: BroadcastEnded) -> None:
-        self._keys_of_channel.pop(event.channel, None)
-        self._enqueue(event)
-
-    def _key_revoked(self, event: StreamKeyRevoked) -> None:
-        # Any key that had a part in this stream counts: which one sends right now is not known
-        # here, and stopping one stream too many is better than leaving a revoked key on air.
-        if event.stream_key_id in self._keys_of_channel.get(event.channel, ()):
-            self._stop_broadcast(event.channel, KEY_REVOKED)
-
-    def _enqueue(self, event: _Event | None) -> None:
-        try:
-            self._queue.put_nowait(event)
-        except asyncio.QueueFull:
-            _log.error("stream event lost: the database is too slow", stream_event=str(event))
-
-    async def _write(self) -> None:
-        while (event := await self._queue.get()) is not None:
-            delay_s = limits.STREAM_WRITE_RETRY_S
-            while True:
-                try:
-                    await self._apply(event)
-                    break
-                except Unavailable:
-                    await asyncio.sleep(delay_s)
-                    delay_s = min(limits.STREAM_WRITE_RETRY_S_MAX, delay_s * 2)
-                except Exception:
-                    _log.exception("stream event not written", stream_event=str(event))
-                    break
-            self._queue.task_done()
-
-    async def _apply(self, event: _Event) -> None:
-        match event:
-            case PublishGranted():
-                await self._confirm(event)
-            case BroadcastStarted():
-                await self._db.write(_insert, event)
-            case BroadcastWentLive():
-                await self._db.write(_set_live, event)
-            case BroadcastEnded():
-                await self._db.write(_set_ended, event)
-
-    async def _confirm(self, event: PublishGranted) -> None:
-        """Write down the use of the key. A key revoked between the gate's look at it and the start
-        of the stream was missed by `_key_revoked`: it is caught here.
-        """
-        if await self._db.write(stream_keys.touch, event.stream_key_id, self._clock.wall_ms()):
-            return
-        if not self._stop_broadcast(event.channel, KEY_REVOKED):
-            await asyncio.sleep(_GRANT_SETTLES_S)
-            self._stop_broadcast(event.channel, KEY_REVOKED)
+def get(tx: Transaction, stream_id: str) -> Stream:
+    """Raises `NotFound`."""
+    if len(stream_id) <= limits.ID_CHARS_MAX and "\0" not in stream_id:
+        row = tx.execute(_select().where(stream.c.id == stream_id)).first()
+        if row is not None:
+            return _to_stream(row)
+    raise NotFound("There is no such stream.", code="stream_not_found")
 
 
-def _insert(tx: Transaction, event: BroadcastStarted) -> None:
+def open_stream_id(tx: Transaction, channel_id: str) -> str | None:
+    """The stream that the channel's encoder sends right now."""
+    found = tx.execute(
+        select(stream.c.id).where(stream.c.channel_id == channel_id, sql(_OPEN))
+    ).scalar()
+    return None if found is None else str(found)
+
+
+def start_is_asked(tx: Transaction, channel_id: str) -> bool:
+    """Whether a stream of the channel was started and waits for an encoder."""
+    return _waiting(tx, channel_id) is not None
+
+
+def begin(
+    tx: Transaction, channel_id: str, broadcast_id: str, stream_key_id: str, at_ms: int
+) -> bool:
+    """An encoder was accepted. True when the streamer has asked for the start already."""
+    _end_open(tx, channel_id, at_ms, "Another stream took its place.")
+    found = channels.get_by_id(tx, channel_id)
+    plan = _waiting(tx, channel_id)
+    is_asked = plan is not None
+    if plan is None and found.starts_automatically:
+        plan = _newest_plan(tx, channel_id)
+    of_broadcast = {
+        "broadcast_id": broadcast_id,
+        "stream_key_id": stream_key_id,
+        "started_at_ms": at_ms,
+    }
+    if plan is None:
+        tx.execute(
+            insert(stream).values(
+                id=broadcast_id,
+                channel_id=channel_id,
+                created_at_ms=at_ms,
+                **of_broadcast,
+                **channels.information_of(tx, channel_id),
+            )
+        )
+    else:
+        tx.execute(update(stream).where(stream.c.id == plan).values(**of_broadcast))
+        if is_asked:  # the channel took it over then, and may have been edited since
+            copy_information(tx, channel_id)
+        else:
+            channels.adopt(tx, channel_id, _information(tx, plan), at_ms)
+    return is_asked
+
+
+def set_live(tx: Transaction, broadcast_id: str, at_ms: int) -> None:
+    tx.execute(update(stream).where(stream.c.broadcast_id == broadcast_id).values(live_at_ms=at_ms))
+
+
+def set_ended(tx: Transaction, broadcast_id: str, at_ms: int, reason: str) -> None:
     tx.execute(
         update(stream)
+        .where(stream.c.broadcast_id == broadcast_id, stream.c.ended_at_ms.is_(None))
+        .values(ended_at_ms=at_ms, end_reason=reason)
+    )
+
+
+def copy_information(tx: Transaction, channel_id: str) -> None:
+    """The channel's running stream is now about what the channel says."""
+    tx.execute(
+        update(stream)
+        .where(stream.c.channel_id == channel_id, sql(_OPEN))
+        .values(**channels.information_of(tx, channel_id))
+    )
+
+
+def close_left_open(tx: Transaction, now_ms: int) -> int:
+    """End what a crash has left running; how many there were."""
+    return tx.execute(
+        update(stream)
+        .where(sql(_OPEN))
+        .values(ended_at_ms=now_ms, end_reason="The server stopped unexpectedly.")
+    ).rowcount
+
+
+def _plan(tx: Transaction, actor: User, slug: str, about: Changes, now_ms: int) -> Stream:
+    managed = channels.get_managed(tx, actor, slug)
+    channels.lock(tx, managed.id)
+    plans = tx.execute(
+        select(func.count())
+        .select_from(stream)
         .where(
-            stream.c.channel_id == event.channel_id,
+            stream.c.channel_id == managed.id,
+            stream.c.started_at_ms.is_(None),
             stream.c.ended_at_ms.is_(None),
-            stream.c.started_at_ms.is_not(None),
         )
-        .values(ended_at_ms=event.at_ms, end_reason="Another stream took its place.")
-    )
-    title = tx.execute(select(channel.c.title).where(channel.c.id == event.channel_id)).scalar()
+    ).scalar_one()
+    if plans >= limits.STREAM_PLANS_MAX:
+        raise Conflict(
+            f"{plans} streams are planned already. Stop one of them first.",
+            code="too_many_streams",
+        )
+    stream_id = new_id("str")
+    values = channels.information_of(tx, managed.id)
+    values |= information.checked(tx, about, managed)
     tx.execute(
-        insert(stream).values(
-            id=event.broadcast_id,
-            channel_id=event.channel_id,
-            stream_key_id=event.stream_key_id,
-            title=title or "",
-            created_at_ms=event.at_ms,
-            started_at_ms=event.at_ms,
-            broadcast_id=event.broadcast_id,
-        )
+        insert(stream).values(id=stream_id, channel_id=managed.id, created_at_ms=now_ms, **values)
     )
+    return get(tx, stream_id)
 
 
-def _set_live(tx: Transaction, event: BroadcastWentLive) -> None:
+def _managed(tx: Transaction, actor: User, stream_id: str) -> Stream:
+    found = get(tx, stream_id)
+    if found.owner_id != actor.id and not actor.is_admin:
+        if found.live_at_ms is None:
+            raise NotFound("There is no such stream.", code="stream_not_found")
+        raise Forbidden("Only the owner of this channel may do that.")
+    channels.lock(tx, found.channel_id)
+    return get(tx, stream_id)
+
+
+def _start(tx: Transaction, actor: User, stream_id: str, now_ms: int) -> Stream:
+    found = _managed(tx, actor, stream_id)
+    if found.ended_at_ms is not None:
+        raise Conflict("This stream is over. Make a new one.", code="stream_over")
+    if found.started_at_ms is not None:
+        return found
+    running = tx.execute(
+        select(stream).where(stream.c.channel_id == found.channel_id, sql(_OPEN))
+    ).first()
+    if running is None:
+        tx.execute(
+            update(stream)
+            .where(stream.c.channel_id == found.channel_id, stream.c.started_at_ms.is_(None))
+            .values(start_asked_at_ms=None)
+        )
+        changes: dict[str, Any] = {"start_asked_at_ms": now_ms}
+    elif running.live_at_ms is not None:
+        raise Conflict(
+            "The channel is live with another stream. Stop that one first.", code="already_live"
+        )
+    else:
+        changes = _take_over(tx, running, now_ms)
+    tx.execute(update(stream).where(stream.c.id == stream_id).values(**changes))
+    channels.adopt(tx, found.channel_id, _information(tx, stream_id), now_ms)
+    return get(tx, stream_id)
+
+
+def _take_over(tx: Transaction, running: Row[Any], now_ms: int) -> dict[str, Any]:
+    """The encoder is there, and nobody has seen its picture: its broadcast changes hands."""
     tx.execute(
         update(stream)
-        .where(stream.c.broadcast_id == event.broadcast_id)
-        .values(live_at_ms=event.at_ms)
+        .where(stream.c.id == running.id)
+        .values(broadcast_id=None, ended_at_ms=now_ms, end_reason="A planned stream took over.")
     )
+    return {
+        "broadcast_id": running.broadcast_id,
+        "stream_key_id": running.stream_key_id,
+        "started_at_ms": running.started_at_ms,
+    }
 
 
-def _set_ended(tx: Transaction, event: BroadcastEnded) -> None:
+def _cancel(tx: Transaction, actor: User, stream_id: str, now_ms: int) -> Stream:
+    found = _managed(tx, actor, stream_id)
+    if found.ended_at_ms is None and found.started_at_ms is None:
+        tx.execute(
+            update(stream)
+            .where(stream.c.id == stream_id)
+            .values(ended_at_ms=now_ms, end_reason=CANCELLED)
+        )
+        return get(tx, stream_id)
+    return found
+
+
+def _end_open(tx: Transaction, channel_id: str, at_ms: int, reason: str) -> None:
     tx.execute(
         update(stream)
-        .where(stream.c.broadcast_id == event.broadcast_id, stream.c.ended_at_ms.is_(None))
-        .values(ended_at_ms=event.at_ms, end_reason=event.reason)
+        .where(stream.c.channel_id == channel_id, sql(_OPEN))
+        .values(ended_at_ms=at_ms, end_reason=reason)
     )
+
+
+def _plans(channel_id: str) -> Any:
+    return select(stream.c.id).where(
+        stream.c.channel_id == channel_id,
+        stream.c.started_at_ms.is_(None),
+        stream.c.ended_at_ms.is_(None),
+    )
+
+
+def _waiting(tx: Transaction, channel_id: str) -> str | None:
+    return tx.execute(
+        _plans(channel_id).where(stream.c.start_asked_at_ms.is_not(None)).limit(1)
+    ).scalar()
+
+
+def _newest_plan(tx: Transaction, channel_id: str) -> str | None:
+    return tx.execute(
+        _plans(channel_id).order_by(stream.c.created_at_ms.desc(), stream.c.id.desc()).limit(1)
+    ).scalar()
+
+
+def _information(tx: Transaction, stream_id: str) -> dict[str, Any]:
+    row = tx.execute(
+        select(*(stream.c[name] for name in information.SHARED)).where(stream.c.id == stream_id)
+    ).one()
+    return dict(row._mapping)
+
+
+def _select() -> Any:
+    return (
+        select(
+            stream,
+            channel.c.slug.label("channel"),
+            channel.c.owner_id,
+            category.c.name.label("category"),
+            category.c.slug.label("category_slug"),
+        )
+        .join(channel, channel.c.id == stream.c.channel_id)
+        .outerjoin(category, category.c.id == stream.c.category_id)
+    )
+
+
+def _to_stream(row: Row[Any]) -> Stream:
+    return Stream(
+        id=row.id,
+        channel_id=row.channel_id,
+        channel=row.channel,
+        owner_id=row.owner_id,
+        broadcast_id=row.broadcast_id,
+        created_at_ms=row.created_at_ms,
+        start_asked_at_ms=row.start_asked_at_ms,
+        started_at_ms=row.started_at_ms,
+        live_at_ms=row.live_at_ms,
+        ended_at_ms=row.ended_at_ms,
+        end_reason=row.end_reason,
+        **information.of_row(row),
+    )
+
+
+def _list_of(tx: Transaction, channel_id: str, with_plans: bool) -> list[Stream]:
+    query = _select().where(stream.c.channel_id == channel_id)
+    if not with_plans:
+        query = query.where(stream.c.live_at_ms.is_not(None))
+    rows = tx.execute(
+        query.order_by(stream.c.created_at_ms.desc(), stream.c.id.desc()).limit(
+            limits.STREAMS_LISTED_MAX
+        )
+    )
+    return [_to_stream(row) for row in rows]
 
 
 def _last_live_at_ms(tx: Transaction, channel_ids: Sequence[str]) -> dict[str, int]:
@@ -237,11 +425,3 @@ def _last_live_at_ms(tx: Transaction, channel_ids: Sequence[str]) -> dict[str, i
         .group_by(stream.c.channel_id)
     )
     return {row.channel_id: row.at_ms for row in rows}
-
-
-def _close_left_open(tx: Transaction, now_ms: int) -> int:
-    return tx.execute(
-        update(stream)
-        .where(stream.c.ended_at_ms.is_(None), stream.c.started_at_ms.is_not(None))
-        .values(ended_at_ms=now_ms, end_reason="The server stopped unexpectedly.")
-    ).rowcount

@@ -181,6 +181,21 @@ class AccountsConfig(_Section):
     channels_per_user_max: int = Field(5, ge=1, le=100, description="Channels that a user may own.")
 
 
+class ChatConfig(_Section):
+    connections_max: int = Field(
+        10_000,
+        ge=1,
+        le=100_000,
+        description="Pages that may be connected to chat at once; further ones see no new lines.",
+    )
+    connections_per_address_max: int = Field(
+        100,
+        ge=1,
+        le=100_000,
+        description="Pages connected to chat from one address.",
+    )
+
+
 class LogConfig(_Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
@@ -209,6 +224,7 @@ class Config(_Section):
     storage: StorageConfig = StorageConfig()
     database: DatabaseConfig = DatabaseConfig()
     accounts: AccountsConfig = AccountsConfig()
+    chat: ChatConfig = ChatConfig()
     log: LogConfig = LogConfig()
     metrics: MetricsConfig = MetricsConfig()
 

@@ -14,6 +14,12 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_" + "".join(secrets.choice(_CROCKFORD) for _ in range(20))
 
 
+def is_id(value: str, prefix: str) -> bool:
+    """Whether `value` looks like an identifier that `new_id(prefix)` made."""
+    start, separator, rest = value.partition("_")
+    return start == prefix and bool(separator) and len(rest) == 20 and not rest.strip(_CROCKFORD)
+
+
 def new_secret(bits: int = 256) -> str:
     """A URL-safe secret of at least `bits` random bits. Store only its `digest`."""
     return secrets.token_urlsafe((bits + 7) // 8)

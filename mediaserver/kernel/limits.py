@@ -192,6 +192,26 @@ THUMBNAIL_CPU_S_MAX: Final = 3600
 THUMBNAIL_BYTES_MAX: Final = 512 * KIB
 """The child process that decodes keyframes: one at a time, killed and restarted when over."""
 
+# Pictures that people upload ----------------------------------------------------------------------
+
+IMAGE_SIDE_MAX: Final = 8_192
+IMAGE_PIXELS_MAX: Final = 25_000_000
+"""Refused from the header above this, before a pixel is decoded: a 24-megapixel photo is below."""
+
+IMAGE_FRAMES_READ_MAX: Final = 300
+"""Frames of an animation that are decoded; those after them are left out."""
+
+IMAGE_TIMEOUT_S: Final = 15.0
+IMAGE_CPU_S_MAX: Final = 10
+IMAGE_MEMORY_BYTES_MAX: Final = 768 * MIB
+"""The child process that decodes one picture: a 25-megapixel one needs about 250 MiB."""
+
+IMAGE_WAITING_MAX: Final = 16
+"""Pictures that wait for their turn; one is decoded at a time."""
+
+UPLOAD_TIMEOUT_S: Final = 60.0
+"""From the head of an upload to its end: 1 MiB at 140 kb/s."""
+
 # Database -----------------------------------------------------------------------------------------
 
 DATABASE_READERS_MAX: Final = 4
@@ -317,6 +337,57 @@ CATEGORIES_MAX: Final = 200
 CATEGORY_SLUG_CHARS_MAX: Final = 40
 """Categories are made by us; the bounds keep lists and look-ups small."""
 
+STREAM_PLANS_MAX: Final = 20
+"""Streams of one channel that were made and not started yet."""
+
+STREAMS_LISTED_MAX: Final = 100
+"""Streams of a channel in one answer."""
+
+ID_CHARS_MAX: Final = 64
+"""An identifier in an address; ours have 24 characters."""
+
+WEEK_MS: Final = 7 * 24 * 3600 * 1000
+
+SCHEDULE_ENTRIES_MAX: Final = 50
+"""Entries in the schedule of one channel that are still to come."""
+
+SCHEDULE_ENTRIES_LISTED_MAX: Final = 200
+"""Entries of a channel in one answer, those that are just over included."""
+
+SCHEDULE_CANCELLATIONS_MAX: Final = 60
+"""Single times of a weekly entry that are cancelled: more than a year of weeks."""
+
+SCHEDULE_AHEAD_MS: Final = 366 * 24 * 3600 * 1000
+"""How far ahead a stream may be scheduled."""
+
+SCHEDULE_SHOWN_MS: Final = 4 * WEEK_MS
+"""How far ahead pages look."""
+
+SCHEDULE_KEPT_MS: Final = 30 * 24 * 3600 * 1000
+"""An entry that is over stays in calendars so long."""
+
+SCHEDULE_DURATION_MIN_MIN: Final = 5
+SCHEDULE_DURATION_MIN_MAX: Final = 24 * 60
+"""How long a scheduled stream may take, in minutes."""
+
+OCCURRENCES_LISTED_MAX: Final = 100
+"""Times of a channel's entries on its page."""
+
+UPCOMING_LISTED_MAX: Final = 12
+"""Scheduled streams of the whole site on the home page."""
+
+LOCAL_TIME_CHARS_MAX: Final = 30
+"""A date and a time as a browser's field sends them."""
+
+SCHEDULE_DUE_MAX: Final = 100
+"""Entries whose time has come that are told in one transaction."""
+
+SCHEDULE_CHECK_S: Final = 10.0
+"""The schedule is looked at so often."""
+
+SCHEDULE_LATE_MS: Final = 10 * 60 * 1000
+"""An entry whose time came while the site was down is told so long afterwards, and then no more."""
+
 FOLLOWS_PER_USER_MAX: Final = 2_000
 """Channels that one user may follow: a list that one page and one connection can carry."""
 
@@ -326,6 +397,74 @@ FOLLOWERS_PAGE: Final = 1_000
 FOLLOWS_BURST: Final = 30
 FOLLOWS_INTERVAL_MS: Final = 10_000
 """Follow and unfollow of one user: 30 at once, then one in 10 s; each is told to the streamer."""
+
+# Moderation and chat ------------------------------------------------------------------------------
+
+CHAT_TEXT_CHARS_MAX: Final = 500
+"""A line of chat: what the peers allow, and what still is a line."""
+
+CHAT_SEQUENCE_MAX: Final = 2**53 - 1
+"""The largest number that JavaScript counts to exactly."""
+
+CHAT_NONCE_CHARS_MAX: Final = 64
+"""What a client makes up to send a line once; a UUID has 36."""
+
+CHAT_BATCH_MS: Final = 100
+"""Lines are written together at most so often; the first after a pause goes at once."""
+
+CHAT_BATCH_LINES_MAX: Final = 200
+"""Lines in one transaction, about 20 ms of it."""
+
+CHAT_WAITING_MAX: Final = 2_000
+"""Lines that wait to be written, over all channels; ten batches."""
+
+CHAT_WAITING_PER_USER_MAX: Final = 5
+"""Of one user: a program that doesn't wait for answers must not fill the queue for all."""
+
+CHAT_LINES_BURST: Final = 20
+CHAT_LINES_INTERVAL_MS: Final = 500
+"""Lines and commands of one user over all devices: 20 at once, then two a second."""
+
+CHAT_USERS_COUNTED_MAX: Final = 10_000
+"""Users whose lines are counted at once, about 200 bytes each."""
+
+CHAT_CLOCK_SKEW_MS: Final = 5_000
+"""A last line further in the future than this means that the clock was set back."""
+
+CHAT_STOP_TIMEOUT_S: Final = 10.0
+"""What is queued gets so long to be written when the site stops."""
+
+CHAT_HISTORY_LINES: Final = 100
+"""Lines that somebody who joins is shown, and the most that history gives at once."""
+
+CHAT_RESUME_EVENTS_MAX: Final = 500
+"""Events that a returning client is sent; beyond it, it starts anew from history."""
+
+CHAT_QUOTE_CHARS: Final = 100
+"""What a reply repeats of the line it answers."""
+
+CHAT_REMOVED_LINES_MAX: Final = 200
+"""Lines that a ban or a time-out removes, newest first."""
+
+CHAT_UNIQUE_LINES: Final = 200
+"""A line must differ from so many before it while the rule "unique" is on."""
+
+CHAT_SLOW_S_MAX: Final = 3600
+CHAT_RULE_MINUTES_MAX: Final = 365 * 24 * 60
+"""Slow mode up to an hour, age of a follow or an account up to a year."""
+
+TIMEOUT_S_MAX: Final = 28 * 24 * 3600
+"""The longest time-out; whoever should stay away for longer is banned."""
+
+MODERATION_REASON_CHARS_MAX: Final = 200
+MODERATORS_PER_CHANNEL_MAX: Final = 100
+BLOCKED_WORDS_MAX: Final = 200
+BLOCKED_WORD_CHARS_MAX: Final = 60
+"""Words and phrases of one channel. Each line is compared with all of them, about 1 µs each."""
+
+MODERATION_LISTED_MAX: Final = 200
+"""Entries of the log, or restrictions, in one answer."""
+
 
 # Texts --------------------------------------------------------------------------------------------
 
@@ -394,6 +533,64 @@ OPEN_FILES_WANTED: Final = 65_536
 
 DEMO_RESTART_S: Final = 3.0
 """A demo publisher that ended is started again after this."""
+
+# Realtime -----------------------------------------------------------------------------------------
+
+REALTIME_MESSAGE_BYTES_MAX: Final = 16 * KIB
+"""One message of a client; the longest chat line with its reply is under 3 KiB."""
+
+REALTIME_PING_INTERVAL_S: Final = 25.0
+REALTIME_PING_TIMEOUT_S: Final = 20.0
+"""The defaults of Engine.IO: below the idle time-outs of proxies, which begin at 60 s."""
+
+REALTIME_ENTER_TIMEOUT_S: Final = 10.0
+"""A connection that entered no namespace after so long holds its place for nothing."""
+
+REALTIME_UPGRADE_TIMEOUT_S: Final = 10.0
+"""From the first message on a new WebSocket to the end of polling: two round trips."""
+
+REALTIME_CLOSE_TIMEOUT_S: Final = 2.0
+"""A client gets so long to answer when the server closes its connection."""
+
+REALTIME_SEND_BUFFER_BYTES_MAX: Final = 256 * KIB
+"""Unsent bytes of one client: several seconds of the busiest chat. Beyond it the client is dropped
+and comes back with the sequence that it had."""
+
+REALTIME_SYSTEM_BUFFER_BYTES: Final = 64 * KIB
+"""What the system may hold for one client besides; by itself it would take up to 4 MiB each."""
+
+REALTIME_QUEUE_PACKETS_MAX: Final = 256
+"""Packets that wait for a client's next poll: about ten seconds of a busy chat."""
+
+REALTIME_OUTBOX_MAX: Final = 2_000
+"""Broadcasts that wait for their turn, over all rooms. One that is lost leaves a gap in the
+sequence, at which clients ask again."""
+
+REALTIME_FAN_OUT_CLIENTS: Final = 256
+"""Clients written to before the event loop serves others: about 3 ms."""
+
+REALTIME_ROOMS_PER_CLIENT_MAX: Final = 8
+"""A page shows one channel; a dock of several chats still fits."""
+
+REALTIME_PACKETS_BURST: Final = 20
+REALTIME_PACKETS_PER_S: Final = 10
+"""Anything that one connection sends: a page sends one event in 10 s and what its person types."""
+
+REALTIME_SAY_BURST: Final = 5
+REALTIME_SAY_PER_S: Final = 1
+"""Lines of one connection, whatever the channel's slow mode says."""
+
+REALTIME_REFUSED_MAX: Final = 100
+"""Packets beyond the rate that are answered with an error before the connection ends."""
+
+REALTIME_ERRANDS_MAX: Final = 1_000
+"""Things to look up before clients are told; a few for each stream that starts or ends."""
+
+REALTIME_PRESENCE_INTERVAL_S: Final = 5.0
+"""Counts of viewers and followers are told so often, if they have changed."""
+
+REALTIME_TICKET_S: Final = 60
+"""A ticket is asked for right before connecting."""
 
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX

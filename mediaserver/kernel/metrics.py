@@ -82,3 +82,41 @@ class Metrics:
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self._registry)
+
+
+class RealtimeMetrics:
+    """What is counted of Socket.IO; the engine's `Metrics` may live elsewhere."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._registry = registry
+
+        self.sockets = Gauge(
+            "mediaserver_realtime_sockets", "Open Socket.IO connections", registry=registry
+        )
+        self.refused = Counter(
+            "mediaserver_realtime_refused",
+            "Socket.IO connections refused for their number",
+            ["why"],
+            registry=registry,
+        )
+        self.dropped = Counter(
+            "mediaserver_realtime_dropped",
+            "Socket.IO connections that the server cut: too slow, too much, or nonsense",
+            registry=registry,
+        )
+        self.events = Counter(
+            "mediaserver_realtime_events", "Events that clients sent", ["event"], registry=registry
+        )
+        self.sent = Counter(
+            "mediaserver_realtime_sent", "Packets sent to members of rooms", registry=registry
+        )
+        self.lost = Counter(
+            "mediaserver_realtime_lost",
+            "Broadcasts that found the outbox full; clients ask again for what they miss",
+            registry=registry,
+        )
+
+    def render(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self._registry)

@@ -11,9 +11,13 @@ from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
+from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.follows import Follows
+from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
+from mediaserver.chat.chat import Chat
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock
@@ -21,9 +25,13 @@ from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.routes import keys, middlewares
 from mediaserver.routes.api import auth as api_auth
+from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
+from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
+from mediaserver.routes.api import schedule as api_schedule
+from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import Operation
 from mediaserver.routes.health import Health, health_routes
@@ -38,6 +46,10 @@ from mediaserver.routes.static import StaticFiles
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_channels.api.all,
+    *api_streams.api.all,
+    *api_follows.api.all,
+    *api_categories.api.all,
+    *api_schedule.api.all,
     *api_live.api.all,
     *api_health.api.all,
 )
@@ -53,16 +65,20 @@ def make_app(
     tokens: Tokens,
     setup: Setup,
     channels: Channels,
+    categories: Categories,
+    follows: Follows,
+    schedule: Schedule,
     stream_keys: StreamKeys,
     streams: Streams,
+    chat: Chat,
     live: LiveStreams,
     stream_health: StreamHealth,
     health: Health,
     render_metrics: Callable[[], bytes],
     rtmp_port: int,
-    media_routes: Iterable[web.RouteDef],
+    more_routes: Iterable[web.RouteDef],
 ) -> web.Application:
-    """`media_routes` is what routes/hls.py answers. Raises `Invalid` for wrong address lists."""
+    """`more_routes`: the media path's and realtime's. Raises `Invalid` for wrong address lists."""
     app = web.Application(
         middlewares=[
             middlewares.proxies(_addresses(config.http.trusted_proxies, "http.trusted_proxies")),
@@ -83,8 +99,12 @@ def make_app(
     app[keys.TOKENS] = tokens
     app[keys.SETUP] = setup
     app[keys.CHANNELS] = channels
+    app[keys.CATEGORIES] = categories
+    app[keys.FOLLOWS] = follows
+    app[keys.SCHEDULE] = schedule
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
+    app[keys.CHAT] = chat
     app[keys.LIVE] = live
     app[keys.STREAM_HEALTH] = stream_health
     app[keys.STATIC] = static
@@ -101,7 +121,7 @@ def make_app(
     app.add_routes(studio.routes)
     app.add_routes(operation.route() for operation in OPERATIONS)
     app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
-    app.add_routes(media_routes)
+    app.add_routes(more_routes)
     app.add_routes(health_routes(health, render_metrics, may_read_metrics))
     app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])
     app.add_routes([web.get("/favicon.ico", _favicon)])

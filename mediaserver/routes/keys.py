@@ -8,9 +8,13 @@ from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import User, Users
+from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.follows import Follows
+from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
+from mediaserver.chat.chat import Chat
 from mediaserver.kernel.config import Config
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
@@ -23,8 +27,12 @@ SESSIONS = web.AppKey("SESSIONS", Sessions)
 TOKENS = web.AppKey("TOKENS", Tokens)
 SETUP = web.AppKey("SETUP", Setup)
 CHANNELS = web.AppKey("CHANNELS", Channels)
+CATEGORIES = web.AppKey("CATEGORIES", Categories)
+FOLLOWS = web.AppKey("FOLLOWS", Follows)
+SCHEDULE = web.AppKey("SCHEDULE", Schedule)
 STREAM_KEYS = web.AppKey("STREAM_KEYS", StreamKeys)
 STREAMS = web.AppKey("STREAMS", Streams)
+CHAT = web.AppKey("CHAT", Chat)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 STREAM_HEALTH: web.AppKey[StreamHealth] = web.AppKey("STREAM_HEALTH")
 RENDERER = web.AppKey("RENDERER", Renderer)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from mediaserver.channels.channels import Channel
+from mediaserver.channels.information import FLAGS
 from mediaserver.media.audience import ViewerReport
 from mediaserver.media.dvr import DVR_PLAYLIST
 from mediaserver.media.health import Health
@@ -91,6 +92,14 @@ class LiveView:
     broadcast_id: str
     dvr_url: str | None
     full: bool
+    category: str | None
+    category_slug: str | None
+    tags: tuple[str, ...]
+    brand_promotion: bool
+    recorded_content: bool
+    age_restricted: bool
+    not_general: bool
+    not_general_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,13 @@ class Card:
     started_at_ms: int
     viewers: int
     state: str
+    category: str | None
+    category_slug: str | None
+    tags: tuple[str, ...]
+    brand_promotion: bool
+    recorded_content: bool
+    age_restricted: bool
+    not_general: bool
 
 
 def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveView | None:
@@ -128,7 +144,19 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
         broadcast_id=status.broadcast_id,
         dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}" if status.has_dvr else None,
         full=status.is_full,
+        not_general_reason=channel.not_general_reason,
+        **_about(channel),
     )
+
+
+def _about(channel: Channel) -> dict[str, Any]:
+    """What a card and a page tell of a stream besides its title."""
+    return {
+        "category": channel.category,
+        "category_slug": channel.category_slug,
+        "tags": channel.tags,
+        **{name: getattr(channel, name) for name in FLAGS},
+    }
 
 
 def watchable(live: LiveStreams) -> list[LiveStatus]:
@@ -151,6 +179,7 @@ def cards(statuses: Iterable[LiveStatus], channels: Iterable[Channel]) -> list[C
             started_at_ms=status.started_at_ms,
             viewers=status.viewers,
             state=str(status.state),
+            **_about(channel),
         )
         for status in statuses
         if (channel := by_slug.get(status.channel)) is not None

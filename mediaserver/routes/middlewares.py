@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.errors import Forbidden, MediaserverError
@@ -27,8 +28,9 @@ _log = structlog.get_logger(__name__)
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
-_WITHOUT_SESSION = ("/static/", "/live/", "/healthz", "/readyz", "/metrics")
-"""Paths that answer everybody alike; asked for often, so they cost no look at the database."""
+_WITHOUT_SESSION = ("/static/", "/live/", "/socket.io/", "/healthz", "/readyz", "/metrics")
+"""Paths that answer everybody alike, or look for themselves; asked for often, so they cost no look
+at the database."""
 
 _ANY_HOST = ("/healthz", "/readyz", "/metrics", "/live/")
 """Paths that monitors and caches reach by whatever name they know."""
@@ -104,7 +106,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _answer(request: web.Request, problem: Problem) -> web.Response:
-    if request.path.startswith(("/api/", "/live/")):
+    if request.path.startswith(("/api/", "/live/", "/socket.io/")):
         return json_answer(problem)
     try:
         return page_answer(request, problem)
@@ -148,19 +150,21 @@ async def csrf(request: web.Request, handler: Handler) -> web.StreamResponse:
     be this host. A request with neither comes from no browser. A client that authenticates by a
     bearer token alone can't be forged: browsers never add one by themselves.
     """
-    if request.method not in _SAFE_METHODS and not _is_bearer_only(request):
-        site = request.headers.get("Sec-Fetch-Site")
+    is_safe = request.method in _SAFE_METHODS or _is_bearer_only(request)
+    if not is_safe and is_foreign(request):
         origin = request.headers.get("Origin")
-        if site is not None:
-            is_foreign = site not in ("same-origin", "none")
-        elif origin is not None:
-            is_foreign = not _is_own_origin(request, origin)
-        else:
-            is_foreign = False
-        if is_foreign:
-            _log.warning("cross-site request refused", path=request.path, origin=origin)
-            raise Forbidden("This came from another site, so it was refused.", code="cross_site")
+        _log.warning("cross-site request refused", path=request.path, origin=origin)
+        raise Forbidden("This came from another site, so it was refused.", code="cross_site")
     return await handler(request)
+
+
+def is_foreign(request: web.Request) -> bool:
+    """Whether a browser says that another site made it send this."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is not None and not _is_own_origin(request, origin)
 
 
 def _is_bearer_only(request: web.Request) -> bool:
@@ -188,13 +192,16 @@ def _is_own_origin(request: web.Request, origin: str) -> bool:
 @web.middleware
 async def session(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find out who the session cookie belongs to."""
-    user = None
     if not request.path.startswith(_WITHOUT_SESSION):
-        token = session_token(request)
-        if token is not None:
-            user = await request.app[SESSIONS].user(token)
-    request[VIEWER] = user
+        request[VIEWER] = await user_of_session(request)
+    else:
+        request[VIEWER] = None
     return await handler(request)
+
+
+async def user_of_session(request: web.Request) -> User | None:
+    token = session_token(request)
+    return None if token is None else await request.app[SESSIONS].user(token)
 
 
 @web.middleware

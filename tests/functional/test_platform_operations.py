@@ -43,7 +43,9 @@ async def test_health_and_readiness(site: Site, monkeypatch: pytest.MonkeyPatch)
 async def test_metrics_are_for_the_listed(tmp_path: Path) -> None:
     async with running_site(tmp_path) as site:
         status, text, _ = await site.person().get("/metrics")
-        assert (status, text) == (200, "mediaserver_up 1\n")
+        assert status == 200
+        assert text.startswith("mediaserver_up 1\n")  # the engine's
+        assert "\nmediaserver_realtime_sockets 0.0\n" in text
     async with running_site(tmp_path, metrics={"allow": ("10.0.0.0/8",)}) as site:
         assert (await site.person().get("/metrics"))[0] == 403
 

@@ -42,8 +42,8 @@ def text(
     )
 
 
-def int64(name: str, *, nullable: bool = False) -> Column[Any]:
-    return Column(name, Int64, nullable=nullable)
+def int64(name: str, *, nullable: bool = False, primary_key: bool = False) -> Column[Any]:
+    return Column(name, Int64, nullable=nullable, primary_key=primary_key, autoincrement=False)
 
 
 def identifier() -> Column[Any]:

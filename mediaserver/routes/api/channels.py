@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 from pydantic import Field
 
@@ -9,8 +11,13 @@ from mediaserver.channels.channels import Channel
 from mediaserver.channels.stream_keys import StreamKey
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
+from mediaserver.routes.api.information import (
+    InformationChange,
+    InformationOut,
+    information_fields,
+)
 from mediaserver.routes.api.operation import Answer, Body, Operations, caller
-from mediaserver.routes.keys import CHANNELS, LIVE, STREAM_KEYS
+from mediaserver.routes.keys import CHANNELS, FOLLOWS, LIVE, STREAM_KEYS
 from mediaserver.routes.live_view import is_watchable
 
 api = Operations("Channels")
@@ -29,10 +36,11 @@ class NewChannel(Body):
     description: str = Field("", max_length=limits.CHANNEL_DESCRIPTION_CHARS_MAX)
 
 
-class ChannelChange(Body):
+class ChannelChange(InformationChange):
     name: str | None = Field(None, max_length=limits.CHANNEL_NAME_CHARS_MAX)
-    title: str | None = Field(None, max_length=limits.CHANNEL_TITLE_CHARS_MAX)
-    description: str | None = Field(None, max_length=limits.CHANNEL_DESCRIPTION_CHARS_MAX)
+    starts_automatically: bool | None = Field(
+        None, description="False: what an encoder sends is held until a stream is started."
+    )
 
 
 class NewStreamKey(Body):
@@ -44,15 +52,15 @@ class NewStreamKey(Body):
     )
 
 
-class ChannelOut(Answer):
+class ChannelOut(InformationOut):
     """A channel as anyone may see it."""
 
     id: str
     slug: str
     name: str
-    title: str
-    description: str
     owner: str
+    followers: int
+    starts_automatically: bool
     created_at_ms: int
     is_live: bool
 
@@ -91,17 +99,27 @@ class Stopped(Answer):
     stopped: bool
 
 
-def _channel(request: web.Request, channel: Channel) -> ChannelOut:
+async def _channel(request: web.Request, channel: Channel) -> ChannelOut:
+    return (await _channels(request, [channel]))[0]
+
+
+async def _channels(request: web.Request, channels: Sequence[Channel]) -> list[ChannelOut]:
+    followers = await request.app[FOLLOWS].counts([channel.id for channel in channels])
+    return [_out(request, channel, followers.get(channel.id, 0)) for channel in channels]
+
+
+def _out(request: web.Request, channel: Channel, followers: int) -> ChannelOut:
     status = request.app[LIVE].status(channel.slug)
     return ChannelOut(
         id=channel.id,
         slug=channel.slug,
         name=channel.name,
-        title=channel.title,
-        description=channel.description,
         owner=channel.owner,
+        followers=followers,
+        starts_automatically=channel.starts_automatically,
         created_at_ms=channel.created_at_ms,
         is_live=status is not None and is_watchable(status),
+        **information_fields(channel),
     )
 
 
@@ -119,7 +137,7 @@ def _key(key: StreamKey) -> StreamKeyOut:
 async def list_channels(request: web.Request) -> ChannelList:
     """All channels by name, live or not."""
     channels = await request.app[CHANNELS].list_all()
-    return ChannelList(channels=[_channel(request, channel) for channel in channels])
+    return ChannelList(channels=await _channels(request, channels))
 
 
 @api.post(
@@ -140,13 +158,13 @@ async def create_channel(request: web.Request, body: NewChannel) -> ChannelOut:
         title=body.title,
         description=body.description,
     )
-    return _channel(request, channel)
+    return await _channel(request, channel)
 
 
 @api.get("/channels/{slug}", "Show a channel", answer=ChannelOut, errors=(NotFound,))
 async def show_channel(request: web.Request) -> ChannelOut:
     """One channel."""
-    return _channel(request, await request.app[CHANNELS].get(request.match_info["slug"]))
+    return await _channel(request, await request.app[CHANNELS].get(request.match_info["slug"]))
 
 
 @api.patch(
@@ -163,10 +181,10 @@ async def change_channel(request: web.Request, body: ChannelChange) -> ChannelOu
         caller(request),
         request.match_info["slug"],
         name=body.name,
-        title=body.title,
-        description=body.description,
+        starts_automatically=body.starts_automatically,
+        **body.changes(),
     )
-    return _channel(request, channel)
+    return await _channel(request, channel)
 
 
 @api.get(

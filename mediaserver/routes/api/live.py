@@ -7,10 +7,11 @@ import dataclasses
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.channels.channels import Channel
 from mediaserver.kernel.errors import NotFound
 from mediaserver.routes.api.operation import Answer, Operations, optional_caller
 from mediaserver.routes.keys import CHANNELS, LIVE
-from mediaserver.routes.live_view import cards, live_view, watchable
+from mediaserver.routes.live_view import LiveStreams, cards, live_view, watchable
 
 api = Operations("Live")
 
@@ -38,6 +39,14 @@ class LiveOut(Answer):
     full: bool | None = Field(
         None, description="Somebody who doesn't watch yet would be refused right now."
     )
+    category: str | None = Field(None, description="The name of its category.")
+    category_slug: str | None = None
+    tags: list[str] | None = None
+    brand_promotion: bool | None = None
+    recorded_content: bool | None = None
+    age_restricted: bool | None = None
+    not_general: bool | None = None
+    not_general_reason: str | None = None
 
 
 class CardOut(Answer):
@@ -50,6 +59,13 @@ class CardOut(Answer):
     started_at_ms: int
     viewers: int
     state: str
+    category: str | None
+    category_slug: str | None
+    tags: list[str]
+    brand_promotion: bool
+    recorded_content: bool
+    age_restricted: bool
+    not_general: bool
 
 
 class LiveList(Answer):
@@ -64,7 +80,12 @@ async def show_live(request: web.Request) -> LiveOut:
     user = await optional_caller(request)
     channel = await request.app[CHANNELS].get(request.match_info["slug"])
     is_owner = user is not None and (user.id == channel.owner_id or user.is_admin)
-    view = live_view(channel, request.app[LIVE], for_owner=is_owner)
+    return live_out(channel, request.app[LIVE], for_owner=is_owner)
+
+
+def live_out(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveOut:
+    """What the answer above says, also for those who are told of changes."""
+    view = live_view(channel, live, for_owner=for_owner)
     return LiveOut(state="offline") if view is None else LiveOut(**dataclasses.asdict(view))
 
 

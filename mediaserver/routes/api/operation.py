@@ -116,6 +116,9 @@ class Operations:
     def post(self, path: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
         return self._add("POST", path, summary, **options)
 
+    def put(self, path: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self._add("PUT", path, summary, **options)
+
     def patch(self, path: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
         return self._add("PATCH", path, summary, **options)
 

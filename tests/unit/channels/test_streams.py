@@ -1,242 +1,343 @@
-"""Rows of live sessions, written in the order in which things happened."""
+"""Streams that are made before their broadcast: planned, started, taken over, stopped."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import User
-from mediaserver.channels import streams as streams_module
-from mediaserver.channels.channels import Channel
-from mediaserver.channels.publish_gate import PublishGranted, StreamKeyGate
+from mediaserver.channels import streams as rows
+from mediaserver.channels.channels import Channel, ChannelChanged, Channels
+from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.stream_keys import StreamKeys
-from mediaserver.channels.streams import KEY_REVOKED, Streams
+from mediaserver.channels.stream_recorder import StreamRecorder
+from mediaserver.channels.streams import STOPPED, Stream, Streams
+from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
-from mediaserver.kernel.errors import Unavailable
+from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.kernel.events import Events
 from mediaserver.media.events import BroadcastEnded, BroadcastStarted, BroadcastWentLive
 from mediaserver.media.gate import PublishRequest
 
 
-class Stops(list[tuple[str, str]]):
-    """What was stopped; `is_live` is what the engine answers."""
+@dataclass
+class Status:
+    is_public: bool
 
-    is_live = True
 
-    def __call__(self, channel: str, reason: str) -> bool:
-        self.append((channel, reason))
-        return self.is_live
+@dataclass
+class Registry:
+    """The engine's registry: `held` is the one channel whose broadcast waits for its start."""
+
+    held: str | None = None
+    is_away: bool = False
+    started: list[str] = field(default_factory=list)
+    stopped: list[tuple[str, str]] = field(default_factory=list)
+
+    def status(self, channel: str) -> Status | None:
+        return Status(is_public=self.held != channel)
+
+    def start(self, channel: str) -> bool:
+        if self.held != channel or self.is_away:
+            return False
+        self.held = None
+        self.started.append(channel)
+        return True
+
+    def stop(self, channel: str, reason: str) -> bool:
+        self.stopped.append((channel, reason))
+        return True
 
 
 @pytest.fixture
-def stops() -> Stops:
-    return Stops()
+def registry() -> Registry:
+    return Registry()
 
 
 @pytest.fixture
-async def streams(
-    db: Database, clock: FakeClock, events: Events, stops: Stops
-) -> AsyncIterator[Streams]:
-    async with Streams(db, clock, events, stops) as recorder:
-        yield recorder
+def streams(db: Database, clock: FakeClock, registry: Registry) -> Streams:
+    return Streams(db, clock, registry)
 
 
-async def _rows(db: Database) -> list[Any]:
-    query = text("SELECT * FROM stream ORDER BY started_at_ms, id")
-    return await db.read(lambda tx: list(tx.execute(query).all()))
+@dataclass
+class Encoder:
+    """Begins and ends broadcasts of alice-tv, as the recorder writes them."""
+
+    db: Database
+    channel_id: str
+    key_id: str
+
+    async def begin(self, broadcast_id: str, at_ms: int = 5000) -> bool:
+        return await self.db.write(rows.begin, self.channel_id, broadcast_id, self.key_id, at_ms)
+
+    async def go_live(self, broadcast_id: str) -> None:
+        await self.db.write(rows.set_live, broadcast_id, 6000)
+
+    async def end(self, broadcast_id: str) -> None:
+        await self.db.write(rows.set_ended, broadcast_id, 7000, "OBS stopped.")
 
 
-async def test_a_session_from_start_to_end(
-    streams: Streams,
-    events: Events,
-    db: Database,
-    channel: Channel,
-    stream_keys: StreamKeys,
-    alice: User,
-) -> None:
+@pytest.fixture
+async def encoder(db: Database, channel: Channel, stream_keys: StreamKeys, alice: User) -> Encoder:
     key, _ = await stream_keys.create(alice, "alice-tv", "OBS")
-    events.publish(BroadcastStarted("brc_1", channel.id, "alice-tv", key.id, 1000))
-    events.publish(BroadcastWentLive("brc_1", channel.id, "alice-tv", 2000))
-    await streams.flushed()
-    (row,) = await _rows(db)
-    assert (row.id, row.title, row.live_at_ms, row.ended_at_ms) == ("brc_1", "Painting", 2000, None)
-    events.publish(BroadcastEnded("brc_1", channel.id, "alice-tv", 3000, "OBS stopped.", True))
-    await streams.flushed()
-    (row,) = await _rows(db)
-    assert (row.started_at_ms, row.ended_at_ms, row.end_reason) == (1000, 3000, "OBS stopped.")
+    return Encoder(db, channel.id, key.id)
 
 
-async def test_a_new_session_closes_one_left_open(
-    streams: Streams,
-    events: Events,
-    db: Database,
-    channel: Channel,
-    stream_keys: StreamKeys,
-    alice: User,
+async def _phases(streams: Streams, channel: Channel) -> list[str]:
+    return [one.phase for one in await streams.list_of(channel.id, with_plans=True)]
+
+
+async def test_a_plan_starts_from_what_the_channel_says(
+    streams: Streams, channels: Channels, channel: Channel, alice: User
 ) -> None:
-    key, _ = await stream_keys.create(alice, "alice-tv", "OBS")
-    events.publish(BroadcastStarted("brc_1", channel.id, "alice-tv", key.id, 1000))
-    events.publish(BroadcastStarted("brc_2", channel.id, "alice-tv", key.id, 2000))
-    events.publish(BroadcastEnded("brc_1", channel.id, "alice-tv", 3000, "late", True))
-    await streams.flushed()
-    one, two = await _rows(db)
-    assert (one.ended_at_ms, two.ended_at_ms) == (2000, None)
+    await channels.update(alice, "alice-tv", category="art", tags=["ink"], age_restricted=True)
+    made = await streams.plan(
+        alice, "alice-tv", title="Boats", description="Two hours.", recorded_content=True
+    )
+    assert made.id.startswith("str_")
+    assert (made.phase, made.title, made.description) == ("planned", "Boats", "Two hours.")
+    assert (made.category, made.tags, made.age_restricted) == ("Art", ("ink",), True)
+    assert made.recorded_content
+    assert await streams.get(made.id) == made
+    assert (await channels.get("alice-tv")).title == "Painting", "nothing is changed yet"
 
 
-async def test_rows_that_a_crash_left_open_are_closed(
-    db: Database,
+@pytest.mark.parametrize(
+    ("about", "field"),
+    [
+        ({"title": "x" * 141}, "title"),
+        ({"title": "two\nlines"}, "title"),
+        ({"description": "\0"}, "description"),
+        ({"category": "nothing"}, "category"),
+        ({"tags": ["x" * 30]}, "tags"),
+        ({"not_general": True}, "not_general_reason"),
+    ],
+)
+async def test_wrong_plans(
+    streams: Streams, channel: Channel, alice: User, about: Any, field: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        await streams.plan(alice, "alice-tv", **about)
+    assert caught.value.field == field
+    assert await _phases(streams, channel) == []
+
+
+async def test_started_before_the_encoder_comes(
+    streams: Streams,
+    channels: Channels,
+    channel: Channel,
+    alice: User,
+    encoder: Encoder,
+    registry: Registry,
+) -> None:
+    other = await streams.plan(alice, "alice-tv", title="Other")
+    made = await streams.plan(alice, "alice-tv", title="Boats")
+    await streams.start(alice, other.id)
+    assert (await streams.start(alice, made.id)).phase == "waiting"
+    assert (await streams.get(other.id)).phase == "planned", "one waits at a time"
+    assert (await channels.get("alice-tv")).title == "Boats"
+    await channels.update(alice, "alice-tv", title="Boats and rain")
+    assert await encoder.begin("brc_1") is True, "the streamer has asked"
+    begun = await streams.get(made.id)
+    assert (begun.phase, begun.broadcast_id, begun.title) == ("started", "brc_1", "Boats and rain")
+    await encoder.go_live("brc_1")
+    assert await streams.start(alice, made.id) == await streams.get(made.id), "again"
+    await encoder.end("brc_1")
+    ended = await streams.get(made.id)
+    assert (ended.phase, ended.live_at_ms, ended.end_reason) == ("ended", 6000, "OBS stopped.")
+    with pytest.raises(Conflict) as caught:
+        await streams.start(alice, made.id)
+    assert caught.value.code == "stream_over"
+    assert await streams.last_live_at_ms([channel.id]) == {channel.id: 7000}
+
+
+async def test_publishing_alone_starts_the_newest_plan(
+    streams: Streams,
+    channels: Channels,
+    alice: User,
+    channel: Channel,
+    encoder: Encoder,
     clock: FakeClock,
-    channel: Channel,
-    stream_keys: StreamKeys,
-    alice: User,
-    stops: Stops,
 ) -> None:
-    key, _ = await stream_keys.create(alice, "alice-tv", "OBS")
-    started = BroadcastStarted("brc_1", channel.id, "alice-tv", key.id, 1000)
-    await db.write(streams_module._insert, started)
-    async with Streams(db, clock, Events(), stops):
-        (row,) = await _rows(db)
-        assert row.ended_at_ms == clock.wall_ms()
-        assert "unexpectedly" in row.end_reason
+    await streams.plan(alice, "alice-tv", title="Old")
+    clock.advance(1)
+    made = await streams.plan(alice, "alice-tv", title="New", tags=["ink"])
+    assert await encoder.begin("brc_1") is False
+    assert (await streams.get(made.id)).phase == "started"
+    found = await channels.get("alice-tv")
+    assert (found.title, found.tags) == ("New", ("ink",))
+    assert await _phases(streams, channel) == ["started", "planned"]
 
 
-async def test_what_is_queued_is_written_before_the_end(
-    db: Database,
-    clock: FakeClock,
-    channel: Channel,
-    stream_keys: StreamKeys,
-    alice: User,
-    stops: Stops,
+async def test_without_a_plan_the_broadcast_makes_its_stream(
+    streams: Streams, channels: Channels, alice: User, encoder: Encoder
 ) -> None:
-    key, _ = await stream_keys.create(alice, "alice-tv", "OBS")
-    events = Events()
-    async with Streams(db, clock, events, stops):
-        for n in range(20):
-            events.publish(BroadcastStarted(f"brc_{n}", channel.id, "alice-tv", key.id, n))
-            events.publish(BroadcastEnded(f"brc_{n}", channel.id, "alice-tv", n, "x", False))
-    assert [row.ended_at_ms for row in await _rows(db)] == list(range(20))
+    await channels.update(alice, "alice-tv", tags=["oil"], brand_promotion=True)
+    await encoder.begin("brc_1")
+    made = await streams.get("brc_1")
+    assert (made.title, made.tags, made.brand_promotion) == ("Painting", ("oil",), True)
+    assert (made.phase, made.created_at_ms, made.started_at_ms) == ("started", 5000, 5000)
 
 
-async def test_a_busy_database_delays_and_loses_nothing(
+async def test_held_until_started(
     streams: Streams,
-    events: Events,
-    db: Database,
+    channels: Channels,
     channel: Channel,
-    stream_keys: StreamKeys,
     alice: User,
-    monkeypatch: pytest.MonkeyPatch,
+    encoder: Encoder,
+    registry: Registry,
 ) -> None:
-    key, _ = await stream_keys.create(alice, "alice-tv", "OBS")
-    write, failures = db.write, [Unavailable("busy")] * 1
+    await channels.update(alice, "alice-tv", starts_automatically=False)
+    plan = await streams.plan(alice, "alice-tv", title="Boats")
+    registry.held = "alice-tv"
+    assert await encoder.begin("brc_1") is False
+    assert (await streams.get(plan.id)).phase == "planned", "it isn't started by itself"
+    assert (await streams.get("brc_1")).phase == "started"
+    registry.is_away = True
+    with pytest.raises(Conflict) as caught:
+        await streams.start(alice, plan.id)
+    assert caught.value.code == "encoder_away"
+    registry.is_away = False
+    started = await streams.start(alice, plan.id)
+    assert (started.phase, started.broadcast_id) == ("started", "brc_1")
+    assert registry.started == ["alice-tv"]
+    taken = await streams.get("brc_1")
+    assert (taken.phase, taken.broadcast_id) == ("ended", None)
+    await encoder.go_live("brc_1")
+    assert (await streams.get(plan.id)).live_at_ms == 6000
+    assert (await streams.get("brc_1")).live_at_ms is None
+    assert (await channels.get("alice-tv")).title == "Boats"
+    other = await streams.plan(alice, "alice-tv", title="Other")
+    with pytest.raises(Conflict) as caught:
+        await streams.start(alice, other.id)
+    assert caught.value.code == "already_live"
 
-    async def failing(*arguments: Any) -> Any:
-        if failures:
-            raise failures.pop()
-        return await write(*arguments)
 
-    monkeypatch.setattr(db, "write", failing)
-    events.publish(BroadcastStarted("brc_1", channel.id, "alice-tv", key.id, 1000))
-    events.publish(BroadcastEnded("brc_1", channel.id, "alice-tv", 2000, "x", False))
-    await streams.flushed()
-    assert [row.ended_at_ms for row in await _rows(db)] == [2000]
-
-
-async def test_an_event_that_makes_no_sense_stops_nothing(
-    streams: Streams,
-    events: Events,
-    db: Database,
-    channel: Channel,
-    stream_keys: StreamKeys,
-    alice: User,
+async def test_a_held_broadcast_starts_without_a_plan(
+    streams: Streams, alice: User, encoder: Encoder, registry: Registry
 ) -> None:
-    key, _ = await stream_keys.create(alice, "alice-tv", "OBS")
-    events.publish(BroadcastStarted("brc_0", "chn_gone", "gone", key.id, 1))
-    events.publish(BroadcastStarted("brc_1", channel.id, "alice-tv", key.id, 1000))
-    await streams.flushed()
-    assert [row.id for row in await _rows(db)] == ["brc_1"]
+    registry.held = "alice-tv"
+    await encoder.begin("brc_1")
+    assert (await streams.start(alice, "brc_1")).phase == "started"
+    assert registry.started == ["alice-tv"]
 
 
-async def test_revoking_a_live_key_stops_its_stream(
+async def test_the_gate_knows_what_is_held(
     streams: Streams,
-    events: Events,
-    db: Database,
+    channels: Channels,
     channel: Channel,
-    stream_keys: StreamKeys,
     alice: User,
-    stops: Stops,
+    stream_keys: StreamKeys,
+    db: Database,
     throttles: Throttles,
-    clock: FakeClock,
+    events: Events,
 ) -> None:
     gate = StreamKeyGate(db, throttles, events)
-    key, secret = await stream_keys.create(alice, "alice-tv", "OBS")
-    other, _ = await stream_keys.create(alice, "alice-tv", "Phone")
-    await gate.authorise(PublishRequest("live", secret, "1.1.1.1", "OBS"))
-    await streams.flushed()
-    used = {one.id: one.last_used_at_ms for one in await stream_keys.list_active(alice, "alice-tv")}
-    assert used == {key.id: clock.wall_ms(), other.id: None}
-    await stream_keys.revoke(alice, "alice-tv", other.id)
-    assert stops == []
-    await stream_keys.revoke(alice, "alice-tv", key.id)
-    assert stops == [("alice-tv", KEY_REVOKED)]
+    _, secret = await stream_keys.create(alice, "alice-tv", "OBS")
+    request = PublishRequest("live", secret, "1.1.1.1", "OBS")
+    assert (await gate.authorise(request)).starts_automatically is True
+    await channels.update(alice, "alice-tv", starts_automatically=False)
+    assert (await gate.authorise(request)).starts_automatically is False
+    made = await streams.plan(alice, "alice-tv")
+    await streams.start(alice, made.id)
+    assert (await gate.authorise(request)).starts_automatically is True
+    await streams.stop(alice, made.id)
+    assert (await gate.authorise(request)).starts_automatically is False
 
 
-async def test_revoking_after_the_end_stops_nothing(
-    streams: Streams,
-    events: Events,
-    channel: Channel,
-    stream_keys: StreamKeys,
-    alice: User,
-    stops: Stops,
+async def test_stop(
+    streams: Streams, channel: Channel, alice: User, encoder: Encoder, registry: Registry
 ) -> None:
-    key, _ = await stream_keys.create(alice, "alice-tv", "OBS")
-    events.publish(PublishGranted("alice-tv", key.id))
-    events.publish(BroadcastEnded("brc_1", channel.id, "alice-tv", 3000, "x", True))
-    await streams.flushed()
-    await stream_keys.revoke(alice, "alice-tv", key.id)
-    assert stops == []
+    plan = await streams.plan(alice, "alice-tv")
+    stopped = await streams.stop(alice, plan.id)
+    assert (stopped.phase, stopped.end_reason) == ("cancelled", "It was cancelled.")
+    assert await streams.stop(alice, plan.id) == stopped
+    assert registry.stopped == []
+    await encoder.begin("brc_1")
+    assert (await streams.stop(alice, "brc_1")).phase == "started", "until the engine says so"
+    assert registry.stopped == [("alice-tv", STOPPED)]
+    await encoder.end("brc_1")
+    await streams.stop(alice, "brc_1")
+    assert len(registry.stopped) == 1, "it is over"
 
 
-async def test_a_key_revoked_while_its_encoder_connects(
-    streams: Streams,
-    events: Events,
-    channel: Channel,
-    stream_keys: StreamKeys,
-    alice: User,
-    stops: Stops,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_whose_streams_they_are(
+    streams: Streams, channel: Channel, alice: User, bob: User, admin: User, encoder: Encoder
 ) -> None:
-    monkeypatch.setattr(streams_module, "_GRANT_SETTLES_S", 0.01)
-    key, _ = await stream_keys.create(alice, "alice-tv", "OBS")
-    await stream_keys.revoke(alice, "alice-tv", key.id)
-    stops.is_live = False  # not yet
-    events.publish(PublishGranted("alice-tv", key.id))
-    await streams.flushed()
-    assert stops == [("alice-tv", KEY_REVOKED)] * 2
+    with pytest.raises(Forbidden):
+        await streams.plan(bob, "alice-tv")
+    plan = await streams.plan(alice, "alice-tv")
+    for act in (streams.start, streams.stop):
+        with pytest.raises(NotFound):
+            await act(bob, plan.id)  # a plan is nobody's business
+        for stream_id in ("str_nothing", "", "\0", "x" * 5000, "' OR 1=1 --"):
+            with pytest.raises(NotFound):
+                await act(alice, stream_id)
+    await encoder.begin("brc_1")
+    await encoder.go_live("brc_1")
+    with pytest.raises(Forbidden):
+        await streams.stop(bob, plan.id)
+    public = await streams.list_of(channel.id, with_plans=False)
+    assert [one.id for one in public] == [plan.id]
+    await streams.stop(admin, plan.id)
 
 
-async def test_when_a_channel_was_live_last(
-    streams: Streams,
-    events: Events,
-    channel: Channel,
-    stream_keys: StreamKeys,
-    alice: User,
+async def test_plans_are_bounded_also_at_once(
+    streams: Streams, channel: Channel, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert await streams.last_live_at_ms([]) == {}
-    key, _ = await stream_keys.create(alice, "alice-tv", "OBS")
-    ids = [channel.id, "chn_none"]
-    for number, (started_ms, is_live) in enumerate(((1000, True), (5000, True), (9000, False))):
-        broadcast = (f"brc_{number}", channel.id, "alice-tv")
-        events.publish(BroadcastStarted(*broadcast, key.id, started_ms))
-        await streams.flushed()
-        expected = {0: {}, 1: {channel.id: 2000}, 2: {channel.id: 6000}}[number]
-        assert await streams.last_live_at_ms(ids) == expected
-        if is_live:
-            events.publish(BroadcastWentLive(*broadcast, started_ms + 500))
-        events.publish(BroadcastEnded(*broadcast, started_ms + 1000, "x", is_live))
-    await streams.flushed()
-    assert await streams.last_live_at_ms(ids) == {channel.id: 6000}, "one without a picture counts"
+    monkeypatch.setattr(limits, "STREAM_PLANS_MAX", 3)
+    results = await asyncio.gather(
+        *(streams.plan(alice, "alice-tv") for _ in range(6)), return_exceptions=True
+    )
+    assert sum(isinstance(one, Stream) for one in results) == 3
+    assert sum(isinstance(one, Conflict) for one in results) == 3
+
+
+async def test_two_starts_at_once(
+    streams: Streams, channel: Channel, alice: User, encoder: Encoder, registry: Registry
+) -> None:
+    one = await streams.plan(alice, "alice-tv")
+    two = await streams.plan(alice, "alice-tv")
+    await asyncio.gather(streams.start(alice, one.id), streams.start(alice, two.id))
+    assert sorted(await _phases(streams, channel)) == ["planned", "waiting"]
+
+
+async def test_the_recorder_starts_what_was_asked_meanwhile(
+    db: Database,
+    clock: FakeClock,
+    events: Events,
+    streams: Streams,
+    channels: Channels,
+    channel: Channel,
+    alice: User,
+    encoder: Encoder,
+    registry: Registry,
+) -> None:
+    """The gate answered "held", and the streamer pressed start before the broadcast was there."""
+    registry.held = "alice-tv"
+    plan = await streams.plan(alice, "alice-tv", title="Boats")
+    await streams.start(alice, plan.id)
+    changed: list[ChannelChanged] = []
+    events.subscribe(ChannelChanged, changed.append)
+    async with StreamRecorder(db, clock, events, registry) as recorder:
+        ids = ("brc_1", channel.id, "alice-tv")
+        events.publish(BroadcastStarted(*ids, encoder.key_id, 5000))
+        await recorder.flushed()
+        assert registry.started == ["alice-tv"]
+        events.publish(BroadcastWentLive(*ids, 6000))
+        await channels.update(alice, "alice-tv", title="Boats and rain")
+        await recorder.flushed()
+        assert (await streams.get(plan.id)).title == "Boats and rain", "edited while live"
+        assert len(changed) == 1
+        events.publish(BroadcastEnded(*ids, 7000, "OBS stopped.", True))
+        await recorder.flushed()
+        await channels.update(alice, "alice-tv", title="Tomorrow")
+        await recorder.flushed()
+    ended = await streams.get(plan.id)
+    assert (ended.title, ended.phase) == ("Boats and rain", "ended")
+    assert await db.read(rows.open_stream_id, channel.id) is None

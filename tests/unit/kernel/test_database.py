@@ -17,9 +17,8 @@ from sqlalchemy.exc import IntegrityError
 # Importing every module that owns a table fills the metadata.
 import mediaserver.accounts.setup
 import mediaserver.accounts.tokens
-import mediaserver.channels.follows
 import mediaserver.channels.schedule
-import mediaserver.channels.streams  # noqa: F401
+import mediaserver.chat.chat  # noqa: F401
 from mediaserver.accounts.users import user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Database, Transaction, values

@@ -1,0 +1,1 @@
+"""The schema's history; kernel/db/migrate.py runs what is pending."""

@@ -1,0 +1,111 @@
+"""The log of what moderators did: written with each action, in its transaction, never changed.
+
+Owns the table `moderation_action`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, insert, select
+
+from mediaserver.accounts.users import user_account
+from mediaserver.kernel import limits
+from mediaserver.kernel.db import Transaction
+from mediaserver.kernel.db.schema import identifier, int64, table, text
+from mediaserver.kernel.ids import new_id
+
+moderation_action = table(
+    "moderation_action",
+    identifier(),
+    text("channel_id", ForeignKey("channel.id", ondelete="CASCADE")),
+    text("actor_id", ForeignKey("user_account.id", ondelete="SET NULL"), nullable=True),
+    text("action"),
+    text("target_id", ForeignKey("user_account.id", ondelete="SET NULL"), nullable=True),
+    text("detail"),
+    int64("at_ms"),
+    Index("ix_moderation_action_channel_id", "channel_id", "at_ms"),
+    CheckConstraint("length(detail) <= 600", name="detail"),
+)
+
+_DETAIL_CHARS_MAX = 600
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedAction:
+    """`actor` and `target` are user names; None when nobody, or when the account is gone."""
+
+    id: str
+    at_ms: int
+    actor: str | None
+    action: str
+    target: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moderated:
+    """A moderator did something; published after the commit, for activity feeds."""
+
+    channel_id: str
+    channel_slug: str
+    entry: LoggedAction
+
+
+def write(
+    tx: Transaction,
+    channel_id: str,
+    channel_slug: str,
+    *,
+    actor: tuple[str, str],
+    action: str,
+    target: tuple[str, str] | None = None,
+    detail: str = "",
+    now_ms: int,
+) -> None:
+    """Log it and publish `Moderated`. `actor` and `target` are id and name."""
+    entry = LoggedAction(
+        id=new_id("act"),
+        at_ms=now_ms,
+        actor=actor[1],
+        action=action,
+        target=target[1] if target else None,
+        detail=detail[:_DETAIL_CHARS_MAX],
+    )
+    tx.execute(
+        insert(moderation_action).values(
+            id=entry.id,
+            channel_id=channel_id,
+            actor_id=actor[0],
+            action=action,
+            target_id=target[0] if target else None,
+            detail=entry.detail,
+            at_ms=now_ms,
+        )
+    )
+    tx.emit(Moderated(channel_id, channel_slug, entry))
+
+
+def list_actions(
+    tx: Transaction, channel_id: str, *, before_ms: int | None, limit: int
+) -> list[LoggedAction]:
+    """Newest first, at most `MODERATION_LISTED_MAX`."""
+    actor, target = user_account.alias("actor"), user_account.alias("target")
+    query = (
+        select(
+            moderation_action,
+            actor.c.username.label("actor"),
+            target.c.username.label("target"),
+        )
+        .outerjoin(actor, actor.c.id == moderation_action.c.actor_id)
+        .outerjoin(target, target.c.id == moderation_action.c.target_id)
+        .where(moderation_action.c.channel_id == channel_id)
+        .order_by(moderation_action.c.at_ms.desc(), moderation_action.c.id.desc())
+        .limit(min(limit, limits.MODERATION_LISTED_MAX))
+    )
+    if before_ms is not None:
+        query = query.where(moderation_action.c.at_ms < before_ms)
+    return [
+        LoggedAction(row.id, row.at_ms, row.actor, row.action, row.target, row.detail)
+        for row in tx.execute(query)
+    ]

@@ -1,0 +1,194 @@
+"""Everything behind /socket.io/ as one thing to start and stop.
+
+browser ─▶ sockets.py ─▶ chat.py studio.py overlay.py ─▶ mediaserver/chat and the like
+        ◀─ engine.py  ◀─ broadcast.py ◀─ relay.py      ◀─ events, after their commit
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import Counter
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from aiohttp import web
+
+from mediaserver.accounts.users import User
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.config import ChatConfig
+from mediaserver.kernel.errors import Forbidden, Unauthorized, Unavailable
+from mediaserver.kernel.events import Events
+from mediaserver.kernel.metrics import RealtimeMetrics
+from mediaserver.kernel.tasks import Tasks
+from mediaserver.realtime import messages
+from mediaserver.realtime.broadcast import Broadcast
+from mediaserver.realtime.chat import ChatNamespace
+from mediaserver.realtime.domain import (
+    ChannelList,
+    ChatDomain,
+    CountViewers,
+    DescribeLive,
+    Door,
+    FollowerList,
+)
+from mediaserver.realtime.engine import Socket
+from mediaserver.realtime.messages import Report
+from mediaserver.realtime.namespace import Namespace, encode
+from mediaserver.realtime.presence import Presence
+from mediaserver.realtime.relay import Relay
+from mediaserver.realtime.sockets import SocketServer
+
+_log = structlog.get_logger(__name__)
+
+
+class Realtime:
+    """An async context manager. `routes` go into the web application; `say_goodbye` is called
+    before its connections are closed.
+    """
+
+    def __init__(
+        self,
+        config: ChatConfig,
+        door: Door,
+        channels: ChannelList,
+        chat: ChatDomain,
+        followers: FollowerList,
+        describe_live: DescribeLive,
+        count_viewers: CountViewers,
+        events: Events,
+        clock: Clock,
+        metrics: RealtimeMetrics,
+    ) -> None:
+        self._config = config
+        self._door = door
+        self._metrics = metrics
+
+        self._tasks = Tasks("realtime")
+        self._opened_by: Counter[str] = Counter()
+        self._is_closing = False
+        self._broadcast = Broadcast(metrics)
+        presence = Presence(count_viewers, followers)
+        chat_namespace = ChatNamespace(
+            self._identify,
+            channels,
+            chat,
+            presence,
+            describe_live,
+            self._take_report,
+            clock,
+            metrics,
+        )
+        self.namespaces: dict[str, Namespace] = {messages.CHAT: chat_namespace}
+        self.relay = Relay(
+            chat_namespace,
+            self._broadcast,
+            channels,
+            chat,
+            followers,
+            presence,
+            describe_live,
+            events,
+        )
+        self.server = SocketServer(clock, self._tasks, self.namespaces, self)
+
+    @property
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/socket.io/", self._handle),
+            web.post("/socket.io/", self._handle),
+        ]
+
+    async def __aenter__(self) -> Self:
+        self._tasks.start(self._broadcast.run(), "broadcast")
+        self.relay.start(self._tasks)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._tasks.aclose()
+
+    async def say_goodbye(self) -> None:
+        """Tell all clients to come back in a moment, and end their connections."""
+        self._is_closing = True
+        for declared in (
+            messages.CHAT_CLOSING,
+            messages.STUDIO_CLOSING,
+            messages.OVERLAY_CLOSING,
+        ):
+            namespace = self.namespaces.get(declared.namespace)
+            out = encode(declared, {"reason": "restart"})
+            for socket in tuple(namespace.clients if namespace else ()):
+                socket.push(out)
+        sockets: list[Socket] = list(self.server.eio.sockets.values())
+        await asyncio.gather(*(socket.close(wait=False) for socket in sockets))
+
+    # connections ------------------------------------------------------------------------------
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if self._door.is_foreign(request):
+            _log.warning("foreign connection refused", origin=request.headers.get("Origin"))
+            raise Forbidden("This came from another site, so it was refused.", code="cross_site")
+        if "j" in request.query:
+            raise web.HTTPBadRequest
+        response: web.StreamResponse = await self.server.handle_request(request)
+        return response
+
+    def admit(self, request: web.Request) -> None:
+        """Room for one more? Raises `Unavailable`."""
+        if self._is_closing:
+            raise Unavailable("The server restarts.")
+        if len(self.server.eio.sockets) >= self._config.connections_max:
+            self._metrics.refused.labels("full").inc()
+            raise Unavailable("Too many people are here right now.", code="full")
+        address = _network(request.remote or "")
+        if self._opened_by[address] >= self._config.connections_per_address_max:
+            self._metrics.refused.labels("address").inc()
+            raise Unavailable("Too many connections from your address.", code="too_many")
+
+    def opened(self, socket: Socket) -> None:
+        self._opened_by[_network(socket.address)] += 1
+        self._metrics.sockets.inc()
+        _log.debug("opened", peer=socket.address, id=socket.sid[:8])
+
+    def closed(self, socket: Socket, why: str) -> None:
+        address = _network(socket.address)
+        self._opened_by[address] -= 1
+        if self._opened_by[address] <= 0:
+            del self._opened_by[address]
+        self._metrics.sockets.dec()
+        if socket.was_dropped:
+            self._metrics.dropped.inc()
+            _log.info("closed", peer=socket.address, id=socket.sid[:8], why=why)
+        else:
+            _log.debug("closed", peer=socket.address, id=socket.sid[:8], why=why)
+
+    async def _identify(
+        self, request: web.Request, auth: Mapping[str, Any]
+    ) -> tuple[User | None, str | None]:
+        ticket = auth.get("ticket")
+        if ticket is not None:
+            if not isinstance(ticket, str):
+                raise Unauthorized("The ticket is not valid.", code="invalid_token")
+            return await self._door.by_ticket(ticket), None
+        return await self._door.by_session(request), None
+
+    def _take_report(self, slug: str, viewer: str, report: Report) -> None:
+        """Reports are summed up by the media engine."""
+
+
+def _network(address: str) -> str:
+    """What counts as one address: with IPv6 everybody has at least a /64."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
