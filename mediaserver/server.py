@@ -24,6 +24,7 @@ from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.schedule import Schedule
@@ -32,6 +33,7 @@ from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
+from mediaserver.chat.emotes import Emotes
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock, SystemClock
@@ -44,9 +46,10 @@ from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
-from mediaserver.realtime.domain import Door
+from mediaserver.media.images import Images
+from mediaserver.moderation.desk import Desk
 from mediaserver.realtime.realtime import Realtime
-from mediaserver.realtime.stand_in import StandInChat, StandInFollowers
+from mediaserver.realtime.site import Site
 from mediaserver.routes import control
 from mediaserver.routes.api.live import live_out
 from mediaserver.routes.app import make_app
@@ -161,11 +164,16 @@ class Server:
         setup = Setup(db, clock, passwords, throttles)
         channels = Channels(db, clock, config.accounts.channels_per_user_max)
         stream_keys = StreamKeys(db, clock)
+        follows = Follows(db, clock, throttles)
 
         gate = StreamKeyGate(db, throttles, events)
         broadcasts = _Broadcasts()
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
         chat = await stack.enter_async_context(Chat(db, clock))
+        emotes = Emotes(
+            db, clock, chat, throttles, Images(), config.storage.path / "images" / "emotes"
+        )
+        await stack.enter_async_context(emotes)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         broadcasts.registry = media.broadcasts
         streams = Streams(db, clock, media.broadcasts)
@@ -177,20 +185,26 @@ class Server:
         housekeeping.start(_keep_house(sessions, tokens, throttles), "expiry")
 
         realtime_metrics = RealtimeMetrics()
-        stand_in = StandInChat(clock)
+        display_tokens = DisplayTokens(db, clock)
         realtime = Realtime(
             config.chat,
-            Door(is_foreign, user_of_session, tokens.user_of_ticket),
-            channels,
-            stand_in,
-            StandInFollowers(),
-            partial(live_out, live=media.broadcasts, for_owner=False),
-            partial(_count_viewers, media.broadcasts),
-            events,
-            clock,
-            realtime_metrics,
+            Site(
+                is_foreign=is_foreign,
+                user_of_session=user_of_session,
+                describe_live=partial(live_out, live=media.broadcasts, for_owner=False),
+                count_viewers=partial(_count_viewers, media.broadcasts),
+                take_report=lambda slug, viewer, report: None,
+            ),
+            tokens=tokens,
+            display_tokens=display_tokens,
+            users=users,
+            channels=channels,
+            follows=follows,
+            chat=chat,
+            events=events,
+            clock=clock,
+            metrics=realtime_metrics,
         )
-        stand_in.tell = realtime.relay.chat_events
         await stack.enter_async_context(realtime)
 
         health = Health(
@@ -209,11 +223,14 @@ class Server:
             setup=setup,
             channels=channels,
             categories=Categories(db),
-            follows=Follows(db, clock, throttles),
+            follows=follows,
             schedule=Schedule(db, clock),
             stream_keys=stream_keys,
             streams=streams,
             chat=chat,
+            display_tokens=display_tokens,
+            desk=Desk(db, clock),
+            emotes=emotes,
             live=media.broadcasts,
             stream_health=media.health,
             health=health,

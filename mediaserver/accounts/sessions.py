@@ -40,6 +40,13 @@ class NewSession:
     max_age_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """A session of this user opens nothing any more: whoever holds connections looks again."""
+
+    user_id: str
+
+
 class Sessions:
     """Starts, finds and ends sessions."""
 
@@ -139,11 +146,16 @@ def _touch(tx: Transaction, session_id: str, now_ms: int) -> None:
 
 
 def _end(tx: Transaction, token: str) -> None:
-    tx.execute(delete(session).where(session.c.token_digest == digest(token)))
+    user_id = tx.execute(
+        delete(session).where(session.c.token_digest == digest(token)).returning(session.c.user_id)
+    ).scalar_one_or_none()
+    if user_id is not None:
+        tx.emit(SessionEnded(user_id))
 
 
 def _end_all(tx: Transaction, user_id: str) -> None:
     tx.execute(delete(session).where(session.c.user_id == user_id))
+    tx.emit(SessionEnded(user_id))
 
 
 def _delete_expired(tx: Transaction, now_ms: int) -> None:

@@ -144,6 +144,9 @@ class Users:
         name = username.strip().lower()
         return await self._db.read(find_by_username, name) if is_username(name) else None
 
+    async def by_id(self, user_id: str) -> User | None:
+        return await self._db.read(find_by_id, user_id)
+
     async def _create(self, username: str, email: str, password: str, *, is_admin: bool) -> User:
         hashed = await self._passwords.hash(password)
         return await self._db.write(

@@ -187,6 +187,10 @@ class Channels:
         """Those of `slugs` that exist, in no order."""
         return await self._db.read(_list_by_slug, slugs) if slugs else []
 
+    async def list_in_category(self, category_id: str) -> list[Channel]:
+        """Those of one category by name, at most `CHANNELS_LISTED_MAX`."""
+        return await self._db.read(_list_all, category_id)
+
     async def list_owned(self, owner: User) -> list[Channel]:
         """The channels of `owner`, oldest first."""
         return await self._db.read(_list_owned, owner.id)
@@ -318,11 +322,11 @@ def change(
     return after
 
 
-def _list_all(tx: Transaction) -> list[Channel]:
-    rows = tx.execute(
-        _select().order_by(channel.c.name, channel.c.slug).limit(limits.CHANNELS_LISTED_MAX)
-    )
-    return [to_channel(row) for row in rows]
+def _list_all(tx: Transaction, category_id: str | None = None) -> list[Channel]:
+    query = _select().order_by(channel.c.name, channel.c.slug).limit(limits.CHANNELS_LISTED_MAX)
+    if category_id is not None:
+        query = query.where(channel.c.category_id == category_id)
+    return [to_channel(row) for row in tx.execute(query)]
 
 
 def _list_by_slug(tx: Transaction, slugs: Sequence[str]) -> list[Channel]:

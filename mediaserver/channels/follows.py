@@ -77,6 +77,14 @@ class Follows:
         """How many follow the channel."""
         return await self._db.read(count, channel_id)
 
+    async def among(self, channel_id: str, user_ids: Sequence[str]) -> set[str]:
+        """Those of `user_ids` who follow the channel."""
+        found: set[str] = set()
+        for start in range(0, len(user_ids), limits.FOLLOWERS_PAGE):
+            page = user_ids[start : start + limits.FOLLOWERS_PAGE]
+            found |= await self._db.read(_among, channel_id, page)
+        return found
+
     async def counts(self, channel_ids: Sequence[str]) -> dict[str, int]:
         """Channel id → how many follow it; without channels that nobody does."""
         return await self._db.read(_counts, channel_ids) if channel_ids else {}
@@ -135,6 +143,15 @@ def followed_by(tx: Transaction, user_id: str) -> list[str]:
         .limit(limits.FOLLOWS_PER_USER_MAX)
     )
     return [row.channel_id for row in rows]
+
+
+def _among(tx: Transaction, channel_id: str, user_ids: Sequence[str]) -> set[str]:
+    rows = tx.execute(
+        select(follow.c.user_id).where(
+            follow.c.channel_id == channel_id, follow.c.user_id.in_(user_ids)
+        )
+    )
+    return {row.user_id for row in rows}
 
 
 def _follow(tx: Transaction, user: User, slug: str, now_ms: int) -> bool:

@@ -7,10 +7,10 @@ Everything is checked and written in transactions of the database; what came of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from mediaserver.accounts.users import User, find_by_id, find_by_username, is_username
 from mediaserver.channels.channels import Channel
@@ -32,6 +32,9 @@ from mediaserver.moderation import ranks, restrictions, rules
 from mediaserver.moderation.ranks import Rank
 from mediaserver.moderation.restrictions import Restriction
 from mediaserver.moderation.rules import Rules
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class Chat:
         self._pace = Pace(clock)
         self._writer = LineWriter(self._write_lines, batch_ms=batch_ms)
         self._turn = asyncio.Lock()
-        self._acting = 0
+        self._waiting = 0
 
     async def __aenter__(self) -> Self:
         await self._db.write(restrictions.delete_expired, self._clock.wall_ms())
@@ -140,6 +143,22 @@ class Chat:
             return await self._command(user, channel, text, reply_to, nonce)
         return await self._writer.write(NewLine(user, channel, text, reply_to, nonce))
 
+    async def write(
+        self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a transaction that adds to a log. Raises what `fn` raises, or `Unavailable`.
+
+        One at a time, so that events are published in the order of their sequence.
+        """
+        if self._waiting >= limits.CHAT_WAITING_MAX:
+            raise Unavailable("The chat is too busy right now. Try again in a moment.")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await self._db.write(fn, *args, **kwargs)
+        finally:
+            self._waiting -= 1
+
     async def act(self, user: User | None, channel: Channel, action: Action) -> Acted:
         """Do what only moderators may. Raises `Unauthorized`, `Forbidden`, `NotFound`, `Invalid`,
         `Conflict`, `RateLimited` or `Unavailable`.
@@ -147,17 +166,7 @@ class Chat:
         if user is None:
             raise Unauthorized("Log in first.", code="sign_in")
         self._pace.charge(user.id)
-        return await self._act(user, channel, action)
-
-    async def _act(self, user: User, channel: Channel, action: Action) -> Acted:
-        if self._acting >= limits.CHAT_WAITING_MAX:
-            raise Unavailable("The chat is too busy right now. Try again in a moment.")
-        self._acting += 1
-        try:
-            async with self._turn:
-                return await self._db.write(_act, channel, user, action, self._clock.wall_ms())
-        finally:
-            self._acting -= 1
+        return await self.write(_act, channel, user, action, self._clock.wall_ms())
 
     async def _command(
         self, user: User, channel: Channel, text: str, reply_to: str | None, nonce: str
@@ -173,13 +182,11 @@ class Chat:
             case PinNewest():
                 line_id = await self._db.read(_newest_line_id, channel.id, user.id)
                 meaning = actions.Pin(line_id)
-        acted = await self._act(user, channel, meaning)
+        acted = await self.write(_act, channel, user, meaning, self._clock.wall_ms())
         return Said(notice=acted.notice)
 
     async def _write_lines(self, new_lines: Sequence[NewLine]) -> list[Outcome]:
-        # One transaction at a time, so that events are published in the order of their sequence.
-        async with self._turn:
-            return await self._db.write(lines.write, new_lines, self._clock.wall_ms())
+        return await self.write(lines.write, new_lines, self._clock.wall_ms())
 
 
 def _join(

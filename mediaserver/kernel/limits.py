@@ -462,6 +462,24 @@ BLOCKED_WORDS_MAX: Final = 200
 BLOCKED_WORD_CHARS_MAX: Final = 60
 """Words and phrases of one channel. Each line is compared with all of them, about 1 µs each."""
 
+EMOTE_SIDE_MAX: Final = 112
+EMOTE_FRAMES_MAX: Final = 60
+EMOTE_BYTES_MAX: Final = 192 * KIB
+EMOTE_UPLOAD_BYTES_MAX: Final = MIB
+"""An emote: four times the 28 px of a line, five seconds of 12 pictures, small enough for a page
+with many of them."""
+
+EMOTES_PER_CHANNEL_MAX: Final = 50
+EMOTES_OF_SITE_MAX: Final = 100
+"""What one list, sent to everybody who joins, can carry: about 20 KiB."""
+
+EMOTE_UPLOADS_BURST: Final = 30
+EMOTE_UPLOADS_INTERVAL_MS: Final = 20_000
+"""Uploads of one user: each may cost ten seconds of a core."""
+
+EMOTE_MAX_AGE_S: Final = 365 * 24 * 3600
+"""An emote's picture never changes: a new one has a new address."""
+
 MODERATION_LISTED_MAX: Final = 200
 """Entries of the log, or restrictions, in one answer."""
 
@@ -481,6 +499,15 @@ REQUEST_BODY_TIMEOUT_S: Final = 20.0
 
 FORM_FIELDS_MAX: Final = 50
 """Fields in a form; the longest form has seven."""
+
+MODERATION_LOG_SHOWN: Final = 30
+"""Actions on one page of the studio."""
+
+TIMES_OF_ENTRY_SHOWN: Final = 3
+"""Next times of a weekly entry in the studio."""
+
+FORM_FIELD_BYTES_MAX: Final = 16 * KIB
+"""One text in a form with a file: 2,000 characters of any script."""
 
 STATIC_FILE_BYTES_MAX: Final = 8 * 1024 * 1024
 """A static file kept in memory; the largest is under 2 MB."""
@@ -514,6 +541,13 @@ CONTROL_TIMEOUT_S: Final = 10.0
 SHOWN_ONCE_MAX: Final = 1_000
 SHOWN_ONCE_MS: Final = 10 * 60 * 1000
 """New stream keys on their way to the page that shows them."""
+
+GATE_MAX_AGE_S: Final = 30 * 24 * 3600
+GATE_COOKIE_CHARS_MAX: Final = 40
+"""The answer at a channel's gate is remembered so long."""
+
+CALENDAR_MAX_AGE_S: Final = 300
+"""A calendar file may be so old; programs ask every few hours."""
 
 THEME_MAX_AGE_S: Final = 365 * 24 * 3600
 """The choice of dark or light is remembered so long."""
@@ -588,6 +622,18 @@ REALTIME_ERRANDS_MAX: Final = 1_000
 
 REALTIME_PRESENCE_INTERVAL_S: Final = 5.0
 """Counts of viewers and followers are told so often, if they have changed."""
+
+DOCK_TOKENS_PER_CHANNEL_MAX: Final = 10
+"""Docks that work at once; a streamer has one or two machines."""
+
+REALTIME_HEALTH_POINTS: Final = 900
+"""What the studio's charts show: one point each 2 s over half an hour, about 1 KiB each."""
+
+REALTIME_ACTIVITY_MAX: Final = 200
+"""Entries of a channel's activity."""
+
+REALTIME_DESKS_MAX: Final = 200
+"""Channels whose health and activity are kept in memory; the least recent goes first."""
 
 REALTIME_TICKET_S: Final = 60
 """A ticket is asked for right before connecting."""

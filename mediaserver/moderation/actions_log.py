@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, insert, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, and_, insert, or_, select
 
 from mediaserver.accounts.users import user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
-from mediaserver.kernel.ids import new_id
+from mediaserver.kernel.ids import is_id, new_id
 
 moderation_action = table(
     "moderation_action",
@@ -87,9 +87,9 @@ def write(
 
 
 def list_actions(
-    tx: Transaction, channel_id: str, *, before_ms: int | None, limit: int
+    tx: Transaction, channel_id: str, *, before: str | None, limit: int
 ) -> list[LoggedAction]:
-    """Newest first, at most `MODERATION_LISTED_MAX`."""
+    """Newest first, at most `MODERATION_LISTED_MAX`; those older than the entry `before`."""
     actor, target = user_account.alias("actor"), user_account.alias("target")
     query = (
         select(
@@ -101,10 +101,22 @@ def list_actions(
         .outerjoin(target, target.c.id == moderation_action.c.target_id)
         .where(moderation_action.c.channel_id == channel_id)
         .order_by(moderation_action.c.at_ms.desc(), moderation_action.c.id.desc())
-        .limit(min(limit, limits.MODERATION_LISTED_MAX))
+        .limit(max(1, min(limit, limits.MODERATION_LISTED_MAX)))
     )
-    if before_ms is not None:
-        query = query.where(moderation_action.c.at_ms < before_ms)
+    if before is not None:
+        if not is_id(before, "act"):
+            return []
+        at_ms = (
+            select(moderation_action.c.at_ms)
+            .where(moderation_action.c.id == before, moderation_action.c.channel_id == channel_id)
+            .scalar_subquery()
+        )
+        query = query.where(
+            or_(
+                moderation_action.c.at_ms < at_ms,
+                and_(moderation_action.c.at_ms == at_ms, moderation_action.c.id < before),
+            )
+        )
     return [
         LoggedAction(row.id, row.at_ms, row.actor, row.action, row.target, row.detail)
         for row in tx.execute(query)

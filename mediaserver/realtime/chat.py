@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
-from mediaserver.accounts.users import User
+from mediaserver.channels.channels import Channel, Channels
+from mediaserver.chat.chat import Chat
 from mediaserver.kernel.clock import Clock
-from mediaserver.kernel.errors import RateLimited, Unauthorized
+from mediaserver.kernel.errors import RateLimited
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.realtime import messages
-from mediaserver.realtime.domain import ChannelList, ChatDomain, DescribeLive
+from mediaserver.realtime.actions import action_of
 from mediaserver.realtime.engine import Socket
+from mediaserver.realtime.guests import Guests
 from mediaserver.realtime.messages import Act, AskCard, Join, Leave, Report, Say
 from mediaserver.realtime.namespace import Client, Namespace
 from mediaserver.realtime.presence import Presence
-
-Identify = Callable[[web.Request, Mapping[str, Any]], Awaitable[tuple[User | None, str | None]]]
-"""Who connects, and the one channel that they may see, if it is but one."""
-
-TakeReport = Callable[[str, str, Report], None]
-"""(channel's slug, key of the viewer, report)."""
+from mediaserver.realtime.site import Site
 
 
 class ChatNamespace(Namespace):
@@ -30,12 +27,11 @@ class ChatNamespace(Namespace):
 
     def __init__(
         self,
-        identify: Identify,
-        channels: ChannelList,
-        chat: ChatDomain,
+        guests: Guests,
+        channels: Channels,
+        chat: Chat,
         presence: Presence,
-        describe_live: DescribeLive,
-        take_report: TakeReport,
+        site: Site,
         clock: Clock,
         metrics: RealtimeMetrics,
     ) -> None:
@@ -52,28 +48,27 @@ class ChatNamespace(Namespace):
             clock,
             metrics,
         )
-        self._identify = identify
+        self._guests = guests
         self._channels = channels
         self._chat = chat
         self._presence = presence
-        self._describe_live = describe_live
-        self._take_report = take_report
+        self._site = site
 
     async def enter(self, socket: Socket, request: web.Request, auth: Mapping[str, Any]) -> None:
-        user, channel_id = await self._identify(request, auth)
-        self.admit(socket, user, channel_id)
+        """With a session or a ticket, with the token of a dock for its channel, or as nobody."""
+        self.admit(socket, await self._guests.identify(request, auth))
 
     async def join(self, client: Client, asked: Join) -> Mapping[str, Any]:
         channel = await self._channels.get(asked.channel)
         client.check_sees(channel)
         is_new = channel.id not in client.rooms
-        self.enter_room(client, channel.id)  # first, so that nothing falls between
+        self.enter_room(client, channel)  # first, so that nothing falls between
         try:
             joined = await self._chat.join(channel, client.user, asked.after)
             presence = await self._presence.of(channel)
         except BaseException:
             if is_new:
-                self.leave_room(client, channel.id)
+                self.leave_room(client, channel)
             raise
         return {
             "channel": channel.slug,
@@ -85,43 +80,56 @@ class ChatNamespace(Namespace):
             "emotes": joined.emotes,
             "you": joined.you,
             "commands": joined.commands,
-            "live": self._describe_live(channel),
+            "live": self._site.describe_live(channel),
             **presence,
         }
 
     async def leave_channel(self, client: Client, asked: Leave) -> None:
-        channel = await self._channels.get(asked.channel)
-        self.leave_room(client, channel.id)
+        for channel in tuple(client.rooms.values()):
+            if channel.slug == asked.channel:
+                self.leave_room(client, channel)
 
     async def say(self, client: Client, asked: Say) -> Mapping[str, Any]:
-        user = _signed_in(client)
         if not client.say_budget.take():
             wait_s = client.say_budget.retry_after_s()
             raise RateLimited("You write too fast.", retry_after_s=wait_s)
-        channel = await self._channels.get(asked.channel)
-        client.check_sees(channel)
         said = await self._chat.say(
-            user, channel, asked.text, reply_to=asked.reply_to, nonce=asked.nonce
+            client.user,
+            await self._channel(client, asked.channel),
+            asked.text,
+            reply_to=asked.reply_to,
+            nonce=asked.nonce,
         )
         return {"id": said.id, "sequence": said.sequence, "notice": said.notice}
 
     async def act(self, client: Client, asked: Act) -> Mapping[str, Any]:
-        user = _signed_in(client)
-        channel = await self._channels.get(asked.channel)
-        client.check_sees(channel)
-        return {"notice": await self._chat.act(user, channel, asked.action)}
+        channel = await self._channel(client, asked.channel)
+        acted = await self._chat.act(client.user, channel, action_of(asked.action))
+        return {"notice": acted.notice}
 
     async def card(self, client: Client, asked: AskCard) -> Mapping[str, Any]:
-        channel = await self._channels.get(asked.channel)
-        client.check_sees(channel)
-        card: Mapping[str, Any] = await self._chat.card(client.user, channel, asked.username)
-        return card
+        channel = await self._channel(client, asked.channel)
+        card = await self._chat.card(channel, client.user, asked.username)
+        held = card.restriction
+        return {
+            "username": card.username,
+            "role": card.role,
+            "follows_since_ms": card.follows_since_ms,
+            "joined_at_ms": card.joined_at_ms,
+            "lines": card.lines,
+            "restriction": held
+            and {"kind": held.kind, "until_ms": held.until_ms, "reason": held.reason},
+        }
 
     async def report(self, client: Client, asked: Report) -> None:
-        self._take_report(asked.channel, client.socket.sid, asked)
+        if any(channel.slug == asked.channel for channel in client.rooms.values()):
+            self._site.take_report(asked.channel, client.socket.sid, asked)
 
-
-def _signed_in(client: Client) -> User:
-    if client.user is None:
-        raise Unauthorized("Log in to write.", code="sign_in")
-    return client.user
+    async def _channel(self, client: Client, slug: str) -> Channel:
+        """One that the client is in, or looked up: writing doesn't need a room."""
+        for channel in client.rooms.values():
+            if channel.slug == slug:
+                return channel
+        found = await self._channels.get(slug)
+        client.check_sees(found)
+        return found

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import engineio
 import structlog
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 from engineio.async_socket import AsyncSocket
 from engineio.exceptions import EngineIOError
 from engineio.packet import CLOSE, NOOP, OPEN, PING, Packet
@@ -36,6 +36,10 @@ _PING = outgoing(Packet(PING))
 _TEXT_PONG, _TEXT_MESSAGE, _TEXT_CLOSE, _TEXT_UPGRADE = "3", "4", "1", "5"
 
 
+_WHY: dict[int, str] = {
+    WSCloseCode.MESSAGE_TOO_BIG: "sent too large a message",
+    WSCloseCode.INVALID_TEXT: "sent what is no text",
+}
 _SEPARATOR = "\x1e"  # between packets in one body, Engine.IO 4
 
 
@@ -237,11 +241,16 @@ class Socket(AsyncSocket):  # type: ignore[misc]  # the library carries no types
             elif message.type is WSMsgType.BINARY:
                 self.drop("sent binary data")
             else:
-                if websocket.close_code == WSCloseCode.MESSAGE_TOO_BIG:
-                    self._why = self._why or "sent too large a message"
+                if isinstance(message.data, WebSocketError):
+                    self._why = self._why or _WHY.get(message.data.code, "broke the protocol")
                 break
 
     # the end ----------------------------------------------------------------------------------
+
+    def drop_unless_entered(self) -> None:
+        """A while after the start: a connection without a namespace is of no use."""
+        if not self.entered and not self.closed:
+            self.drop("entered no namespace")
 
     def drop(self, why: str) -> None:
         """End the connection now, unsent bytes included."""
@@ -338,6 +347,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         )
         await self._trigger_event("connect", socket.sid, environ, run_async=False)
         socket.schedule_ping()
+        asyncio.get_running_loop().call_later(
+            limits.REALTIME_ENTER_TIMEOUT_S, socket.drop_unless_entered
+        )
         if transport == "websocket":
             return await socket.handle_get_request(environ)
         socket.connected = True

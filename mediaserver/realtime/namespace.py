@@ -10,7 +10,6 @@ from aiohttp import web
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -27,6 +26,7 @@ from mediaserver.realtime import packets
 from mediaserver.realtime.broadcast import Rooms
 from mediaserver.realtime.budget import Budget
 from mediaserver.realtime.engine import Socket
+from mediaserver.realtime.guests import Guest
 from mediaserver.realtime.messages import FromClient, FromServer
 
 _log = structlog.get_logger(__name__)
@@ -37,21 +37,19 @@ Handler = Callable[[Any, Any], Awaitable[Mapping[str, Any] | None]]
 class Client:
     """Somebody in a namespace: who they are and in which rooms."""
 
-    __slots__ = ("channel_id", "rooms", "say_budget", "socket", "user")
+    __slots__ = ("guest", "opened", "rooms", "say_budget", "socket", "user")
 
-    def __init__(
-        self, socket: Socket, user: User | None, clock: Clock, channel_id: str | None = None
-    ) -> None:
+    def __init__(self, socket: Socket, guest: Guest, clock: Clock) -> None:
         self.socket = socket
-        self.user = user
-        self.channel_id = channel_id
-        """The one channel that this client may see; None for all."""
-        self.rooms: set[str] = set()
+        self.guest = guest
+        self.user = guest.user
+        self.opened = guest.opened
+        self.rooms: dict[str, Channel] = {}
         self.say_budget = Budget(clock, limits.REALTIME_SAY_BURST, limits.REALTIME_SAY_PER_S)
 
     def check_sees(self, channel: Channel) -> None:
         """Raises `Forbidden` for a channel that this client's token doesn't open."""
-        if self.channel_id is not None and self.channel_id != channel.id:
+        if self.opened is not None and self.opened.channel.id != channel.id:
             raise Forbidden("This token is for another channel.")
 
 
@@ -72,6 +70,7 @@ class Namespace:
         self.path = path
         self.rooms = Rooms()
         self.clients: dict[Socket, Client] = {}
+        self._by_user: dict[str, dict[Client, None]] = {}
         self._handlers = {declared.name: (declared, call) for declared, call in handlers.items()}
         self._clock = clock
         self._metrics = metrics
@@ -84,14 +83,32 @@ class Namespace:
     async def enter(self, socket: Socket, request: web.Request, auth: Mapping[str, Any]) -> None:
         raise NotImplementedError
 
-    def admit(self, socket: Socket, user: User | None, channel_id: str | None = None) -> None:
-        self.clients[socket] = Client(socket, user, self._clock, channel_id)
+    def admit(self, socket: Socket, guest: Guest) -> Client:
+        client = self.clients[socket] = Client(socket, guest, self._clock)
+        if guest.user is not None:
+            self._by_user.setdefault(guest.user.id, {})[client] = None
+        return client
 
     def leave(self, socket: Socket) -> None:
         client = self.clients.pop(socket, None)
-        if client is not None:
-            for room in client.rooms:
-                self.rooms.leave(room, socket)
+        if client is None:
+            return
+        for room in client.rooms:
+            self.rooms.leave(room, socket)
+        if client.user is not None:
+            theirs = self._by_user[client.user.id]
+            del theirs[client]
+            if not theirs:
+                del self._by_user[client.user.id]
+
+    @property
+    def user_ids(self) -> tuple[str, ...]:
+        """Everybody here who has an account."""
+        return tuple(self._by_user)
+
+    def clients_of(self, user_id: str) -> tuple[Client, ...]:
+        """The connections of one user."""
+        return tuple(self._by_user.get(user_id, ()))
 
     async def answer(self, socket: Socket, event: str, payloads: list[Any]) -> bytes:
         client = self.clients[socket]
@@ -119,16 +136,17 @@ class Namespace:
             RateLimited("That was too much at once.", retry_after_s=socket.budget.retry_after_s())
         )
 
-    def enter_room(self, client: Client, room: str) -> None:
+    def enter_room(self, client: Client, channel: Channel) -> None:
         """Raises `Conflict` for a client that is in too many."""
-        if room not in client.rooms and len(client.rooms) >= limits.REALTIME_ROOMS_PER_CLIENT_MAX:
+        is_new = channel.id not in client.rooms
+        if is_new and len(client.rooms) >= limits.REALTIME_ROOMS_PER_CLIENT_MAX:
             raise Conflict("You're in too many channels at once.", code="too_many_rooms")
-        client.rooms.add(room)
-        self.rooms.enter(room, client.socket)
+        client.rooms[channel.id] = channel
+        self.rooms.enter(channel.id, client.socket)
 
-    def leave_room(self, client: Client, room: str) -> None:
-        client.rooms.discard(room)
-        self.rooms.leave(room, client.socket)
+    def leave_room(self, client: Client, channel: Channel) -> None:
+        client.rooms.pop(channel.id, None)
+        self.rooms.leave(channel.id, client.socket)
 
 
 def refusal(error: MediaserverError) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mediaserver.channels.channels import Channel
-from mediaserver.realtime.domain import CountViewers, FollowerList
+from mediaserver.channels.follows import Follows
 
 
 @dataclass(slots=True)
@@ -21,9 +21,9 @@ class _Counts:
 class Presence:
     """`of` answers who enters; `changed` what those inside haven't been told yet."""
 
-    def __init__(self, count_viewers: CountViewers, followers: FollowerList) -> None:
+    def __init__(self, count_viewers: Callable[[str], int], follows: Follows) -> None:
         self._count_viewers = count_viewers
-        self._followers = followers
+        self._follows = follows
 
         self._channels: dict[str, _Counts] = {}
 
@@ -60,4 +60,4 @@ class Presence:
         counts.viewers = self._count_viewers(counts.slug)
         if counts.is_stale:
             counts.is_stale = False
-            counts.followers = await self._followers.count(channel_id)
+            counts.followers = await self._follows.count(channel_id)

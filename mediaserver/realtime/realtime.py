@@ -9,39 +9,40 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections import Counter
-from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import structlog
 from aiohttp import web
 
-from mediaserver.accounts.users import User
+from mediaserver.accounts.tokens import Tokens
+from mediaserver.accounts.users import Users
+from mediaserver.channels.channels import Channels
+from mediaserver.channels.display_tokens import DisplayTokens
+from mediaserver.channels.follows import Follows
+from mediaserver.chat.chat import Chat
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import ChatConfig
-from mediaserver.kernel.errors import Forbidden, Unauthorized, Unavailable
+from mediaserver.kernel.errors import Forbidden, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.realtime import messages
 from mediaserver.realtime.broadcast import Broadcast
 from mediaserver.realtime.chat import ChatNamespace
-from mediaserver.realtime.domain import (
-    ChannelList,
-    ChatDomain,
-    CountViewers,
-    DescribeLive,
-    Door,
-    FollowerList,
-)
 from mediaserver.realtime.engine import Socket
-from mediaserver.realtime.messages import Report
+from mediaserver.realtime.guests import Guests
 from mediaserver.realtime.namespace import Namespace, encode
+from mediaserver.realtime.overlay import OverlayNamespace
 from mediaserver.realtime.presence import Presence
 from mediaserver.realtime.relay import Relay
+from mediaserver.realtime.site import Site
 from mediaserver.realtime.sockets import SocketServer
+from mediaserver.realtime.studio import Desks, StudioNamespace
 
 _log = structlog.get_logger(__name__)
+
+_CLOSING = (messages.CHAT_CLOSING, messages.STUDIO_CLOSING, messages.OVERLAY_CLOSING)
 
 
 class Realtime:
@@ -52,47 +53,48 @@ class Realtime:
     def __init__(
         self,
         config: ChatConfig,
-        door: Door,
-        channels: ChannelList,
-        chat: ChatDomain,
-        followers: FollowerList,
-        describe_live: DescribeLive,
-        count_viewers: CountViewers,
+        site: Site,
+        *,
+        tokens: Tokens,
+        display_tokens: DisplayTokens,
+        users: Users,
+        channels: Channels,
+        follows: Follows,
+        chat: Chat,
         events: Events,
         clock: Clock,
         metrics: RealtimeMetrics,
     ) -> None:
         self._config = config
-        self._door = door
+        self._site = site
         self._metrics = metrics
 
         self._tasks = Tasks("realtime")
         self._opened_by: Counter[str] = Counter()
         self._is_closing = False
         self._broadcast = Broadcast(metrics)
-        presence = Presence(count_viewers, followers)
-        chat_namespace = ChatNamespace(
-            self._identify,
-            channels,
-            chat,
-            presence,
-            describe_live,
-            self._take_report,
-            clock,
-            metrics,
-        )
-        self.namespaces: dict[str, Namespace] = {messages.CHAT: chat_namespace}
-        self.relay = Relay(
-            chat_namespace,
+        guests = Guests(site, tokens, display_tokens)
+        presence = Presence(site.count_viewers, follows)
+        desks = Desks(clock)
+        self.namespaces: dict[str, Namespace] = {
+            messages.CHAT: ChatNamespace(guests, channels, chat, presence, site, clock, metrics),
+            messages.STUDIO: StudioNamespace(guests, channels, chat, desks, clock, metrics),
+            messages.OVERLAY: OverlayNamespace(guests, chat, clock, metrics),
+        }
+        self._relay = Relay(
+            self.namespaces,
             self._broadcast,
-            channels,
-            chat,
-            followers,
+            guests,
             presence,
-            describe_live,
-            events,
+            desks,
+            site,
+            users=users,
+            channels=channels,
+            follows=follows,
+            chat=chat,
+            events=events,
         )
-        self.server = SocketServer(clock, self._tasks, self.namespaces, self)
+        self._server = SocketServer(clock, self._tasks, self.namespaces, self)
 
     @property
     def routes(self) -> list[web.RouteDef]:
@@ -103,7 +105,7 @@ class Realtime:
 
     async def __aenter__(self) -> Self:
         self._tasks.start(self._broadcast.run(), "broadcast")
-        self.relay.start(self._tasks)
+        self._relay.start(self._tasks)
         return self
 
     async def __aexit__(
@@ -117,34 +119,29 @@ class Realtime:
     async def say_goodbye(self) -> None:
         """Tell all clients to come back in a moment, and end their connections."""
         self._is_closing = True
-        for declared in (
-            messages.CHAT_CLOSING,
-            messages.STUDIO_CLOSING,
-            messages.OVERLAY_CLOSING,
-        ):
-            namespace = self.namespaces.get(declared.namespace)
+        for declared in _CLOSING:
             out = encode(declared, {"reason": "restart"})
-            for socket in tuple(namespace.clients if namespace else ()):
+            for socket in tuple(self.namespaces[declared.namespace].clients):
                 socket.push(out)
-        sockets: list[Socket] = list(self.server.eio.sockets.values())
+        sockets: list[Socket] = list(self._server.eio.sockets.values())
         await asyncio.gather(*(socket.close(wait=False) for socket in sockets))
 
     # connections ------------------------------------------------------------------------------
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        if self._door.is_foreign(request):
+        if self._site.is_foreign(request):
             _log.warning("foreign connection refused", origin=request.headers.get("Origin"))
             raise Forbidden("This came from another site, so it was refused.", code="cross_site")
         if "j" in request.query:
             raise web.HTTPBadRequest
-        response: web.StreamResponse = await self.server.handle_request(request)
+        response: web.StreamResponse = await self._server.handle_request(request)
         return response
 
     def admit(self, request: web.Request) -> None:
         """Room for one more? Raises `Unavailable`."""
         if self._is_closing:
             raise Unavailable("The server restarts.")
-        if len(self.server.eio.sockets) >= self._config.connections_max:
+        if len(self._server.eio.sockets) >= self._config.connections_max:
             self._metrics.refused.labels("full").inc()
             raise Unavailable("Too many people are here right now.", code="full")
         address = _network(request.remote or "")
@@ -168,19 +165,6 @@ class Realtime:
             _log.info("closed", peer=socket.address, id=socket.sid[:8], why=why)
         else:
             _log.debug("closed", peer=socket.address, id=socket.sid[:8], why=why)
-
-    async def _identify(
-        self, request: web.Request, auth: Mapping[str, Any]
-    ) -> tuple[User | None, str | None]:
-        ticket = auth.get("ticket")
-        if ticket is not None:
-            if not isinstance(ticket, str):
-                raise Unauthorized("The ticket is not valid.", code="invalid_token")
-            return await self._door.by_ticket(ticket), None
-        return await self._door.by_session(request), None
-
-    def _take_report(self, slug: str, viewer: str, report: Report) -> None:
-        """Reports are summed up by the media engine."""
 
 
 def _network(address: str) -> str:

@@ -1,17 +1,25 @@
 """From what happened to who is told: events of the kernel become packets for rooms and people.
 
 Events arrive after their commit and must not wait. Chat goes out at once; what first has to look
-something up goes through one queue, in order.
+something up is an errand, done one after the other, so that a room hears of things in order.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Any
 
 import structlog
 
+from mediaserver.accounts.sessions import SessionEnded
+from mediaserver.accounts.users import Users
+from mediaserver.channels.channels import Channel, ChannelChanged, Channels
+from mediaserver.channels.display_tokens import DisplayTokenRevoked
+from mediaserver.channels.follows import Followed, Follows, Unfollowed
+from mediaserver.chat.chat import Chat
+from mediaserver.chat.events import ChatEvents, YouChanged
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import MediaserverError, NotFound
 from mediaserver.kernel.events import Events
@@ -23,14 +31,21 @@ from mediaserver.media.events import (
     BroadcastStarted,
     BroadcastWentLive,
 )
+from mediaserver.moderation.actions_log import Moderated
 from mediaserver.realtime import messages
 from mediaserver.realtime.broadcast import Broadcast
-from mediaserver.realtime.chat import ChatNamespace
-from mediaserver.realtime.domain import ChannelList, ChatDomain, DescribeLive, FollowerList
-from mediaserver.realtime.namespace import encode
+from mediaserver.realtime.guests import Guests
+from mediaserver.realtime.messages import FromServer
+from mediaserver.realtime.namespace import Namespace, encode
 from mediaserver.realtime.presence import Presence
+from mediaserver.realtime.site import Site
+from mediaserver.realtime.studio import Desks
 
 _log = structlog.get_logger(__name__)
+
+_Stream = (
+    BroadcastStarted | BroadcastWentLive | BroadcastInterrupted | BroadcastResumed | BroadcastEnded
+)
 
 
 class Relay:
@@ -38,57 +53,191 @@ class Relay:
 
     def __init__(
         self,
-        chat_namespace: ChatNamespace,
+        namespaces: Mapping[str, Namespace],
         broadcast: Broadcast,
-        channels: ChannelList,
-        chat: ChatDomain,
-        followers: FollowerList,
+        guests: Guests,
         presence: Presence,
-        describe_live: DescribeLive,
+        desks: Desks,
+        site: Site,
+        *,
+        users: Users,
+        channels: Channels,
+        follows: Follows,
+        chat: Chat,
         events: Events,
     ) -> None:
-        self._namespace = chat_namespace
+        self._namespaces = namespaces
         self._broadcast = broadcast
-        self._channels = channels
-        self._chat = chat
-        self._followers = followers
+        self._guests = guests
         self._presence = presence
-        self._describe_live = describe_live
+        self._desks = desks
+        self._site = site
+        self._users = users
+        self._channels = channels
+        self._follows = follows
+        self._chat = chat
 
         self._errands: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(
             limits.REALTIME_ERRANDS_MAX
         )
+        events.subscribe(ChatEvents, self._chat_events)
+        events.subscribe(YouChanged, self._you_changed)
+        events.subscribe(Moderated, self._moderated)
+        events.subscribe(Followed, self._followed)
+        events.subscribe(Unfollowed, self._unfollowed)
+        events.subscribe(ChannelChanged, self._channel_changed)
+        events.subscribe(SessionEnded, self._session_ended)
+        events.subscribe(DisplayTokenRevoked, self._token_revoked)
         events.subscribe(BroadcastStarted, self._stream_changed)
-        events.subscribe(BroadcastWentLive, self._stream_changed)
-        events.subscribe(BroadcastInterrupted, self._stream_changed)
-        events.subscribe(BroadcastResumed, self._stream_changed)
-        events.subscribe(BroadcastEnded, self._stream_changed)
         events.subscribe(BroadcastWentLive, self._went_live)
+        events.subscribe(BroadcastInterrupted, self._interrupted)
+        events.subscribe(BroadcastResumed, self._resumed)
+        events.subscribe(BroadcastEnded, self._ended)
 
     def start(self, tasks: Tasks) -> None:
-        tasks.start(self._run(), "relay")
+        tasks.start(self._run_errands(), "errands")
         tasks.start(self._tell_presence(), "presence")
 
-    def chat_events(self, channel_id: str, slug: str, events: object) -> None:
-        """Lines and changes of a chat."""
-        out = encode(messages.EVENTS, {"channel": slug, "events": events})
-        self._broadcast.send(self._namespace.rooms, channel_id, out)
+    # chat and people --------------------------------------------------------------------------
 
-    def you_changed(self, slug: str, user_id: str) -> None:
-        self._later(partial(self._tell_you, slug, user_id))
+    def _chat_events(self, event: ChatEvents) -> None:
+        payload = {"channel": event.channel_slug, "events": event.events}
+        self._tell(messages.EVENTS, event.channel_id, payload)
+        self._tell(messages.OVERLAY_EVENTS, event.channel_id, payload)
+        for one in event.events:
+            if one.kind == "rules":
+                self._later(partial(self._tell_all_of_you, event.channel_slug))
+            elif one.kind == "notice":
+                self._note(event.channel_id, event.channel_slug, "chat-notice", one.text)
 
-    def _stream_changed(
-        self,
-        event: BroadcastStarted
-        | BroadcastWentLive
-        | BroadcastInterrupted
-        | BroadcastResumed
-        | BroadcastEnded,
-    ) -> None:
+    def _you_changed(self, event: YouChanged) -> None:
+        self._later(partial(self._tell_you, event.channel_slug, event.user_id))
+
+    def _moderated(self, event: Moderated) -> None:
+        entry = event.entry
+        words = [entry.actor or "Somebody", entry.action, entry.target or "", entry.detail]
+        text = " ".join(word for word in words if word)
+        self._note(event.channel_id, event.channel_slug, "moderation", text, entry.actor)
+
+    def _followed(self, event: Followed) -> None:
+        self._presence.followers_changed(event.channel_id)
+        self._later(partial(self._tell_you, event.channel_slug, event.user_id))
+        self._later(partial(self._note_follower, event))
+
+    def _unfollowed(self, event: Unfollowed) -> None:
+        self._presence.followers_changed(event.channel_id)
+        self._later(partial(self._tell_you, event.channel_slug, event.user_id))
+
+    def _session_ended(self, event: SessionEnded) -> None:
+        self._later(partial(self._drop_logged_out, event.user_id))
+
+    def _token_revoked(self, event: DisplayTokenRevoked) -> None:
+        for namespace in self._namespaces.values():
+            for client in tuple(namespace.clients.values()):
+                if client.opened is not None and client.opened.token_id == event.token_id:
+                    client.socket.drop("its token was revoked")
+
+    # streams ----------------------------------------------------------------------------------
+
+    def _channel_changed(self, event: ChannelChanged) -> None:
+        self._later(partial(self._tell_live, event.slug))
+
+    def _stream_changed(self, event: _Stream) -> None:
         self._later(partial(self._tell_live, event.channel))
 
     def _went_live(self, event: BroadcastWentLive) -> None:
-        self._later(partial(self._tell_followers, event.channel))
+        self._stream_changed(event)
+        desk = self._desks.of(event.channel_id)
+        if desk.announced != event.broadcast_id:
+            desk.announced = event.broadcast_id
+            self._later(partial(self._tell_followers, event.channel))
+        self._note(event.channel_id, event.channel, "live", "The stream is live.")
+
+    def _interrupted(self, event: BroadcastInterrupted) -> None:
+        self._stream_changed(event)
+        self._note(event.channel_id, event.channel, "interrupted", "The encoder is gone.")
+
+    def _resumed(self, event: BroadcastResumed) -> None:
+        self._stream_changed(event)
+        self._note(event.channel_id, event.channel, "resumed", "The encoder is back.")
+
+    def _ended(self, event: BroadcastEnded) -> None:
+        self._stream_changed(event)
+        self._note(event.channel_id, event.channel, "ended", event.reason)
+
+    # telling ----------------------------------------------------------------------------------
+
+    def _tell(self, declared: FromServer, room: str, payload: Mapping[str, Any]) -> None:
+        rooms = self._namespaces[declared.namespace].rooms
+        if room in rooms:
+            self._broadcast.send(rooms, room, encode(declared, payload))
+
+    def _note(
+        self, channel_id: str, slug: str, kind: str, text: str, username: str | None = None
+    ) -> None:
+        item = self._desks.note(channel_id, kind, text, username)
+        self._tell(messages.ACTIVITY, channel_id, {"channel": slug, "item": item})
+
+    async def _note_follower(self, event: Followed) -> None:
+        user = await self._users.by_id(event.user_id)
+        if user is not None:
+            text = f"{user.username} follows you now."
+            self._note(event.channel_id, event.channel_slug, "follow", text, user.username)
+
+    async def _tell_live(self, slug: str) -> None:
+        channel = await self._channels.get(slug)
+        payload = {"channel": slug, "live": self._site.describe_live(channel)}
+        self._tell(messages.LIVE, channel.id, payload)
+        self._tell(messages.OVERLAY_LIVE, channel.id, payload)
+
+    async def _tell_you(self, slug: str, user_id: str) -> None:
+        await self._tell_one(await self._channels.get(slug), user_id)
+
+    async def _tell_all_of_you(self, slug: str) -> None:
+        channel = await self._channels.get(slug)
+        for user_id in self._namespaces[messages.CHAT].user_ids:
+            await self._tell_one(channel, user_id)
+
+    async def _tell_one(self, channel: Channel, user_id: str) -> None:
+        """What somebody may do has changed; whoever isn't a moderator any more leaves the desk."""
+        chat, studio = self._namespaces[messages.CHAT], self._namespaces[messages.STUDIO]
+        here = [one for one in chat.clients_of(user_id) if channel.id in one.rooms]
+        at_desk = [one for one in studio.clients_of(user_id) if channel.id in one.rooms]
+        if not here and not at_desk:
+            return
+        you = await self._chat.you(channel, (here or at_desk)[0].user)
+        out = encode(messages.YOU, {"channel": channel.slug, "you": you})
+        for client in here:
+            client.socket.push(out)
+        for client in at_desk:
+            if you.role == "viewer":
+                studio.leave_room(client, channel)
+
+    async def _tell_followers(self, slug: str) -> None:
+        channel = await self._channels.get(slug)
+        namespace = self._namespaces[messages.CHAT]
+        followers = await self._follows.among(channel.id, namespace.user_ids)
+        if not followers:
+            return
+        notice = {
+            "kind": "went-live",
+            "slug": slug,
+            "name": channel.name,
+            "title": channel.title or channel.name,
+            "url": f"/@{slug}",
+        }
+        out = encode(messages.NOTICE, notice)
+        for user_id in followers:
+            for client in namespace.clients_of(user_id):
+                client.socket.push(out)
+
+    async def _drop_logged_out(self, user_id: str) -> None:
+        for namespace in self._namespaces.values():
+            for client in namespace.clients_of(user_id):
+                if not await self._guests.is_still(client.guest):
+                    client.socket.drop("logged out")
+
+    # tasks ------------------------------------------------------------------------------------
 
     def _later(self, errand: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -96,7 +245,7 @@ class Relay:
         except asyncio.QueueFull:
             _log.error("clients aren't told: the database is too slow")
 
-    async def _run(self) -> None:
+    async def _run_errands(self) -> None:
         while True:
             errand = await self._errands.get()
             try:
@@ -108,50 +257,12 @@ class Relay:
             except Exception:
                 _log.exception("errand failed")
 
-    async def _tell_live(self, slug: str) -> None:
-        channel = await self._channels.get(slug)
-        payload = {"channel": slug, "live": self._describe_live(channel)}
-        self._broadcast.send(self._namespace.rooms, channel.id, encode(messages.LIVE, payload))
-
-    async def _tell_you(self, slug: str, user_id: str) -> None:
-        channel = await self._channels.get(slug)
-        clients = [
-            client
-            for client in self._namespace.clients.values()
-            if client.user is not None and client.user.id == user_id and channel.id in client.rooms
-        ]
-        if clients:
-            you = await self._chat.you(channel, clients[0].user)
-            out = encode(messages.YOU, {"channel": slug, "you": you})
-            for client in clients:
-                client.socket.push(out)
-
-    async def _tell_followers(self, slug: str) -> None:
-        channel = await self._channels.get(slug)
-        here = {client.user.id for client in self._namespace.clients.values() if client.user}
-        followers = await self._followers.among(channel.id, here) if here else set()
-        if not followers:
-            return
-        out = encode(
-            messages.NOTICE,
-            {
-                "kind": "went-live",
-                "slug": slug,
-                "name": channel.name,
-                "title": channel.title or channel.name,
-                "url": f"/@{slug}",
-            },
-        )
-        for client in tuple(self._namespace.clients.values()):
-            if client.user is not None and client.user.id in followers:
-                client.socket.push(out)
-
     async def _tell_presence(self) -> None:
-        rooms = self._namespace.rooms
+        rooms = self._namespaces[messages.CHAT].rooms
         while True:
             await asyncio.sleep(limits.REALTIME_PRESENCE_INTERVAL_S)
             try:
                 for channel_id, payload in await self._presence.changed(rooms.__contains__):
-                    self._broadcast.send(rooms, channel_id, encode(messages.PRESENCE, payload))
+                    self._tell(messages.PRESENCE, channel_id, payload)
             except MediaserverError as error:
                 _log.warning("presence isn't told", reason=error.message)

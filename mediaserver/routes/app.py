@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp import web
 
@@ -13,31 +13,38 @@ from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
+from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
+from mediaserver.moderation.desk import Desk
 from mediaserver.routes import keys, middlewares
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
+from mediaserver.routes.api import chat as api_chat
+from mediaserver.routes.api import emotes as api_emotes
 from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
+from mediaserver.routes.api import moderation as api_moderation
+from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api.openapi import document
-from mediaserver.routes.api.operation import Operation
+from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.page import page
-from mediaserver.routes.pages import account, channel, home, studio
+from mediaserver.routes.pages import account, category, channel, channel_tabs, home, studio
 from mediaserver.routes.pages import setup as setup_page
 from mediaserver.routes.render import CSP_PLAYER, Renderer, web_folder
 from mediaserver.routes.shown_once import ShownOnce
@@ -52,8 +59,19 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_schedule.api.all,
     *api_live.api.all,
     *api_health.api.all,
+    *api_realtime.api.all,
+    *api_chat.api.all,
+    *api_moderation.api.all,
+    *api_emotes.api.all,
 )
 """The whole API, in the order in which it is documented."""
+
+UPLOADS: Mapping[str, int] = {
+    PREFIX + operation.path: operation.upload_bytes_max
+    for operation in OPERATIONS
+    if operation.upload_bytes_max is not None
+}
+"""Routes that take more than a small body, and how many bytes."""
 
 
 def make_app(
@@ -71,6 +89,9 @@ def make_app(
     stream_keys: StreamKeys,
     streams: Streams,
     chat: Chat,
+    display_tokens: DisplayTokens,
+    desk: Desk,
+    emotes: Emotes,
     live: LiveStreams,
     stream_health: StreamHealth,
     health: Health,
@@ -85,7 +106,7 @@ def make_app(
             middlewares.headers,
             middlewares.errors,
             middlewares.host,
-            middlewares.body_size,
+            middlewares.body_size(UPLOADS),
             middlewares.csrf,
             middlewares.session,
         ],
@@ -94,6 +115,7 @@ def make_app(
     folder = web_folder()
     static = StaticFiles(folder / "static")
     app[keys.CONFIG] = config
+    app[keys.CLOCK] = clock
     app[keys.USERS] = users
     app[keys.SESSIONS] = sessions
     app[keys.TOKENS] = tokens
@@ -105,6 +127,9 @@ def make_app(
     app[keys.STREAM_KEYS] = stream_keys
     app[keys.STREAMS] = streams
     app[keys.CHAT] = chat
+    app[keys.DISPLAY_TOKENS] = display_tokens
+    app[keys.DESK] = desk
+    app[keys.EMOTES] = emotes
     app[keys.LIVE] = live
     app[keys.STREAM_HEALTH] = stream_health
     app[keys.STATIC] = static
@@ -115,13 +140,16 @@ def make_app(
 
     may_read_metrics = _addresses(config.metrics.allow, "metrics.allow")
     app.add_routes(home.routes)
+    app.add_routes(category.routes)
     app.add_routes(channel.routes)
+    app.add_routes(channel_tabs.routes)
     app.add_routes(account.routes)
     app.add_routes(setup_page.routes)
     app.add_routes(studio.routes)
     app.add_routes(operation.route() for operation in OPERATIONS)
     app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
     app.add_routes(more_routes)
+    app.add_routes(api_emotes.picture_routes)
     app.add_routes(health_routes(health, render_metrics, may_read_metrics))
     app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])
     app.add_routes([web.get("/favicon.ico", _favicon)])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import structlog
@@ -28,7 +29,15 @@ _log = structlog.get_logger(__name__)
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
-_WITHOUT_SESSION = ("/static/", "/live/", "/socket.io/", "/healthz", "/readyz", "/metrics")
+_WITHOUT_SESSION = (
+    "/static/",
+    "/emotes/",
+    "/live/",
+    "/socket.io/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+)
 """Paths that answer everybody alike, or look for themselves; asked for often, so they cost no look
 at the database."""
 
@@ -204,11 +213,25 @@ async def user_of_session(request: web.Request) -> User | None:
     return None if token is None else await request.app[SESSIONS].user(token)
 
 
-@web.middleware
-async def body_size(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a body by its announced length; `client_max_size` catches those that lie."""
-    if (request.content_length or 0) > limits.REQUEST_BODY_BYTES_MAX:
-        raise web.HTTPRequestEntityTooLarge(
-            max_size=limits.REQUEST_BODY_BYTES_MAX, actual_size=request.content_length or 0
-        )
-    return await handler(request)
+def body_size(upload_bytes_max: Mapping[str, int]) -> Middleware:
+    """Refuse a body by its announced length; the request's own bound catches those that lie.
+
+    `upload_bytes_max`: for PUT and POST to some routes, by their path with {names}, more than for
+    all others.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        bytes_max = limits.REQUEST_BODY_BYTES_MAX
+        resource = request.match_info.route.resource
+        if resource is not None and request.method in ("PUT", "POST"):
+            bytes_max = upload_bytes_max.get(resource.canonical, bytes_max)
+        if (request.content_length or 0) > bytes_max:
+            raise web.HTTPRequestEntityTooLarge(
+                max_size=bytes_max, actual_size=request.content_length or 0
+            )
+        if bytes_max != limits.REQUEST_BODY_BYTES_MAX:
+            request = request.clone(client_max_size=bytes_max)
+        return await handler(request)
+
+    return middleware

@@ -104,6 +104,17 @@ async def read_body(request: web.Request) -> bytes:
         raise web.HTTPRequestTimeout from error
 
 
+async def read_picture(request: web.Request) -> bytes:
+    """A picture that is the whole body; what it really is, media/images.py finds out."""
+    if not request.content_type.startswith("image/"):
+        raise web.HTTPUnsupportedMediaType
+    try:
+        async with asyncio.timeout(limits.UPLOAD_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout from error
+
+
 async def read_form(request: web.Request) -> dict[str, str]:
     """The fields of an urlencoded form; the first one counts where a name is repeated."""
     if request.content_type != "application/x-www-form-urlencoded":
@@ -140,6 +151,11 @@ def site_host(request: web.Request) -> str:
     url = request.app[CONFIG].site.public_url or f"http://{request.host}"
     host = url.partition("://")[2]
     return host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
+
+
+def site_url(request: web.Request) -> str:
+    """Where people reach the site, without a slash at the end."""
+    return request.app[CONFIG].site.public_url or f"{request.scheme}://{request.host}"
 
 
 def rtmp_server_url(request: web.Request) -> str:

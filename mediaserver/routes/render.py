@@ -11,6 +11,7 @@ import mediaserver
 from mediaserver.accounts.users import User
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import SiteConfig
+from mediaserver.routes.moments import iso_moment, utc_moment
 from mediaserver.routes.static import StaticFiles
 
 _CSP: Final = (
@@ -50,6 +51,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters.update(utc_moment=utc_moment, iso_moment=iso_moment)
         self._environment.globals.update(
             site={"name": site.name, "description": site.description, "accent": site.accent},
             static=static.url,

@@ -1,6 +1,6 @@
 """Measures the site beside its rivals and prints a table of medians and ratios for each benchmark.
 
-    scripts/bench NAME…      ingest latency origin memory startup, or all
+    scripts/bench NAME…      chat ingest latency origin memory startup, or all
     scripts/bench all --record
 
 Everything listens on loopback and on free ports, each
@@ -20,7 +20,7 @@ sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
 from benchmarks.report import DOCUMENT, Report, record  # noqa: E402
 
-NAMES = ("ingest", "latency", "origin", "memory", "startup")
+NAMES = ("chat", "ingest", "latency", "origin", "memory", "startup")
 
 
 def main() -> int:

@@ -84,6 +84,10 @@ class Child:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
+    def interrupt(self) -> None:
+        """Ask it to say what it has measured."""
+        self._process.send_signal(signal.SIGINT)
+
     @property
     def is_running(self) -> bool:
         return self._process.poll() is None

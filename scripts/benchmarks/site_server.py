@@ -1,6 +1,7 @@
 """`python -m benchmarks.site_server JSON`: the whole site with one channel and its stream key.
 
-Options: `preset`; `storage`, an empty folder; `channel`. Says {"rtmp", "http", "key"}.
+Options: `preset`; `storage`, an empty folder; `channel`; `chat`, settings of that section;
+`tickets`, how many people get one for Socket.IO. Says {"rtmp", "http", "key", "tickets"}.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from pathlib import Path
 import aiohttp
 import uvloop
 
-from mediaserver.kernel.config import Config, HttpConfig, MediaConfig, RtmpConfig, StorageConfig
+from mediaserver.kernel.config import (
+    ChatConfig,
+    Config,
+    HttpConfig,
+    MediaConfig,
+    RtmpConfig,
+    StorageConfig,
+)
 from mediaserver.kernel.ids import new_secret
 from mediaserver.kernel.log import set_up_logging
 from mediaserver.server import Server, run_command
@@ -32,15 +40,23 @@ async def main() -> None:
         rtmp=RtmpConfig(host="127.0.0.1", port=0),
         media=MediaConfig(preset=options["preset"]),
         storage=StorageConfig(path=Path(options["storage"])),
+        chat=ChatConfig(**options.get("chat", {})),
     )
     channel, password = options["channel"], new_secret(128)
     user = {"username": _USER, "email": "bench@example.org", "password": password, "is_admin": True}
     await run_command(config, "user", user)
     await run_command(config, "channel", {"owner": _USER, "slug": channel, "name": channel})
+    people = [f"person{index}" for index in range(options.get("tickets", 0))]
+    for name in people:
+        address = f"{name}@example.org"
+        person = {"username": name, "email": address, "password": password, "is_admin": False}
+        await run_command(config, "user", person)
     async with Server(config) as server:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{server.http_port}") as session:
 
-            async def post(path: str, body: dict[str, str], token: str = "") -> dict[str, str]:
+            async def post(
+                path: str, body: dict[str, str] | None, token: str = ""
+            ) -> dict[str, str]:
                 headers = {"Authorization": f"Bearer {token}"} if token else {}
                 async with session.post(path, json=body, headers=headers) as answer:
                     answer.raise_for_status()
@@ -51,7 +67,17 @@ async def main() -> None:
             token = (await post("/api/v1/auth/login", login))["access_token"]
             keys = f"/api/v1/channels/{channel}/stream-keys"
             key = (await post(keys, {"name": "bench"}, token))["key"]
-        ready = {"rtmp": server.rtmp_port, "http": server.http_port, "key": key}
+            tickets = []
+            for name in people:
+                login = {"username": name, "password": password}
+                token = (await post("/api/v1/auth/login", login))["access_token"]
+                tickets.append((await post("/api/v1/realtime/ticket", None, token))["ticket"])
+        ready = {
+            "rtmp": server.rtmp_port,
+            "http": server.http_port,
+            "key": key,
+            "tickets": tickets,
+        }
         print(json.dumps(ready), flush=True)
         await stop.wait()
 

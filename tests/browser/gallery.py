@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from gallery_studio import STUDIO_PAGES, MadeUp, feed, studio_context
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from yarl import URL
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # by hand it runs without an installation
 
+from mediaserver.routes.moments import iso_moment, utc_moment  # noqa: E402
+from mediaserver.routes.schedule_view import moment  # noqa: E402
 from mediaserver.routes.static import StaticFiles  # noqa: E402
 
 TEMPLATES = ROOT / "web" / "templates"
@@ -44,6 +47,14 @@ PEOPLE = [
     ("builds", "Small Builds", "Restoring a 1978 synth, day four: the power supply bites back", 41),
     ("rahim", "Rahim Cooks", "শুক্রবারের রান্না: biryani for twelve", 9),
     ("tern", "Tern", "", 1),
+]
+ABOUT: list[tuple[str | None, list[str]]] = [
+    ("Art", ["watercolour", "boats", "relaxed", "English"]),
+    ("Board games", ["chess", "blitz"]),
+    ("Radio", []),
+    ("Crafts", ["electronics", "repair", "soldering", "synth", "a rather long tag here"]),
+    ("Cooking", ["বাংলা"]),
+    (None, []),
 ]
 QUIET = [
     ("ana", "Ana Outside", "Trail runs and slow mornings in the hills", 26),
@@ -72,6 +83,7 @@ SCENE = web.AppKey("scene", Scene)
 
 def card(index: int, **changes: Any) -> dict[str, Any]:
     slug, name, title, viewers = PEOPLE[index]
+    category, tags = ABOUT[index]
     given = {
         "slug": slug,
         "channel_name": name,
@@ -80,12 +92,48 @@ def card(index: int, **changes: Any) -> dict[str, Any]:
         "started_at_ms": now_ms() - (index * 2_800_000 + 754_000),
         "viewers": viewers,
         "state": "live",
+        "category": category,
+        "category_slug": category and category.lower().replace(" ", "-"),
+        "tags": tags,
+        "brand_promotion": index == 3,
+        "recorded_content": index == 2,
+        "age_restricted": index == 4,
+        "not_general": False,
     }
     return given | changes
 
 
+CATEGORIES = [
+    ("just-chatting", "Just chatting", "messages-square"),
+    ("games", "Games", "gamepad-2"),
+    ("board-games", "Board games", "dices"),
+    ("music", "Music", "music"),
+    ("radio", "Radio", "radio"),
+    ("art", "Art", "palette"),
+    ("crafts", "Crafts", "hammer"),
+    ("software", "Software", "code"),
+    ("science", "Science", "flask-conical"),
+    ("learning", "Learning", "graduation-cap"),
+    ("cooking", "Cooking", "chef-hat"),
+    ("outdoors", "Outdoors", "leaf"),
+]
+ANNOUNCED = [
+    ("ana", "Ana Outside", "Sunrise over the north ridge, if the fog lifts", "Outdoors", 2),
+    ("mira", "Mira Paints", "Boats, part three", "Art", 3),
+    (
+        "lab",
+        "The Lab",
+        "A radio from the attic: does it still receive?",
+        "Science",
+        1,
+    ),
+    ("rahim", "Rahim Cooks", "শুক্রবারের রান্না", "Cooking", 2),
+    ("kofi", "Kofi Plays Chess", "Simul against twelve viewers", None, 4),
+]
+
+
 def live_view(state: str, **changes: Any) -> dict[str, Any]:
-    on = state in {"live", "reconnecting"}
+    on = state in {"live", "reconnecting", "held"}
     given = {
         "state": state,
         "playlist_url": "/live/mira/index.m3u8" if on else None,
@@ -125,6 +173,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters.update(utc_moment=utc_moment, iso_moment=iso_moment)
     environment.globals["static"] = STATIC.url
     return environment
 
@@ -147,74 +196,46 @@ FORM_ERRORS = {
 FORM = {"username": "mira", "email": "mira@example.org", "channel_name": "Mira", "channel_slug": ""}
 
 
-def _keys() -> list[dict[str, Any]]:
-    now = now_ms()
-    return [
-        {
-            "id": "k1",
-            "name": "Main",
-            "hint": "8w4q",
-            "created_at_ms": now - 86_400_000 * 12,
-            "last_used_at_ms": now - 7_300_000,
-        },
-        {
-            "id": "k2",
-            "name": "Phone",
-            "hint": "z3ma",
-            "created_at_ms": now - 240_000,
-            "last_used_at_ms": None,
-        },
+def _at(days: float) -> int:
+    """A moment so many days from now, on a whole hour."""
+    at_ms = now_ms() + round(days * 86_400_000)
+    return at_ms - at_ms % 3_600_000
+
+
+def _announced(index: int, days: float, **changes: Any) -> dict[str, Any]:
+    """A scheduled stream, as the handlers hand it to the templates."""
+    slug, name, title, category, hours = ANNOUNCED[index]
+    start_ms = _at(days)
+    end_ms = start_ms + hours * 3_600_000
+    given = {
+        "entry_id": f"sch_{index}",
+        "slug": slug,
+        "channel_name": name,
+        "title": title,
+        "category": category,
+        "category_slug": category and category.lower(),
+        "repeat": "none",
+        "starts_at_ms": start_ms,
+        "ends_at_ms": end_ms,
+        "starts": moment(start_ms),
+        "ends": moment(end_ms),
+        "is_now": False,
+        "is_cancelled": False,
+    }
+    return given | changes
+
+
+def _upcoming() -> list[dict[str, Any]]:
+    return [_announced(n, 0.2 + n * 1.7) for n in range(len(ANNOUNCED))]
+
+
+def _categories(case: str) -> list[dict[str, Any]]:
+    live = {"art": 2, "music": 1, "cooking": 1, "board-games": 1} if case == "many" else {}
+    tiles = [
+        {"slug": slug, "name": name, "icon": icon, "live": live.get(slug, 0)}
+        for slug, name, icon in CATEGORIES
     ]
-
-
-def _studio(section: str, case: str) -> dict[str, Any]:
-    """What the frame of every studio page is given, and what this one is."""
-    frame = {
-        "channels": [CHANNEL, {"slug": "lab", "name": "The Lab"}],
-        "channel": CHANNEL,
-        "section": section,
-        "on_air": case == "live",
-        "returned": None,
-        "user": USER,
-    }
-    return frame | {"desk": _desk, "connect": _connect, "settings": _settings}[section](case)
-
-
-def _desk(case: str) -> dict[str, Any]:
-    live = live_view(case) if case in {"live", "starting", "reconnecting"} else None
-    if live and case == "live":
-        live["warning"] = (
-            "Your encoder sends a keyframe every 8 seconds. Set the keyframe interval to 2, and "
-            "viewers start faster."
-        )
-    is_new = case in {"welcome", "starting"}
-    context: dict[str, Any] = {
-        "server_url": "rtmp://live.example.org:1935/live",
-        "keys": [] if case == "nokeys" else _keys()[1:] if is_new else _keys(),
-        "new_key": {"name": "Main", "key": "sk_7f3kq2mzx8w4hn5vb6ty"} if is_new else None,
-        "live": live,
-        "welcome": is_new,
-    }
-    if case == "errors":
-        errors = {"title": "Use one line of plain text."}
-        context["returned"] = {"form": "stream", "given": {"title": "Boats"}, "errors": errors}
-    return context
-
-
-def _connect(case: str) -> dict[str, Any]:
-    return {
-        "server_url": "rtmp://live.example.org:1935/live",
-        "keys": [] if case == "nokeys" else _keys(),
-        "new_key": {"name": "Main", "key": "sk_7f3kq2mzx8w4hn5vb6ty"} if case == "new" else None,
-    }
-
-
-def _settings(case: str) -> dict[str, Any]:
-    if case != "errors":
-        return {}
-    given = {"name": "", "description": "Boats."}
-    errors = {"name": "This can't be empty."}
-    return {"returned": {"form": "channel", "given": given, "errors": errors}}
+    return sorted(tiles, key=lambda tile: -tile["live"])
 
 
 def _home(case: str) -> dict[str, Any]:
@@ -233,9 +254,43 @@ def _home(case: str) -> dict[str, Any]:
     ]
     return {
         "live": live,
+        "upcoming": [] if case in {"setup", "fresh", "one"} else _upcoming(),
+        "categories": _categories(case),
         "channels": [] if case in {"setup", "fresh"} else channels,
         "needs_setup": case == "setup",
         "user": USER if case == "many" else None,
+    }
+
+
+def _category(case: str) -> dict[str, Any]:
+    home = _home(case)
+    return {
+        "category": {"id": "cat_art", "slug": "art", "name": "Art", "icon": "palette"},
+        "live": home["live"][:3],
+        "upcoming": [] if case == "bare" else home["upcoming"][1:2],
+        "channels": [] if case == "bare" else home["channels"][:2],
+        "user": home["user"],
+    }
+
+
+def _tab(template: str, case: str) -> dict[str, Any]:
+    weekly = [_announced(1, 0.1 + 7 * week, repeat="weekly") for week in range(4)]
+    weekly[0] |= {"is_now": True}
+    weekly[2] |= {"is_cancelled": True}
+    once = [_announced(n, 1 + n) for n in (0, 2, 3)]
+    shown = sorted(weekly + once, key=lambda one: one["starts_at_ms"])
+    return {
+        "channel": CHANNEL
+        | {"followers": 1204, "last_live_at_ms": now_ms() - 2 * 86_400_000, "category": None},
+        "follows": case == "live",
+        "is_owner": case == "own",
+        "studio_url": "/studio/mira",
+        "live": card(0) if case == "live" else None,
+        "tab": template.removesuffix(".html"),
+        "next_entry": once[0] if case == "next" else None,
+        "occurrences": [] if case in {"empty", "own"} else shown,
+        "subscribe_url": "webcal://live.example.org/@mira/schedule.ics",
+        "user": None if case == "empty" else USER,
     }
 
 
@@ -272,14 +327,17 @@ def context_of(template: str, case: str) -> dict[str, Any]:
     match template:
         case "home.html":
             return _home(case)
+        case "category.html":
+            return _category(case)
+        case "categories.html":
+            return {"categories": _categories("many")}
+        case "schedule.html" | "videos.html":
+            return _tab(template, case)
         case "channel.html":
             return _channel(case)
-        case "studio/new.html":
-            errors = {"slug": "That address is taken."} if case == "errors" else {}
-            channels = [] if case == "first" else [CHANNEL]
-            return {"channels": channels, "form": {}, "errors": errors, "user": USER}
         case _ if template.startswith("studio/"):
-            return _studio(template[len("studio/") : -len(".html")], case)
+            section = template[len("studio/") : -len(".html")]
+            return studio_context(section, case, MadeUp(now_ms(), CHANNEL, USER, live_view))
         case "setup.html":
             return _form(case, step="token" if case == "token" else "account")
         case "login.html":
@@ -301,19 +359,16 @@ def context_of(template: str, case: str) -> dict[str, Any]:
 # name → (path, template); the case is the part of the query after ?case=
 PAGES = {
     "home": ("/", "home.html", ["many", "one", "two", "quiet", "fresh", "setup"]),
+    "category": ("/category/art", "category.html", ["many", "one", "quiet", "bare"]),
+    "categories": ("/category", "categories.html", ["plain"]),
+    "schedule": ("/@mira/schedule", "schedule.html", ["full", "live", "empty", "own"]),
+    "videos": ("/@mira/videos", "videos.html", ["empty", "next"]),
     "channel": (
         "/@mira",
         "channel.html",
         ["live", "offline", "bare", "starting", "reconnecting", "ended"],
     ),
-    "studio": (
-        "/studio",
-        "studio/desk.html",
-        ["welcome", "starting", "live", "reconnecting", "nokeys", "errors"],
-    ),
-    "studio-connect": ("/studio/mira/connect", "studio/connect.html", ["keys", "new", "nokeys"]),
-    "studio-settings": ("/studio/mira/settings", "studio/settings.html", ["plain", "errors"]),
-    "studio-new": ("/studio/new", "studio/new.html", ["first", "errors"]),
+    **STUDIO_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
     "register": ("/register", "register.html", ["plain", "errors", "closed"]),
@@ -381,7 +436,15 @@ async def _media(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def _feed(request: web.Request) -> web.Response:
+    case = URL(request.headers.get("Referer", "/")).query.get("case")
+    return web.json_response(feed(now_ms(), is_idle=case not in {"live", "held", "reconnecting"}))
+
+
 async def _static(request: web.Request) -> web.Response:
+    if request.match_info["name"].endswith("/js/studio-feed.js"):
+        text = (Path(__file__).parent / "studio_feed.js").read_text()
+        return web.Response(text=text, content_type="text/javascript")
     return await STATIC.answer(request, request.match_info["name"])
 
 
@@ -412,6 +475,7 @@ def application(scene: Scene) -> web.Application:
     app.router.add_get("/api/v1/live", _streams)
     app.router.add_get("/api/openapi.json", _openapi)
     app.router.add_get("/picture/{slug}.svg", _picture)
+    app.router.add_get("/made-up/feed", _feed)
     app.router.add_get("/live/mira/{name}", _media)
     app.router.add_post("/theme", _theme)
     app.router.add_get("/static/{name:.+}", _static)

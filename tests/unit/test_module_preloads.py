@@ -30,7 +30,7 @@ def imported_from(names: list[str]) -> set[str]:
     return found
 
 
-PAGES = ["home.html", "login.html", "channel.html"] + [
+PAGES = ["home.html", "category.html", "channel_tab.html", "login.html", "channel.html"] + [
     f"studio/{path.name}" for path in sorted((TEMPLATES / "studio").glob("*.html"))
 ]
 

@@ -17,6 +17,7 @@ from mediaserver.kernel.errors import (
     MediaserverError,
     NotFound,
     RateLimited,
+    TooLarge,
     Unauthorized,
     Unavailable,
 )
@@ -107,16 +108,34 @@ def _operation(operation: Operation, named: Named) -> dict[str, Any]:
         "responses": _responses(operation, named),
         "security": [{"bearer": []}, {"session": []}] if operation.sign_in else [],
     }
-    parameters = re.findall(r"{(\w+)}", operation.path)
-    if parameters:
-        documented["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in parameters
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", operation.path)
+    ]
+    if operation.query is not None:
+        schema = operation.query.model_json_schema()
+        parameters += [
+            {
+                "name": name,
+                "in": "query",
+                "required": name in schema.get("required", ()),
+                "description": field.pop("description", ""),
+                "schema": field,
+            }
+            for name, field in schema["properties"].items()
         ]
+    if parameters:
+        documented["parameters"] = parameters
     if operation.body is not None:
         documented["requestBody"] = {
             "required": not operation.is_body_optional,
             "content": {"application/json": {"schema": named[operation.body]}},
+        }
+    elif operation.upload_bytes_max is not None:
+        documented["requestBody"] = {
+            "required": True,
+            "description": f"The picture itself, at most {operation.upload_bytes_max} bytes.",
+            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
         }
     return documented
 
@@ -143,14 +162,17 @@ def _errors(operation: Operation) -> list[type[MediaserverError]]:
     errors = set(operation.errors)
     if operation.sign_in:
         errors.add(Unauthorized)
-    if operation.body is not None:
+    if operation.body is not None or operation.query is not None:
         errors.add(Invalid)
+    if operation.upload_bytes_max is not None:
+        errors |= {Invalid, TooLarge}
     return sorted(errors, key=lambda error: STATUS[error])
 
 
 _CAUSES: dict[type[MediaserverError], str] = {
     Unauthorized: "Not logged in, or the token or password is wrong.",
     Invalid: "A value is wrong; `field` names it.",
+    TooLarge: "It has more bytes than are taken.",
     Conflict: "It contradicts what is already so.",
     Forbidden: "The caller may not do that.",
     NotFound: "There is no such thing.",

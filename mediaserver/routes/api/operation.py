@@ -7,7 +7,9 @@
     async def create_channel(request: web.Request, body: NewChannel) -> ChannelOut:
         \"\"\"The description, as it is published.\"\"\"
 
-openapi.py turns the collected operations into the document at /api/openapi.json.
+A handler is given the request, then the body, the uploaded picture (`upload_bytes_max`) and the
+query, as far as the operation has them. openapi.py turns the collected operations into the
+document at /api/openapi.json.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel.errors import MediaserverError, Unauthorized
 from mediaserver.routes.errors import BadInput
 from mediaserver.routes.keys import TOKENS, VIEWER
-from mediaserver.routes.page import read_body
+from mediaserver.routes.page import read_body, read_picture
 
 PREFIX = "/api/v1"
 
@@ -37,6 +39,12 @@ class Body(BaseModel):
     """A request body. What it doesn't name is refused, so nobody sets a field by guessing it."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Query(BaseModel):
+    """What may stand behind the ? of a URL."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
 class Answer(BaseModel):
@@ -58,6 +66,8 @@ class Operation:
     handler: Handler
     body: type[Body] | None
     is_body_optional: bool
+    query: type[Query] | None
+    upload_bytes_max: int | None
     answer: type[Answer] | None
     status: int
     sign_in: bool
@@ -69,7 +79,13 @@ class Operation:
     async def _handle(self, request: web.Request) -> web.Response:
         if self.sign_in:
             request[_CALLER] = await _identify(request)
-        arguments = [] if self.body is None else [await self._parse(request, self.body)]
+        arguments: list[Any] = []
+        if self.body is not None:
+            arguments.append(await self._parse(request, self.body))
+        if self.upload_bytes_max is not None:
+            arguments.append(await read_picture(request))
+        if self.query is not None:
+            arguments.append(_parse_query(request, self.query))
         answer = await self.handler(request, *arguments)
         headers = {"Cache-Control": "no-store"}
         if answer is None:
@@ -93,13 +109,23 @@ class Operation:
             problems = error.errors(include_url=False, include_context=False, include_input=False)
             if problems[0]["type"] == "json_invalid":
                 raise web.HTTPBadRequest from error
-            details = [
-                {"field": ".".join(map(str, problem["loc"])), "message": problem["msg"]}
-                for problem in problems
-            ]
-            raise BadInput(
-                f"{details[0]['field']}: {details[0]['message']}", details[0]["field"], details
-            ) from error
+            raise _bad_input(error) from error
+
+
+def _parse_query(request: web.Request, model: type[Query]) -> Query:
+    try:
+        return model.model_validate(dict(request.query))
+    except ValidationError as error:
+        raise _bad_input(error) from error
+
+
+def _bad_input(error: ValidationError) -> BadInput:
+    details = [
+        {"field": ".".join(map(str, problem["loc"])), "message": problem["msg"]}
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    first = details[0]
+    return BadInput(f"{first['field']}: {first['message']}", first["field"], details)
 
 
 class Operations:
@@ -133,6 +159,8 @@ class Operations:
         *,
         body: type[Body] | None = None,
         is_body_optional: bool = False,
+        query: type[Query] | None = None,
+        upload_bytes_max: int | None = None,
         answer: type[Answer] | None = None,
         status: int = 200,
         sign_in: bool = False,
@@ -151,6 +179,8 @@ class Operations:
                     handler=handler,
                     body=body,
                     is_body_optional=is_body_optional,
+                    query=query,
+                    upload_bytes_max=upload_bytes_max,
                     answer=answer,
                     status=status if answer is not None else 204,
                     sign_in=sign_in,

@@ -1,4 +1,4 @@
-"""The channel page, where people watch."""
+"""The channel page, where people watch, and the forms on it: follow, unfollow, the gate."""
 
 from __future__ import annotations
 
@@ -6,37 +6,26 @@ import dataclasses
 
 from aiohttp import web
 
-from mediaserver.routes.keys import CHANNELS, LIVE, STREAMS
+from mediaserver.routes.channel_view import asked_channel, channel_view
+from mediaserver.routes.gates import gate_of, pass_gate
+from mediaserver.routes.keys import FOLLOWS, LIVE
 from mediaserver.routes.live_view import live_view
-from mediaserver.routes.page import page, redirect, viewer
+from mediaserver.routes.page import local_path, noticed, page, read_form, see_other, signed_in
 from mediaserver.routes.render import CSP_PLAYER
 from mediaserver.routes.viewers import mark_viewer
 
 
 async def channel_page(request: web.Request) -> web.Response:
-    slug = request.match_info["slug"]
-    if slug != slug.lower():
-        redirect(f"/@{(await request.app[CHANNELS].get(slug.lower())).slug}")
-    channel = await request.app[CHANNELS].get(slug)
-    user = viewer(request)
-    is_owner = user is not None and user.id == channel.owner_id
+    channel = await asked_channel(request)
     view = live_view(channel, request.app[LIVE], for_owner=False)  # what everybody sees
-    last_live = await request.app[STREAMS].last_live_at_ms([channel.id])
     response = page(
         request,
         "channel.html",
         {
-            "channel": {
-                "slug": channel.slug,
-                "name": channel.name,
-                "title": channel.title,
-                "description": channel.description,
-                "owner": channel.owner,
-                "last_live_at_ms": last_live.get(channel.id),
-            },
+            **await channel_view(request, channel),
             "live": None if view is None else dataclasses.asdict(view),
-            "is_owner": is_owner,
-            "studio_url": f"/studio/{channel.slug}",
+            "gate": gate_of(request, channel),
+            "tab": "about",
             # set by theatre.js; rendered, so that nothing jumps
             "theatre": request.cookies.get("theatre") == "1",
         },
@@ -46,4 +35,42 @@ async def channel_page(request: web.Request) -> web.Response:
     return response
 
 
-routes = [web.get("/@{slug}", channel_page)]
+async def without_slash(request: web.Request) -> web.Response:
+    """`/@name/` is written by hand and by some programs."""
+    channel = await asked_channel(request)
+    return see_other(f"/@{channel.slug}")
+
+
+async def follow(request: web.Request) -> web.Response:
+    return await _follow(request, follows=True)
+
+
+async def unfollow(request: web.Request) -> web.Response:
+    return await _follow(request, follows=False)
+
+
+async def _follow(request: web.Request, *, follows: bool) -> web.Response:
+    user = signed_in(request)
+    channel = await asked_channel(request)
+    form = await read_form(request)
+    change = request.app[FOLLOWS].follow if follows else request.app[FOLLOWS].unfollow
+    await change(user, channel.slug)
+    back = local_path(form.get("next", ""), f"/@{channel.slug}")
+    return noticed(request, back, "followed" if follows else "unfollowed")
+
+
+async def open_gate(request: web.Request) -> web.Response:
+    channel = await asked_channel(request)
+    form = await read_form(request)
+    response = see_other(local_path(form.get("next", ""), f"/@{channel.slug}"))
+    pass_gate(request, response, channel)
+    return response
+
+
+routes = [
+    web.get("/@{slug}", channel_page),
+    web.get("/@{slug}/", without_slash),
+    web.post("/@{slug}/follow", follow),
+    web.post("/@{slug}/unfollow", unfollow),
+    web.post("/@{slug}/gate", open_gate),
+]

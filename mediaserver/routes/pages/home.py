@@ -1,4 +1,4 @@
-"""The home page: who is live, and which channels there are."""
+"""The home page: who is live, what comes, and which categories and channels there are."""
 
 from __future__ import annotations
 
@@ -6,33 +6,32 @@ import dataclasses
 
 from aiohttp import web
 
-from mediaserver.routes.keys import CHANNELS, LIVE, SETUP, STREAMS
+from mediaserver.routes.home_view import category_tiles, channel_links
+from mediaserver.routes.keys import CHANNELS, LIVE, SCHEDULE, SETUP
 from mediaserver.routes.live_view import cards, watchable
 from mediaserver.routes.page import page
 from mediaserver.routes.render import CSP_PLAYER
+from mediaserver.routes.schedule_view import upcoming_view
 
 
 async def home(request: web.Request) -> web.Response:
     live = watchable(request.app[LIVE])
     channels = request.app[CHANNELS]
-    live_cards = cards(live, await channels.list_by_slug([status.channel for status in live]))
+    streaming = await channels.list_by_slug([status.channel for status in live])
+    live_cards = cards(live, streaming)
     on_air = {card.slug for card in live_cards}
     offline = [channel for channel in await channels.list_all() if channel.slug not in on_air]
-    last_live = await request.app[STREAMS].last_live_at_ms([channel.id for channel in offline])
     return page(
         request,
         "home.html",
         {
             "live": [dataclasses.asdict(card) for card in live_cards],
-            "channels": [
-                {
-                    "slug": channel.slug,
-                    "name": channel.name,
-                    "description": channel.description,
-                    "last_live_at_ms": last_live.get(channel.id),
-                }
-                for channel in offline
+            "upcoming": [
+                upcoming_view(channel, occurrence)
+                for channel, occurrence in await request.app[SCHEDULE].upcoming()
             ],
+            "categories": await category_tiles(request, streaming),
+            "channels": await channel_links(request, offline),
             "needs_setup": await request.app[SETUP].is_needed(),
         },
     )

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 # Importing every module that owns a table fills the metadata.
 import mediaserver.accounts.setup
 import mediaserver.accounts.tokens
+import mediaserver.channels.display_tokens
 import mediaserver.channels.schedule
 import mediaserver.chat.chat  # noqa: F401
 from mediaserver.accounts.users import user_account

@@ -2,7 +2,7 @@
 
 import { announce } from "./announce.js";
 import { wireCopyFields } from "./copy.js";
-import { setText, uptime } from "./format.js";
+import { localiseMoments, setText, uptime } from "./format.js";
 
 function tickClocks() {
   for (const time of document.querySelectorAll("time[data-since]")) {
@@ -134,4 +134,6 @@ wireReveal();
 wireSlugs();
 wireConfirm();
 speakNotice();
+localiseMoments();
+document.addEventListener("swapped", localiseMoments);
 setInterval(tickClocks, 1000);

@@ -3,7 +3,9 @@
 import { setSince, setText, viewers } from "./format.js";
 
 /** @typedef {{slug: string, channel_name: string, title: string | null, thumbnail_url: string | null,
- *   started_at_ms: number, viewers: number, state: string}} Card */
+ *   started_at_ms: number, viewers: number, state: string, category: string | null,
+ *   category_slug: string | null, tags: string[], brand_promotion: boolean, recorded_content: boolean,
+ *   age_restricted: boolean, not_general: boolean}} Card */
 
 const REQUEST_TIMEOUT_MS = 8_000;
 const HUES = 8;
@@ -49,8 +51,45 @@ export function showBadge(card, state) {
   setText(badge, BADGES[state] ?? "Live");
 }
 
+/** Declarations and flags in a few letters. @param {HTMLElement} card @param {Card} item */
+function showFlags(card, item) {
+  const flags = [
+    item.age_restricted && "18+",
+    item.not_general && "Not for everyone",
+    item.brand_promotion && "Promotion",
+    item.recorded_content && "Recorded",
+  ].filter(Boolean);
+  card.toggleAttribute("data-veiled", item.age_restricted || item.not_general);
+  const badge = /** @type {HTMLElement | null} */ (card.querySelector("[data-flags]"));
+  if (!badge) return;
+  badge.hidden = flags.length === 0;
+  setText(badge, flags.join(" · "));
+}
+
+/** Category and tags. @param {HTMLElement} card @param {Card} item */
+function showAbout(card, item) {
+  const line = card.querySelector("[data-about]");
+  const now = JSON.stringify([item.category_slug, item.tags]);
+  if (!(line instanceof HTMLElement) || line.dataset.about === now) return;
+  line.dataset.about = now;
+  const parts = (item.tags ?? []).map((tag) => {
+    const part = document.createElement("span");
+    part.className = "tag";
+    part.textContent = tag;
+    return part;
+  });
+  line.replaceChildren(...parts);
+  if (!item.category || !item.category_slug) return;
+  const link = document.createElement("a");
+  link.href = `/category/${encodeURIComponent(item.category_slug)}`;
+  link.textContent = item.category;
+  line.prepend(link);
+}
+
 /** @param {HTMLElement} card @param {Card} item */
 export function updateCard(card, item) {
+  showFlags(card, item);
+  showAbout(card, item);
   showBadge(card, item.state);
   setText(card.querySelector(".card-title a"), item.title || item.channel_name);
   setText(card.querySelector(".card-channel"), item.channel_name);

@@ -23,6 +23,21 @@ export function uptime(sinceMs, nowMs = serverNowMs()) {
   return hours ? `${hours}:${two(minutes)}:${tail}` : `${minutes}:${tail}`;
 }
 
+const MOMENT = new Intl.DateTimeFormat("en-GB", {
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+});
+
+/** Writes the moments that the server wrote in UTC in the reader's own time. */
+export function localiseMoments() {
+  for (const time of document.querySelectorAll("time[data-moment]")) {
+    setText(time, MOMENT.format(Number(/** @type {HTMLElement} */ (time).dataset.moment)));
+  }
+}
+
 /** @param {number} count */
 export function viewers(count) {
   return `${(count || 0).toLocaleString("en")} viewer${count === 1 ? "" : "s"}`;

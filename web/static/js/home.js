@@ -1,7 +1,9 @@
-/** Keeps the cards of the home page fresh. Streams that start are offered, not pushed in. */
+/** Keeps the cards of the home page and of categories fresh. Streams that start are offered, not
+ * pushed in. */
 
 import { fetchLive, hideBrokenImages, showBadge, updateCard } from "./cards.js";
 import { setText } from "./format.js";
+import "./local-times.js";
 
 const REFRESH_MS = 10_000;
 
@@ -35,7 +37,10 @@ async function refresh() {
   const known = new Set(
     shown.filter((card) => !card.hasAttribute("data-over")).map((card) => card.dataset.slug),
   );
-  const fresh = streams.filter((item) => !known.has(item.slug));
+  const category = arrivals?.dataset.arrivals; // of all where none is named
+  const fresh = streams.filter(
+    (item) => !known.has(item.slug) && (!category || item.category_slug === category),
+  );
   if (!arrivals) return;
   arrivals.hidden = fresh.length === 0;
   const names = fresh.length === 1 ? `${fresh[0].channel_name} is live` : `${fresh.length} new streams`;

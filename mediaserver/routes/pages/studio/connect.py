@@ -9,41 +9,43 @@ from aiohttp import web
 from mediaserver.kernel.errors import Conflict, Invalid
 from mediaserver.routes.keys import SHOWN_ONCE, STREAM_KEYS
 from mediaserver.routes.page import noticed, read_form, rtmp_server_url
-from mediaserver.routes.pages.studio.frame import Desk, Returned, desk_page, open_desk
+from mediaserver.routes.pages.studio.frame import Returned, Studio, open_studio, studio_page
 from mediaserver.routes.shown_once import NewKey
 
 
 async def show_keys(request: web.Request) -> web.Response:
-    return await _connect(request, await open_desk(request))
+    return await _connect(request, await open_studio(request))
 
 
 async def create_stream_key(request: web.Request) -> web.Response:
-    desk = await open_desk(request)
+    studio = await open_studio(request)
     form = await read_form(request)
     try:
         made, secret = await request.app[STREAM_KEYS].create(
-            desk.user, desk.channel.slug, form.get("name", "")
+            studio.user, studio.channel.slug, form.get("name", "")
         )
     except (Invalid, Conflict) as error:
-        return await _connect(request, desk, Returned("key", form, error))
-    request.app[SHOWN_ONCE].put(desk.user.id, desk.channel.slug, NewKey(made.name, secret))
-    return noticed(request, desk.path("connect"), "key-made")
+        return await _connect(request, studio, Returned("key", form, error))
+    request.app[SHOWN_ONCE].put(studio.user.id, studio.channel.slug, NewKey(made.name, secret))
+    return noticed(request, studio.path("connect"), "key-made")
 
 
 async def revoke_stream_key(request: web.Request) -> web.Response:
-    desk = await open_desk(request)
-    await request.app[STREAM_KEYS].revoke(desk.user, desk.channel.slug, request.match_info["id"])
-    return noticed(request, desk.path("connect"), "key-revoked")
+    studio = await open_studio(request)
+    await request.app[STREAM_KEYS].revoke(
+        studio.user, studio.channel.slug, request.match_info["id"]
+    )
+    return noticed(request, studio.path("connect"), "key-revoked")
 
 
 async def _connect(
-    request: web.Request, desk: Desk, returned: Returned | None = None
+    request: web.Request, studio: Studio, returned: Returned | None = None
 ) -> web.Response:
-    new_key = request.app[SHOWN_ONCE].take(desk.user.id, desk.channel.slug)
-    keys = await request.app[STREAM_KEYS].list_active(desk.user, desk.channel.slug)
-    return await desk_page(
+    new_key = request.app[SHOWN_ONCE].take(studio.user.id, studio.channel.slug)
+    keys = await request.app[STREAM_KEYS].list_active(studio.user, studio.channel.slug)
+    return await studio_page(
         request,
-        desk,
+        studio,
         "connect",
         {
             "server_url": rtmp_server_url(request),

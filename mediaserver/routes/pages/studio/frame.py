@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,19 +11,26 @@ from aiohttp import web
 
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
+from mediaserver.kernel.errors import Invalid, MediaserverError
+from mediaserver.moderation.ranks import Rank, check_rank
 from mediaserver.routes.errors import problem_of
-from mediaserver.routes.keys import CHANNELS, LIVE
+from mediaserver.routes.keys import CATEGORIES, CHANNELS, LIVE
 from mediaserver.routes.live_view import is_watchable
-from mediaserver.routes.page import FormError, form_errors, page, signed_in
+from mediaserver.routes.page import page, signed_in
 from mediaserver.routes.render import CSP_PAGE
+
+_DIGITS_MAX = 15
+_SECTIONS = ("desk", "schedule", "connect", "settings")
+_MODERATOR_SECTIONS = ("chat",)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Studio:
     """A channel and who works on it."""
 
     user: User
     channel: Channel
+    rank: Rank
 
     def path(self, section: str = "") -> str:
         """Where a page of this desk is."""
@@ -35,19 +43,26 @@ class Returned:
 
     form: str
     given: Mapping[str, str]
-    error: FormError
+    error: MediaserverError
+    field: str = ""
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Field → sentence; `field` is where it stands that names none itself."""
+        return {getattr(self.error, "field", None) or self.field: self.error.message}
 
 
-async def open_desk(request: web.Request) -> Desk:
+async def open_studio(request: web.Request, needed: Rank = Rank.OWNER) -> Studio:
     """The desk that the address names. Raises `NotFound` or `Forbidden`."""
     user = signed_in(request)
-    slug = request.match_info["slug"]
-    return Desk(user, await request.app[CHANNELS].get_managed(user, slug))
+    channel = await request.app[CHANNELS].get_managed(user, request.match_info["slug"])
+    check_rank(Rank.OWNER, needed)
+    return Studio(user, channel, Rank.OWNER)
 
 
-async def desk_page(
+async def studio_page(
     request: web.Request,
-    desk: Desk,
+    studio: Studio,
     section: str,
     context: Mapping[str, Any],
     *,
@@ -55,28 +70,24 @@ async def desk_page(
     csp: str = CSP_PAGE,
 ) -> web.Response:
     """Render `studio/{section}.html` in the frame."""
-    channel = desk.channel
+    channel = studio.channel
     status = request.app[LIVE].status(channel.slug)
     return page(
         request,
         f"studio/{section}.html",
         {
-            "channels": await own_channels(request, desk.user),
-            "channel": {
-                "slug": channel.slug,
-                "name": channel.name,
-                "title": channel.title,
-                "description": channel.description,
-                "owner": channel.owner,
-            },
+            "channels": await reachable(request, studio.user),
+            "channel": dataclasses.asdict(channel),
             "section": section,
+            "sections": _SECTIONS if studio.rank >= Rank.OWNER else _MODERATOR_SECTIONS,
+            "is_owner": studio.rank >= Rank.OWNER,
             "on_air": status is not None and is_watchable(status),
             "returned": None
             if returned is None
             else {
                 "form": returned.form,
                 "given": dict(returned.given),
-                "errors": form_errors(returned.error),
+                "errors": returned.errors,
             },
             **context,
         },
@@ -85,7 +96,31 @@ async def desk_page(
     )
 
 
-async def own_channels(request: web.Request, user: User) -> list[dict[str, str]]:
-    """For the switch between channels."""
+async def reachable(request: web.Request, user: User) -> list[dict[str, str]]:
+    """The channels between which `user` may switch: the own ones, then those to moderate."""
     owned = await request.app[CHANNELS].list_owned(user)
-    return [{"slug": channel.slug, "name": channel.name} for channel in owned]
+    slugs: list[str] = []
+    trusted = await request.app[CHANNELS].list_by_slug(slugs)
+    return [
+        *({"slug": one.slug, "name": one.name, "path": f"/studio/{one.slug}"} for one in owned),
+        *(
+            {"slug": one.slug, "name": one.name, "path": f"/studio/{one.slug}/chat"}
+            for one in sorted(trusted, key=lambda one: slugs.index(one.slug))
+            if one.owner_id != user.id
+        ),
+    ]
+
+
+async def category_options(request: web.Request) -> list[tuple[str, str]]:
+    """Value and label of each category."""
+    return [(one.slug, one.name) for one in await request.app[CATEGORIES].list_all()]
+
+
+def number_in(form: Mapping[str, str], name: str) -> int | None:
+    """The number in a field; None for an empty one. Raises `Invalid`."""
+    given = form.get(name, "").strip()
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS_MAX):
+        raise Invalid("Choose one of the list.", field=name)
+    return int(given)

@@ -8,7 +8,7 @@ from mediaserver.kernel.errors import Conflict, Invalid
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.keys import CHANNELS, SHOWN_ONCE, STREAM_KEYS
 from mediaserver.routes.page import form_errors, noticed, page, read_form, signed_in
-from mediaserver.routes.pages.studio.frame import own_channels
+from mediaserver.routes.pages.studio.frame import reachable
 from mediaserver.routes.shown_once import NewKey
 
 
@@ -40,7 +40,7 @@ async def new_channel_page(
         request,
         "studio/new.html",
         {
-            "channels": await own_channels(request, signed_in(request)),
+            "channels": await reachable(request, signed_in(request)),
             "form": form or {},
             "errors": {} if error is None else form_errors(error),
         },

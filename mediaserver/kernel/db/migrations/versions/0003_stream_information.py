@@ -13,11 +13,11 @@ _INT64 = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _CATEGORIES = (
     ("just-chatting", "Just chatting", "messages-square"),
     ("games", "Games", "gamepad-2"),
-    ("board-games", "Board games and chess", "dices"),
+    ("board-games", "Board games", "dices"),
     ("music", "Music", "music"),
     ("radio", "Radio", "radio"),
     ("art", "Art", "palette"),
-    ("making", "Making and crafts", "hammer"),
+    ("crafts", "Crafts", "hammer"),
     ("software", "Software", "code"),
     ("science", "Science", "flask-conical"),
     ("learning", "Learning", "graduation-cap"),

@@ -1,0 +1,60 @@
+"""The gate before a stream that is not for everybody: a question, and a cookie with the answer.
+
+The cookie belongs to the channel's own pages, so an answer counts for that channel alone.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from aiohttp import web
+
+from mediaserver.channels.channels import Channel
+from mediaserver.kernel import limits
+from mediaserver.routes.page import viewer
+
+_COOKIE = "gate"
+
+Kind = Literal["age", "not_general"]
+
+
+class Gate(TypedDict):
+    """What is asked, and what the streamer says of it."""
+
+    kind: Kind
+    reason: str
+
+
+def gate_of(request: web.Request, channel: Channel) -> Gate | None:
+    """The gate that this visitor has to pass first; the owner and admins have none."""
+    user = viewer(request)
+    if user is not None and (user.id == channel.owner_id or user.is_admin):
+        return None
+    passed = request.cookies.get(_COOKIE, "")[: limits.GATE_COOKIE_CHARS_MAX].split(".")
+    waiting = [kind for kind in _kinds(channel) if kind not in passed]
+    if not waiting:
+        return None
+    return {"kind": waiting[0], "reason": channel.not_general_reason}
+
+
+def pass_gate(request: web.Request, response: web.StreamResponse, channel: Channel) -> None:
+    """Remember that the visitor goes on, to all that the channel asks today."""
+    response.set_cookie(
+        _COOKIE,
+        ".".join(_kinds(channel)),
+        max_age=limits.GATE_MAX_AGE_S,
+        path=f"/@{channel.slug}",
+        secure=request.secure,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _kinds(channel: Channel) -> list[Kind]:
+    """What the channel asks, the most serious first."""
+    kinds: list[Kind] = []
+    if channel.age_restricted:
+        kinds.append("age")
+    if channel.not_general:
+        kinds.append("not_general")
+    return kinds

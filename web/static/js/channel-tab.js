@@ -1,0 +1,6 @@
+/** A channel's pages beside the one where people watch. */
+
+import { wireFollow } from "./follow.js";
+import "./local-times.js";
+
+wireFollow();
