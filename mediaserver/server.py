@@ -55,6 +55,7 @@ from mediaserver.routes.api.live import live_out
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
+from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
 
@@ -70,6 +71,8 @@ class MediaPath:
     routes: Sequence[web.RouteDef]
     render_metrics: Callable[[], bytes]
     health: StreamHealth
+    close_viewers: Callable[[], None] = lambda: None
+    """Ends the connections that would otherwise stay open while the web server stops."""
 
 
 OpenMedia = Callable[
@@ -96,19 +99,20 @@ async def open_media(
             f"Encoders can't connect to {config.rtmp.host} port {config.rtmp.port}: "
             f"{error.strerror or error}. Set another port in config.toml or with --rtmp-port."
         ) from error
+    admission = engine.broadcasts.admission
     try:
         yield MediaPath(
             engine.broadcasts,
             engine.rtmp_port,
-            hls_routes(
-                engine.origin,
-                engine.broadcasts.admission,
-                engine.thumbnails,
-                metrics,
-                engine.health.report,
-            ),
+            [
+                *instant_routes(engine.origin, admission, clock),
+                *hls_routes(
+                    engine.origin, admission, engine.thumbnails, metrics, engine.health.report
+                ),
+            ],
             metrics.render,
             engine.health,
+            lambda: close_viewers(engine.origin.all()),
         )
     finally:
         await engine.__aexit__(None, None, None)
@@ -242,6 +246,7 @@ class Server:
         if db.is_sqlite and control.is_supported:
             await _listen_control(stack, config, control.make_control_app(users, channels))
         self.http_port = await _listen(stack, config, app, tls)
+        stack.callback(media.close_viewers)
         self.url = _url(config, self.http_port)
         token = await setup.open()
         self.setup_url = f"{self.url}/setup?token={token}" if token else None

@@ -156,6 +156,13 @@ class MediaConfig(_Section):
         le=300,
         description="Seconds between two thumbnails of a live stream.",
     )
+    instant_viewers_max: int = Field(
+        300,
+        ge=0,
+        le=100_000,
+        description="Viewers with instant playback, about 0.3 s behind, over all streams. Further "
+        "ones get the preset above. 0 turns it off.",
+    )
 
 
 class StorageConfig(_Section):

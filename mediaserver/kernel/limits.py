@@ -142,6 +142,41 @@ VIEWER_TIMEOUT_S: Final = 15.0
 VIEWERS_TRACKED_MAX: Final = 100_000
 """Viewer keys remembered for one stream."""
 
+# Instant playback ---------------------------------------------------------------------------------
+
+INSTANT_PICTURE_HOLD_MS: Final = 500
+"""What the last picture of a message is said to last, while nobody knows: pictures may come twice
+this late before a browser wants a keyframe."""
+
+INSTANT_SOUND_MS: Final = 60
+"""Sound goes with the next picture, or alone once there is so much of it."""
+
+INSTANT_GROUP_BYTES_MAX: Final = 16 * MIB
+INSTANT_GROUP_MESSAGES_MAX: Final = 2_400
+"""The group of pictures that a new viewer begins with: 6 s at 20 Mb/s, 20 s at 120 a second. Of a
+larger one nothing is kept, and they begin at the next keyframe."""
+
+INSTANT_UNSENT_BYTES_MAX: Final = 1 * MIB
+"""What waits for one slow viewer: 0.4 s at 20 Mb/s, 2.8 s at 3 Mb/s. With more they miss what comes
+until a keyframe finds less than a quarter of it."""
+
+INSTANT_UNSENT_KERNEL_BYTES: Final = 64 * KIB
+"""What the system keeps of it, where that can be set. Its own buffers grow to 4 MiB, and all in
+there is late."""
+
+INSTANT_STUCK_S: Final = 10.0
+"""A viewer who had no room for a keyframe for so long is sent away."""
+
+INSTANT_SEEN_INTERVAL_S: Final = 5.0
+"""Viewers are counted again so often: well below `VIEWER_TIMEOUT_S`."""
+
+INSTANT_QUESTION_BYTES_MAX: Final = 256
+INSTANT_QUESTIONS_PER_INTERVAL_MAX: Final = 20
+"""What viewers may send: questions for the server's clock, so many in 5 s."""
+
+INSTANT_HEARTBEAT_S: Final = 20.0
+"""A ping finds viewers whose connection is dead."""
+
 # Rewinding ----------------------------------------------------------------------------------------
 
 DVR_WAITING_BYTES_MAX: Final = 64 * MIB

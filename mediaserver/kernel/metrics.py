@@ -67,6 +67,17 @@ class Metrics:
             "Connections cut as they took too long to read",
             registry=registry,
         )
+        self.instant_viewers = Gauge(
+            "mediaserver_instant_viewers", "Viewers with instant playback", registry=registry
+        )
+        self.instant_bytes = Counter(
+            "mediaserver_instant_sent_bytes", "Bytes of instant playback", registry=registry
+        )
+        self.instant_skips = Counter(
+            "mediaserver_instant_skips",
+            "Times that a slow viewer was left behind until a keyframe",
+            registry=registry,
+        )
         self.dvr_bytes = Gauge(
             "mediaserver_dvr_bytes", "Media on disk to rewind in", registry=registry
         )

@@ -42,6 +42,7 @@ from mediaserver.media.fmp4 import Muxer
 from mediaserver.media.frame_meter import FrameMeter
 from mediaserver.media.frames import AudioConfig, Frame, Unsupported, VideoCodec, VideoConfig
 from mediaserver.media.gate import PublishGrant, PublishRefused
+from mediaserver.media.instant import InstantRoom, InstantStream
 from mediaserver.media.origin import LiveStream, Origin
 from mediaserver.media.packager import Packager
 from mediaserver.media.parts import PRESETS, Epoch, Output, Part
@@ -74,6 +75,7 @@ class BroadcastStatus:
     is_public: bool
     started_at_ms: int
     viewers: int
+    has_instant_room: bool
     video_codec: str | None
     audio_codec: str | None
     width: int | None
@@ -102,6 +104,7 @@ class Broadcast:
         clock: Clock,
         events: Events,
         metrics: Metrics,
+        room: InstantRoom,
         dvr: Dvr | None = None,
     ) -> None:
         self.grant = grant
@@ -113,7 +116,8 @@ class Broadcast:
         preset = PRESETS[media.preset]
 
         self.id = new_id("brd")
-        self.stream = LiveStream(new_secret(96), preset, media.window_s, clock)
+        self.instant = InstantStream(room, clock, metrics)
+        self.stream = LiveStream(new_secret(96), preset, media.window_s, clock, self.instant)
         self.state = BroadcastState.STARTING
         self.is_public = grant.starts_automatically
         self.publisher: Publisher | None = None
@@ -183,6 +187,7 @@ class Broadcast:
             self._last_frame_ms = now_ms
             self.meter.add(tag, self._epoch.frame_rate if self._epoch else None)
             self._take(self._packager.push(tag, self._clock.wall_ms()))
+            self.instant.push(self._packager.take_fresh())
         elif tag is not None:
             self._take(self._packager.configure(tag))
 
@@ -218,13 +223,18 @@ class Broadcast:
             self._epoch_starts.popleft()
         if len(self._epoch_starts) > limits.EPOCHS_PER_MINUTE_MAX:
             raise Unsupported("The stream's clock or codecs keep changing.")
-        if self._muxer is not None:
-            self._muxer.close()
+        self._close_muxer()
         self._muxer = Muxer(epoch)
         self._epoch = epoch
         self._last_part_ms = None
         self.stream.begin_epoch(epoch, self._muxer.init, (self._muxer.width, self._muxer.height))
+        self.instant.begin_epoch(epoch, self._muxer)
         self._metrics.epochs.inc()
+
+    def _close_muxer(self) -> None:
+        self.instant.end_epoch()
+        if self._muxer is not None:
+            self._muxer.close()
 
     def _append(self, part: Part) -> None:
         assert self._muxer is not None
@@ -257,6 +267,7 @@ class Broadcast:
         self.started_at_ms = self._clock.wall_ms()
         self._began_at_ms = self._clock.monotonic_ms()
         self._take(self._packager.pause())
+        self.instant.end_epoch()
         self.stream.withhold_past()
         self._record()
         self.state = BroadcastState.STARTING
@@ -282,6 +293,7 @@ class Broadcast:
         """No frames any more: drop what is unfinished and wait for the publisher."""
         if self.state in (BroadcastState.LIVE, BroadcastState.HELD):
             self._take(self._packager.pause())
+            self.instant.end_epoch()
             self.state = BroadcastState.RECONNECTING
             self._lost_at_ms = self._clock.monotonic_ms()
             if self.is_public:
@@ -297,8 +309,8 @@ class Broadcast:
         self.state = BroadcastState.ENDED
         self.ended_at_ms = self._clock.monotonic_ms()
         self.stream.end()
-        if self._muxer is not None:
-            self._muxer.close()
+        self._close_muxer()
+        self.instant.end()
         if self.publisher is not None:
             publisher, self.publisher = self.publisher, None
             publisher.disconnect(reason)
@@ -377,6 +389,7 @@ class Broadcast:
             is_public=self.is_public,
             started_at_ms=self.started_at_ms,
             viewers=self.stream.viewers,
+            has_instant_room=self.instant.has_room,
             video_codec=epoch.video.codecs if epoch and epoch.video else None,
             audio_codec=epoch.audio.codecs if epoch and epoch.audio else None,
             width=muxer.width if muxer else None,
@@ -422,6 +435,7 @@ class Broadcasts:
         self._events = events
         self._metrics = metrics
 
+        self._room = InstantRoom(media.instant_viewers_max)
         self.admission = Admission(media, origin)
         self._current: dict[str, Broadcast] = {}
         self._ended: list[Broadcast] = []
@@ -459,7 +473,13 @@ class Broadcasts:
         if (before := self._current.pop(grant.channel, None)) is not None:
             self._keep_ended(before)
         broadcast = Broadcast(
-            grant, self._media, self._clock, self._events, self._metrics, self._dvr
+            grant,
+            self._media,
+            self._clock,
+            self._events,
+            self._metrics,
+            self._room,
+            self._dvr,
         )
         self._current[grant.channel] = broadcast
         self._origin.add(grant.channel, broadcast.stream, is_public=broadcast.is_public)
@@ -554,6 +574,7 @@ class Broadcasts:
             self._metrics.broadcasts.labels(state.value).set(count)
         streams = self._origin.all()
         self._metrics.viewers.set(self.viewers)
+        self._metrics.instant_viewers.set(self._room.viewers)
         self._metrics.waiters.set(sum(stream.waiters for stream in streams))
         self._metrics.window_bytes.set(sum(stream.byte_count for stream in streams))
 

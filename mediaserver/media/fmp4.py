@@ -61,8 +61,14 @@ class Muxer:
 
     def part(self, part: Part, sequence: int) -> bytes:
         """`moof` and `mdat` of a part. `sequence` counts the fragments of a playlist from 1."""
+        return self.fragment(part.video, part.audio, sequence)
+
+    def fragment(
+        self, video: tuple[Sample, ...], audio: tuple[Sample, ...], sequence: int
+    ) -> bytes:
+        """`moof` and `mdat` of a few samples; otherwise as `part`."""
         try:
-            return self._mux(part.video, part.audio, sequence)[1]
+            return self._mux(video, audio, sequence)[1]
         except FFmpegError as error:
             raise Unsupported("The stream has frames that can't be put into MP4.") from error
 

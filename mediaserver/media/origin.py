@@ -19,6 +19,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.media.dvr import FinishedSegment, Recording
 from mediaserver.media.frames import Unsupported
+from mediaserver.media.instant import InstantStream
 from mediaserver.media.parts import Epoch, Part, Preset, Timing
 from mediaserver.media.playlist import (
     ListedPart,
@@ -93,8 +94,16 @@ class LiveStream:
     """One live stream as players see it. `session` is random and part of every URL, so that no
     cache ever serves an earlier stream's bytes."""
 
-    def __init__(self, session: str, preset: Preset, window_s: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        session: str,
+        preset: Preset,
+        window_s: int,
+        clock: Clock,
+        instant: InstantStream | None = None,
+    ) -> None:
         self.session = session
+        self.instant = instant
         self._preset = preset
         self._window_us = window_s * 1_000_000
         self._clock = clock

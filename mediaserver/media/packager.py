@@ -17,12 +17,13 @@ players stuck.
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import pairwise
 from statistics import median_low
 
 from mediaserver.kernel import limits
 from mediaserver.media.frames import AudioConfig, Frame, Kind, Unsupported, VideoConfig
-from mediaserver.media.parts import VIDEO_TIMESCALE, Epoch, Output, Preset, Timing
+from mediaserver.media.parts import VIDEO_TIMESCALE, Epoch, FreshSample, Output, Preset, Timing
 from mediaserver.media.running_epoch import RunningEpoch, TimedFrame
 
 _WRAP = 1 << 32
@@ -43,6 +44,7 @@ class Packager:
         self._waiting: list[TimedFrame] = []
         self._waiting_bytes = 0
         self._run: RunningEpoch | None = None
+        self._fresh: deque[FreshSample] = deque(maxlen=limits.PENDING_FRAMES_MAX)
         self._time = _Unwrapper()
         self._renew_at_keyframe = False
         self._keyframe_ms: int | None = None
@@ -94,6 +96,12 @@ class Packager:
         else:
             outputs += self._collect(timed)
         return outputs
+
+    def take_fresh(self) -> list[FreshSample]:
+        """The samples of the running epoch that came since the last call, in order of arrival."""
+        fresh = list(self._fresh)
+        self._fresh.clear()
+        return fresh
 
     def pause(self) -> list[Output]:
         """The publisher is silent: drop what is unfinished. It may go on where it stopped, without
@@ -257,7 +265,7 @@ class Packager:
         base_ms = first.ms + (first.frame.composition_ms if video else 0)
         # What came before may have been sent faster than real time: time of day never goes back.
         start_wall_ms = max(first.arrival_ms, self._wall_end_ms)
-        self._run = RunningEpoch(epoch, base_ms, start_wall_ms, self._msn, frame_ticks)
+        self._run = RunningEpoch(epoch, base_ms, start_wall_ms, self._msn, frame_ticks, self._fresh)
         outputs: list[Output] = [epoch]
         for one in waiting:
             outputs += self._run.push(one)

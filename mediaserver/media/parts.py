@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from mediaserver.media.frames import AudioConfig, Frame, VideoConfig
+from mediaserver.media.frames import AudioConfig, Frame, Kind, VideoConfig
 
 VIDEO_TIMESCALE = 90_000
 EPOCH_BASE_S = 10
@@ -78,6 +78,18 @@ class Part:
     independent: bool
     video: tuple[Sample, ...]
     audio: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FreshSample:
+    """A sample of the running epoch as soon as its frame came, for who can't wait for a part. Its
+    time is final; the duration of a picture is only what is usual. `arrival_ms` is the time of day.
+    """
+
+    epoch: int
+    kind: Kind
+    sample: Sample
+    arrival_ms: int
 
 
 @dataclass(frozen=True, slots=True)

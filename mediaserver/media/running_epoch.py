@@ -17,6 +17,7 @@ from mediaserver.media.parts import (
     EPOCH_BASE_S,
     VIDEO_TIMESCALE,
     Epoch,
+    FreshSample,
     Output,
     Part,
     Sample,
@@ -47,7 +48,13 @@ class RunningEpoch:
     """Push its frames in order; take what each one finishes."""
 
     def __init__(
-        self, epoch: Epoch, base_ms: int, start_wall_ms: int, msn: int, frame_ticks: int
+        self,
+        epoch: Epoch,
+        base_ms: int,
+        start_wall_ms: int,
+        msn: int,
+        frame_ticks: int,
+        fresh: deque[FreshSample],
     ) -> None:
         self.epoch = epoch
         self.msn = msn
@@ -55,6 +62,7 @@ class RunningEpoch:
         self._base_ms = base_ms
         self._start_wall_ms = start_wall_ms
         self._frame_ticks = frame_ticks
+        self._fresh = fresh
         self._scale = epoch.timescale
         self._part_ticks_max = epoch.timing.part_target_ms * self._scale // 1000
         # EXTINF is rounded to whole seconds before it is held against the target (§4.4.3.1).
@@ -66,6 +74,7 @@ class RunningEpoch:
         self._pause_ms_max = epoch.timing.part_target_ms - limits.AUDIO_DRIFT_MS_MAX
 
         self._newest_ms: int | None = None
+        self._arrival_ms = start_wall_ms
         self._held: tuple[int, Frame] | None = None
         self._removed_ticks = 0
         self._samples: list[Sample] = []
@@ -82,6 +91,7 @@ class RunningEpoch:
 
     def push(self, timed: TimedFrame) -> Iterator[Output]:
         self._take_out_pause(timed.ms)
+        self._arrival_ms = timed.arrival_ms
         if timed.frame.kind is Kind.VIDEO:
             if self.epoch.video is not None:
                 self._push_video(timed)
@@ -121,6 +131,7 @@ class RunningEpoch:
         if self._held is None:
             self._held = dts, frame
             self._start = self._first_start = self._segment_start = dts
+            self._tell(Kind.VIDEO, Sample(dts, self._frame_ticks, *_told(frame)))
             return
         held_dts, held = self._held
         self._pending_frames += 1
@@ -131,10 +142,13 @@ class RunningEpoch:
             self._removed_ticks += dts - held_dts - self._frame_ticks
             dts = held_dts + self._frame_ticks
         self._held = dts, frame
+        self._tell(Kind.VIDEO, Sample(dts, self._frame_ticks, *_told(frame)))
         self._append(
-            Sample(held_dts, dts - held_dts, _ticks(held), held.keyframe, held.data),
-            next_is_keyframe=frame.keyframe,
+            Sample(held_dts, dts - held_dts, *_told(held)), next_is_keyframe=frame.keyframe
         )
+
+    def _tell(self, kind: Kind, sample: Sample) -> None:
+        self._fresh.append(FreshSample(self.epoch.number, kind, sample, self._arrival_ms))
 
     def _append(self, sample: Sample, *, next_is_keyframe: bool) -> None:
         """Take a sample of the leading track, and cut where the next one could not follow."""
@@ -195,6 +209,7 @@ class RunningEpoch:
 
     def _add_sound(self, sample: Sample) -> None:
         self._sound_end = sample.dts + sample.duration
+        self._tell(Kind.AUDIO, sample)
         self._pending_frames += 1
         self._pending_bytes += len(sample.data)
         if self.epoch.video is not None:
@@ -285,5 +300,7 @@ class RunningEpoch:
         return self._start_wall_ms + (ticks - self._first_start) * 1000 // self._scale
 
 
-def _ticks(frame: Frame) -> int:
-    return max(0, frame.composition_ms) * (VIDEO_TIMESCALE // 1000)
+def _told(frame: Frame) -> tuple[int, bool, bytes]:
+    """What a picture's frame itself says of its sample: composition, keyframe, data."""
+    composition = max(0, frame.composition_ms) * (VIDEO_TIMESCALE // 1000)
+    return composition, frame.keyframe, frame.data

@@ -31,6 +31,8 @@ class LiveStatus(Protocol):
     @property
     def viewers(self) -> int: ...
     @property
+    def has_instant_room(self) -> bool: ...
+    @property
     def video_codec(self) -> str | None: ...
     @property
     def audio_codec(self) -> str | None: ...
@@ -80,6 +82,7 @@ class LiveView:
 
     state: str
     playlist_url: str
+    instant_url: str | None
     poster_url: str | None
     title: str
     started_at_ms: int
@@ -130,10 +133,13 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
     if status is None or not (status.is_public or for_owner):
         return None
     folder = f"/live/{channel.slug}"
+    if not status.is_public:
+        folder += f"/{status.session}"
     return LiveView(
         state=str(status.state),
-        playlist_url=f"{folder if status.is_public else f'{folder}/{status.session}'}/index.m3u8",
-        poster_url=f"{folder}/thumbnail.jpg" if status.is_public else None,
+        playlist_url=f"{folder}/index.m3u8",
+        instant_url=f"{folder}/instant" if status.has_instant_room else None,
+        poster_url=f"/live/{channel.slug}/thumbnail.jpg" if status.is_public else None,
         title=channel.title or channel.name,
         started_at_ms=status.started_at_ms,
         viewers=status.viewers,

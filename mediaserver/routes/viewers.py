@@ -17,7 +17,8 @@ _COOKIE = "viewer"
 _VALUE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 _PREVIEW = "X-Preview"
-"""Sent by the studio's own player (hls-source.js): streamers don't count as their own viewers."""
+"""Sent by the studio's own player (hls-source.js): streamers don't count as their own viewers. A
+WebSocket can't send it, so instant-source.js asks with ?preview=1."""
 
 
 def mark_viewer(request: web.Request, response: web.StreamResponse) -> None:
@@ -38,7 +39,7 @@ def viewer_of(request: web.Request) -> str | None:
 
     Players that keep no cookies are told apart by address and program.
     """
-    if _PREVIEW in request.headers:
+    if _PREVIEW in request.headers or "preview" in request.query:
         return None
     agent = request.headers.get(hdrs.USER_AGENT, "")
     return _cookie(request) or f"{request.remote}|{agent}"[: limits.VIEWER_KEY_CHARS_MAX]

@@ -17,7 +17,7 @@ STATIC = ROOT / "web" / "static"
 TEMPLATES = ROOT / "web" / "templates"
 KB = 1024
 STATIC_CALL = re.compile(r"static\('((?:css|js|vendor)/[^']+\.(?:css|js))'\)")
-IMPORT = re.compile(r"""(?:\bfrom|^import)\s+["'](\.[^"']+\.js)["']""", re.MULTILINE)
+IMPORT = re.compile(r"""(?:\bfrom\s+|^import\s+|\bimport\()["'](\.[^"']+\.js)["']""", re.MULTILINE)
 
 
 def files_of(*templates: str) -> set[Path]:

@@ -137,6 +137,7 @@ def live_view(state: str, **changes: Any) -> dict[str, Any]:
     given = {
         "state": state,
         "playlist_url": "/live/mira/index.m3u8" if on else None,
+        "instant_url": None,
         "poster_url": "/picture/mira.svg" if on else None,
         "title": PEOPLE[0][2],
         "started_at_ms": now_ms() - 4_354_000,

@@ -40,6 +40,7 @@ class FakeStatus:
     audio_codec: str | None = "mp4a.40.2"
     width: int | None = 1280
     height: int | None = 720
+    has_instant_room: bool = True
     warning: str | None = "Keyframes are too far apart."
 
 

@@ -25,6 +25,9 @@ class LiveOut(Answer):
         examples=["live"],
     )
     playlist_url: str | None = None
+    instant_url: str | None = Field(
+        None, description="WebSocket of docs/instant-playback.md; null while it has no room."
+    )
     poster_url: str | None = None
     title: str | None = None
     started_at_ms: int | None = None

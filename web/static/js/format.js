@@ -2,11 +2,16 @@
 
 /** Milliseconds by which the server's clock is ahead of this one, as the page was rendered. */
 const rendered = Number(document.documentElement.dataset.now || 0);
-const clockOffsetMs = rendered ? rendered - Date.now() : 0;
+let clockOffsetMs = rendered ? rendered - Date.now() : 0;
 
 /** The server's time, as well as the page knows it. */
 export function serverNowMs() {
   return Date.now() + clockOffsetMs;
+}
+
+/** A better measure of it came. @param {number} nowMs */
+export function setServerClock(nowMs) {
+  clockOffsetMs = nowMs - Date.now();
 }
 
 /**

@@ -1,11 +1,10 @@
 /** One playlist in one <video> through hls.js. Knows no page and no state of the channel. */
 
 import Hls from "../vendor/hls/hls.light.min.js";
+import { Latency } from "./latency.js";
+import { CATCH_UP_RATE } from "./pace.js";
 
 /** @typedef {{network: boolean, codecs: boolean, details: string}} SourceFailure */
-
-/** Safari's audio crackles when the rate changes, so it only seeks. */
-const CATCH_UP_RATE = "GestureEvent" in window ? 1 : 1.1;
 
 /** A source that fails again so soon after a recovery is started anew instead. */
 const RECOVERY_PAUSE_MS = 10_000;
@@ -57,19 +56,23 @@ export function playback() {
 }
 
 export class HlsSource {
+  way = "hls";
+  sleeping = false;
   #recoverableAt = 0;
 
   /**
    * @param {HTMLVideoElement} video
+   * @param {HTMLElement} controller the media-controller
    * @param {string} url
-   * @param {boolean} preview a streamer's own look, which doesn't count as a viewer
-   * @param {{onPlaylist: (details: any) => void, onFailure: (failure: SourceFailure) => void,
-   *   onRecovered: () => void, onLevels: () => void, onStall: () => void}} hooks
+   * @param {{preview: boolean, behindS: number}} options `preview`: a streamer's own look, which
+   *   doesn't count as a viewer; `behindS`: begin so far behind the live edge and stay there
+   * @param {{onFailure: (failure: SourceFailure) => void, onRecovered: () => void,
+   *   onLevels: () => void, onStall: () => void}} hooks
    */
-  constructor(video, url, preview, hooks) {
+  constructor(video, controller, url, { preview, behindS }, hooks) {
     this.video = video;
     this.hooks = hooks;
-    this.stalls = 0;
+    this.latency = new Latency(video, controller);
     this.hls = new Hls(preview ? { ...CONFIG, xhrSetup: markPreview } : CONFIG);
     this.hls.on(Hls.Events.MANIFEST_PARSED, () => {
       // not before: taking a <video> back while it opens its source logs an error
@@ -78,15 +81,38 @@ export class HlsSource {
     });
     this.hls.once(Hls.Events.LEVEL_LOADED, (_event, data) => {
       const { first, start } = data.stats.loading;
-      if (first - start > FAR_MS) fetchAhead(data.details);
+      if (behindS) {
+        this.latency.leave();
+        this.hls.startLoad(Math.max(0, data.details.edge - behindS));
+      } else if (first - start > FAR_MS) {
+        fetchAhead(data.details);
+      }
     });
-    this.hls.on(Hls.Events.LEVEL_UPDATED, (_event, data) => hooks.onPlaylist(data.details));
+    this.hls.on(Hls.Events.LEVEL_UPDATED, (_event, data) => this.latency.playlist(data.details));
     this.hls.on(Hls.Events.ERROR, (_event, data) => this.#error(data));
     this.hls.loadSource(url);
+    this.latency.attach(this.hls);
   }
 
   destroy() {
+    this.latency.attach(null);
     this.hls.destroy();
+  }
+
+  /** A picture that stands still for long need not keep loading. */
+  sleep() {
+    this.hls.stopLoad();
+    this.sleeping = true;
+  }
+
+  wake() {
+    this.hls.startLoad(-1);
+    this.sleeping = false;
+  }
+
+  /** @param {number} level -1 is automatic */
+  choose(level) {
+    this.hls.currentLevel = level;
   }
 
   /** @returns {{index: number, label: string}[]} best first */
@@ -107,7 +133,7 @@ export class HlsSource {
   /** @param {any} data */
   #error(data) {
     if (data.details === Hls.ErrorDetails.BUFFER_STALLED_ERROR) {
-      this.stalls += 1;
+      this.latency.stalled();
       this.hooks.onStall();
     }
     if (!data.fatal) return;
@@ -126,4 +152,26 @@ export class HlsSource {
     const network = data.type === Hls.ErrorTypes.NETWORK_ERROR;
     this.hooks.onFailure({ network, codecs, details: data.details });
   }
+}
+
+/** The browser's own HLS, as on iPhones without Media Source Extensions. */
+export class NativeSource {
+  way = "native";
+  sleeping = false;
+  /** @type {{index: number, label: string}[]} */ levels = [];
+  codecs = "";
+
+  /** @param {HTMLVideoElement} video @param {HTMLElement} controller @param {string} url */
+  constructor(video, controller, url) {
+    this.latency = new Latency(video, controller);
+    video.src = url;
+  }
+
+  destroy() {}
+
+  sleep() {}
+
+  wake() {}
+
+  choose() {}
 }

@@ -1,5 +1,6 @@
 /** Keeps the picture near the live edge, and knows how far behind it is. */
 
+import { serverNowMs } from "./format.js";
 import { Pace } from "./pace.js";
 
 const CALM_MS = 60_000;
@@ -67,19 +68,25 @@ export class Latency {
     }
   }
 
-  /** Steps inside what the playlist still holds. @param {number} seconds */
+  /** Steps inside what the playlist still holds. @param {number} seconds @returns {boolean} */
   step(seconds) {
     const { seekable } = this.video;
     const edge = this.#edge();
-    if (!seekable.length || edge === null) return;
+    if (!seekable.length || edge === null) return true;
     const to = Math.max(seekable.start(0) + 1, this.video.currentTime + seconds);
     if (to >= edge - 0.5) {
       this.toEdge();
-      return;
+      return true;
     }
+    this.leave();
+    this.video.currentTime = to;
+    return true;
+  }
+
+  /** The viewer stays behind the live moment. */
+  leave() {
     this.follow = false;
     this.#steer();
-    this.video.currentTime = to;
   }
 
   /** Seconds behind the newest media in the playlist, which needs no clock. */
@@ -89,11 +96,12 @@ export class Latency {
     return seekable.length ? seekable.end(seekable.length - 1) - this.video.currentTime : 0;
   }
 
-  /** Milliseconds since the picture was packaged, by the wall clock; else as behindEdgeS. */
+  /** Milliseconds since the server received the picture, by its clock; else as behindEdgeS. */
   get delayMs() {
     const date = this.hls?.playingDate;
-    const delay = date ? Date.now() - date.getTime() : -1;
-    return delay > 0 && delay < CLOCK_DELAY_MAX_MS ? delay : Math.round(this.behindEdgeS * 1000);
+    const delay = date ? serverNowMs() - date.getTime() : -1;
+    const known = delay > 0 && delay < CLOCK_DELAY_MAX_MS;
+    return Math.round(known ? delay : this.behindEdgeS * 1000);
   }
 
   get targetS() {

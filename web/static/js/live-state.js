@@ -4,6 +4,7 @@
  * @typedef {object} LiveView
  * @property {"offline"|"starting"|"live"|"reconnecting"|"ended"} state
  * @property {string | null} [playlist_url]
+ * @property {string | null} [instant_url]
  * @property {string | null} [poster_url]
  * @property {string | null} [title]
  * @property {number | null} [started_at_ms]

@@ -3,6 +3,9 @@
  * In place of hls.js's own catch-up, which acts only with more than a second in the buffer. The lan
  * preset aims at 0.65 s, so there each hiccup would leave the picture later, up to that second. */
 
+/** Safari's audio crackles when the rate changes, so it only seeks. */
+export const CATCH_UP_RATE = "GestureEvent" in window ? 1 : 1.1;
+
 const TICK_MS = 100;
 const BEHIND_S = 0.08; // less is the jitter of a frame or two
 const CLOSE_S = 0.02;

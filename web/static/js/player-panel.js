@@ -3,9 +3,12 @@
 import { setText } from "./format.js";
 
 const STATS_MS = 500;
+/** @type {Record<string, string>} */
+const WAYS = { instant: "Instant", hls: "Low latency (HLS)", native: "HLS" };
 
 /**
  * @typedef {object} Details what the details panel shows
+ * @property {string} way
  * @property {number} delayMs
  * @property {number} targetS
  * @property {number} bufferS
@@ -20,16 +23,20 @@ export class PlayerPanel {
    * @param {HTMLElement} player
    * @param {HTMLVideoElement} video
    * @param {() => Details} details
-   * @param {(level: number) => void} chooseLevel -1 is automatic
+   * @param {{level: (level: number) => void, way: (choice: any) => void}} choose level -1 is
+   *   automatic
    */
-  constructor(player, video, details, chooseLevel) {
+  constructor(player, video, details, choose) {
     this.player = player;
     this.video = video;
     this.details = details;
-    this.chooseLevel = chooseLevel;
+    this.choose = choose;
     this.panel = /** @type {HTMLElement | null} */ (player.querySelector(".player-panel"));
     this.stats = /** @type {HTMLElement | null} */ (player.querySelector(".player-stats"));
     this.help = /** @type {HTMLDialogElement | null} */ (player.querySelector(".player-help"));
+    this.panel?.querySelectorAll('[name="way"]').forEach((input) => {
+      input.addEventListener("change", () => choose.way(/** @type {HTMLInputElement} */ (input).value));
+    });
     this.opener = player.querySelector('[data-action="panel"]');
     player.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.panel && !this.panel.hidden) this.toggle();
@@ -64,9 +71,15 @@ export class PlayerPanel {
     if (this.help && !this.help.open) this.help.showModal();
   }
 
+  /** @param {string} choice */
+  showWay(choice) {
+    const input = this.panel?.querySelector(`[name="way"][value="${choice}"]`);
+    if (input) /** @type {HTMLInputElement} */ (input).checked = true;
+  }
+
   /** @param {{index: number, label: string}[]} levels @param {number} chosen */
   showLevels(levels, chosen) {
-    const group = this.panel?.querySelector("fieldset");
+    const group = this.panel?.querySelector("[data-quality]");
     if (!group) return;
     group.hidden = levels.length < 2;
     group.querySelectorAll("label").forEach((label) => label.remove());
@@ -77,20 +90,21 @@ export class PlayerPanel {
       input.type = "radio";
       input.name = "quality";
       input.checked = index === chosen;
-      input.addEventListener("change", () => this.chooseLevel(index));
+      input.addEventListener("change", () => this.choose.level(index));
       row.append(input, label);
       group.append(row);
     }
   }
 
   #showStats() {
-    const { delayMs, targetS, bufferS, codecs, stalls } = this.details();
+    const { way, delayMs, targetS, bufferS, codecs, stalls } = this.details();
     const quality = this.video.getVideoPlaybackQuality?.();
     const { videoWidth, videoHeight } = this.video;
     /** @type {Record<string, string>} */
     const rows = {
-      delay: `${(delayMs / 1000).toFixed(1)} s, aims at ${targetS.toFixed(1)} s`,
-      buffer: `${bufferS.toFixed(1)} s`,
+      way: WAYS[way] ?? "–",
+      delay: `${(delayMs / 1000).toFixed(2)} s, aims at ${targetS.toFixed(2)} s`,
+      buffer: `${bufferS.toFixed(2)} s`,
       picture: videoWidth ? `${videoWidth} × ${videoHeight}` : "none",
       codecs: codecs || "unknown",
       dropped: quality

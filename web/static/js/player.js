@@ -1,23 +1,24 @@
 /**
- * <live-player>: joins the picture (hls-source), the server's word (live-state) and the controls.
+ * <live-player>: joins the picture (instant-source or hls-source, as ways.js says), the server's word
+ * (live-state) and the controls.
  * `data-state` is what is shown; `stats` is a read-only view for tests; each word of the server
  * goes on as a bubbling "live-view" event. Server-rendered by macros/player.html.
  */
 
 import { serverNowMs } from "./format.js";
-import { HlsSource, playback } from "./hls-source.js";
-import { Latency } from "./latency.js";
-import { LivePoll, playerState } from "./live-state.js";
+import { InstantSource } from "./instant-source.js";
+import { LivePoll } from "./live-state.js";
+import { PlayerLayers } from "./player-layers.js";
 import { PlayerPanel } from "./player-panel.js";
 import { wireKeys } from "./player-keys.js";
 import { toggleTheatre } from "./theatre.js";
 import { Volume } from "./volume.js";
+import { Ways } from "./ways.js";
 
 /** @typedef {import("./live-state.js").LiveView} LiveView */
 /** @typedef {import("./live-state.js").MediaState} MediaState */
 
 const POSTER_AGE_MS = 15_000; // before, there is none
-const STATE_DELAY_MS = 400; // a shorter wait is not worth a spinner
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
 const STUCK_MS = 6_000;
 const PAUSE_LOAD_MS = 20_000;
@@ -25,19 +26,18 @@ const COUNTED_MS = 1_500; // then the server's count of viewers holds this one t
 const STUDIO_POLL_MS = 1_000;
 const STEP_S = 5;
 const VOLUME_STEP = 0.05;
-const CODEC_NAMES = [
-  [/hvc1|hev1|hevc|h\.?265/i, "HEVC", "Safari plays it, and Chrome or Edge where the machine decodes HEVC."],
-  [/av01|av1/i, "AV1", "A current Chrome, Edge or Firefox plays it."],
-  [/opus/i, "Opus", "A current Chrome, Edge or Firefox plays it."],
-];
+const SWITCH_BEHIND_S = 1; // who comes from HLS misses less this way
+const LIVE_EDGE_S = 3;
 
 class LivePlayer extends HTMLElement {
-  /** @type {HlsSource | null} */ #source = null;
+  /** @type {any} InstantSource, HlsSource or NativeSource */ #source = null;
+  /** @type {InstantSource | null} that may take over from HLS */ #candidate = null;
   /** @type {MediaState} */ #media = "idle";
-  /** @type {number | undefined} */ #delayed;
+  /** @type {number | undefined} */ #comeback;
   /** @type {number | undefined} */ #retry;
   /** @type {number | undefined} */ #watch;
   /** @type {number | undefined} */ #pausing;
+  #loads = 0;
   #attempt = 0;
   #stalls = 0;
   #played = false;
@@ -57,10 +57,13 @@ class LivePlayer extends HTMLElement {
     this.video.removeAttribute("src");
     this.video.load();
     this.volume = new Volume(this.video, this.querySelector('[data-action="sound"]'), this.preview);
-    this.latency = new Latency(this.video, this.controller);
-    this.panel = new PlayerPanel(this, this.video, () => this.#details(), (level) => {
-      if (this.#source) this.#source.hls.currentLevel = level;
+    this.layers = new PlayerLayers(this, this.video, this.controller);
+    this.ways = new Ways();
+    this.panel = new PlayerPanel(this, this.video, () => this.#details(), {
+      level: (level) => this.#source?.choose(level),
+      way: (choice) => this.#chooseWay(choice),
     });
+    this.panel.showWay(this.ways.choice);
     this.poll = new LivePoll(
       this.dataset.url ?? "",
       (view) => this.#heard(view),
@@ -79,15 +82,21 @@ class LivePlayer extends HTMLElement {
     this.#unload();
   }
 
+  /** @returns {import("./latency.js").Latency | null} or what instant playback has in its place */
+  get latency() {
+    return this.#source?.latency ?? null;
+  }
+
   /** Read-only figures, for tests and for the curious. */
   get stats() {
     const video = /** @type {any} */ (this.video);
     return Object.freeze({
       state: this.dataset.state,
       server: this.view?.state,
-      latencyMs: this.#source ? this.latency?.delayMs : null,
-      edgeMs: this.#source ? Math.round((this.latency?.behindEdgeS ?? 0) * 1000) : null,
-      targetMs: this.#source ? Math.round((this.latency?.targetS ?? 0) * 1000) : null,
+      way: this.#source?.way ?? null,
+      latencyMs: this.latency?.delayMs ?? null,
+      edgeMs: this.latency ? Math.round(this.latency.behindEdgeS * 1000) : null,
+      targetMs: this.latency ? Math.round(this.latency.targetS * 1000) : null,
       stalls: this.#stalls,
       currentTime: video.currentTime,
       paused: video.paused,
@@ -124,60 +133,144 @@ class LivePlayer extends HTMLElement {
     if (on && url && load && this.#media !== "unsupported") {
       const age = serverNowMs() - (this.view?.started_at_ms ?? 0);
       if (poster && age > POSTER_AGE_MS) this.video?.setAttribute("poster", poster);
-      this.#load(url);
+      this.#load();
     }
     if (!on && this.#media !== "playing") this.#unload();
     this.toggleAttribute("data-sound-only", on && !this.view?.video_codec && !!this.view?.audio_codec);
-    this.#chip();
     this.#show();
   }
 
   /* The source */
 
-  /** @param {string} url */
-  #load(url) {
+  /** Plays what is live now; with `behindS` by HLS and so far back. @param {number} [behindS] */
+  #load(behindS = 0) {
+    const held = this.#played;
+    if (held) this.layers?.hold();
     this.#unload();
+    this.#setMedia(held ? "waiting" : "loading");
+    this.#movedAt = performance.now();
+    this.#played = false;
+    if (!behindS && this.view && this.ways?.mayInstant(this.view)) {
+      this.#use(this.#instant(0), true);
+    } else {
+      void this.#loadHls(behindS);
+    }
+  }
+
+  /** @param {number} behindS @returns {InstantSource} */
+  #instant(behindS) {
+    const options = { preview: this.preview ?? false, behindS };
+    const source = new InstantSource(this.video, this.view?.instant_url ?? "", options, {
+      onReady: () => {
+        if (source === this.#candidate) this.#takeOver(source);
+      },
+      onPlaced: () => {
+        if (!this.#userPaused) void this.#play();
+      },
+      onTrouble: () => this.#troubled(source),
+      onStall: () => (this.#stalls += 1),
+    });
+    return source;
+  }
+
+  /** @param {InstantSource} source @param {boolean} attach */
+  #use(source, attach) {
+    this.#source = source;
+    this.ways?.began();
+    this.controller?.setAttribute("liveedgeoffset", String(LIVE_EDGE_S));
+    if (attach) source.attach();
+  }
+
+  /** Instant playback doesn't work: HLS takes over, and later it is tried again.
+   * @param {InstantSource} source */
+  #troubled(source) {
+    const pause = this.ways?.troubled() ?? 0;
+    if (source === this.#candidate) {
+      source.destroy();
+      this.#candidate = null;
+    } else if (source === this.#source) {
+      this.#load();
+    } else {
+      return;
+    }
+    this.#comeBackIn(pause);
+  }
+
+  /** @param {number} waitMs */
+  #comeBackIn(waitMs) {
+    clearTimeout(this.#comeback);
+    this.#comeback = window.setTimeout(() => this.#comeBack(), waitMs);
+  }
+
+  /** Opens instant playback beside HLS, which plays on until there is a picture. */
+  #comeBack() {
+    const plays = this.#media === "playing" && this.latency?.follow && !document.hidden;
+    if (this.#source?.way === "instant" || this.#candidate || this.view?.state === "ended") return;
+    if (plays && this.view && this.ways?.mayInstant(this.view)) {
+      this.#candidate = this.#instant(SWITCH_BEHIND_S);
+    } else {
+      this.#comeBackIn(RETRY_MS[2]);
+    }
+  }
+
+  /** @param {InstantSource} source */
+  #takeOver(source) {
+    this.#candidate = null; // it stays, so unloading must not end it
+    this.layers?.hold();
+    this.#unload();
+    this.#setMedia("waiting");
+    this.#played = false;
+    this.#use(source, true);
+  }
+
+  /** @param {number} behindS */
+  async #loadHls(behindS) {
+    const load = ++this.#loads;
+    const { HlsSource, NativeSource, playback } = await import("./hls-source.js");
+    const url = this.view?.playlist_url;
+    if (load !== this.#loads || !url) return;
     const way = playback();
     if (way === "none") {
       this.#unsupported("");
       return;
     }
-    this.#setMedia("loading");
-    this.#movedAt = performance.now();
-    this.#played = false;
     if (way === "native") {
-      this.video.src = url;
+      this.#source = new NativeSource(this.video, this.controller, url);
       if (!this.#userPaused) void this.#play();
-    } else {
-      const source = new HlsSource(this.video, url, this.preview ?? false, {
-        onPlaylist: (details) => this.latency?.playlist(details),
-        onLevels: () => {
-          this.panel?.showLevels(source.levels, -1);
-          if (!this.#userPaused) void this.#play();
-        },
-        onFailure: (failure) => this.#failed(failure),
-        onRecovered: () => {
-          if (!this.#userPaused) void this.#play();
-        },
-        onStall: () => {
-          this.#stalls += 1;
-          this.latency?.stalled();
-        },
-      });
-      this.#source = source;
-      this.latency?.attach(source.hls);
+      return;
     }
+    const options = { preview: this.preview ?? false, behindS };
+    const source = new HlsSource(this.video, this.controller, url, options, {
+      onLevels: () => {
+        this.panel?.showLevels(source.levels, -1);
+        if (!this.#userPaused) void this.#play();
+      },
+      onFailure: (/** @type {import("./hls-source.js").SourceFailure} */ failure) => this.#failed(failure),
+      onRecovered: () => {
+        if (!this.#userPaused) void this.#play();
+      },
+      onStall: () => (this.#stalls += 1),
+    });
+    this.#source = source;
   }
 
   #unload() {
     clearTimeout(this.#retry);
     clearTimeout(this.#pausing);
-    if (this.#source) {
-      this.latency?.attach(null);
-      this.#source.destroy();
-      this.#source = null;
-    }
+    clearTimeout(this.#comeback);
+    this.#loads += 1;
+    this.#candidate?.destroy();
+    this.#candidate = null;
+    this.#source?.destroy();
+    this.#source = null;
     if (this.#media !== "unsupported") this.#media = "idle";
+  }
+
+  /** @param {import("./ways.js").Choice} choice */
+  #chooseWay(choice) {
+    this.ways?.choose(choice);
+    const wanted = this.view && this.ways?.mayInstant(this.view) ? "instant" : "hls";
+    if (this.#source && this.#source.way !== wanted && this.#source.way !== "native") this.#load();
   }
 
   async #play() {
@@ -194,15 +287,14 @@ class LivePlayer extends HTMLElement {
     if (!failure.network && this.#attempt === 0 && this.view?.playlist_url) {
       // Other tracks than before, as after a return with sound alone: a new start takes them.
       this.#attempt = 1;
-      this.#load(this.view.playlist_url);
+      this.#load();
       return;
     }
     const wait = RETRY_MS[Math.min(this.#attempt, RETRY_MS.length - 1)];
     this.#attempt += 1;
     this.#unload();
     this.#setMedia("retrying");
-    const line = this.querySelector("[data-retry-text]");
-    if (line) line.textContent = `Trying again in ${wait / 1000} second${wait > 1000 ? "s" : ""}.`;
+    this.layers?.retryIn(wait);
     this.#retry = window.setTimeout(() => this.#tryAgain(), wait);
     this.poll?.now();
   }
@@ -218,13 +310,8 @@ class LivePlayer extends HTMLElement {
     this.#unload();
     this.#media = "unsupported";
     const codecs = `${this.view?.video_codec ?? ""} ${this.view?.audio_codec ?? ""} ${named}`;
-    const known = CODEC_NAMES.find(([pattern]) => /** @type {RegExp} */ (pattern).test(codecs));
-    const title = this.querySelector('[data-layer="unsupported"] .player-layer-title');
-    const text = this.querySelector("[data-unsupported-text]");
-    if (known && title && text) {
-      title.textContent = `This browser can’t play ${known[1]}`;
-      text.textContent = `The streamer sends ${known[1]}. ${known[2]}`;
-    }
+    this.layers?.release();
+    this.layers?.unsupported(codecs);
     this.#show();
   }
 
@@ -239,6 +326,8 @@ class LivePlayer extends HTMLElement {
       }
       this.#played = true;
       this.#attempt = 0;
+      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(() => this.layers?.release());
+      else this.layers?.release();
       this.#setMedia("playing");
     });
     video.addEventListener("waiting", () => this.#waits());
@@ -251,18 +340,22 @@ class LivePlayer extends HTMLElement {
       this.#userPaused = !document.hidden || this.#userPaused;
       this.#setMedia("paused");
       // a picture that stands still for long need not keep loading
-      this.#pausing = window.setTimeout(() => this.#source?.hls.stopLoad(), PAUSE_LOAD_MS);
+      this.#pausing = window.setTimeout(() => this.#source?.sleep(), PAUSE_LOAD_MS);
     });
     video.addEventListener("play", () => {
       this.#userPaused = false;
       clearTimeout(this.#pausing);
       if (!this.#source) return;
-      if (!this.#source.hls.loadingEnabled) this.#source.hls.startLoad(-1);
+      if (this.#source.sleeping && this.#source.way === "instant") {
+        this.#load();
+        return;
+      }
+      if (this.#source.sleeping) this.#source.wake();
       if (this.#played && this.latency?.follow) this.latency.toEdge();
       if (this.#media === "paused" || this.#media === "blocked") this.#setMedia("waiting");
     });
     video.addEventListener("error", () => {
-      if (!this.#source && video.error && this.#media !== "idle") {
+      if (this.#source?.way === "native" && video.error && this.#media !== "idle") {
         this.#failed({ network: true, codecs: video.error.code === 4, details: "native" });
       }
     });
@@ -299,9 +392,7 @@ class LivePlayer extends HTMLElement {
     // Not what the element says of pausing: it may have been paused with its source taken away.
     const shouldMove = this.view?.state === "live" && !this.#userPaused && !document.hidden;
     const waits = this.#media === "waiting" || this.#media === "loading" || this.#media === "ended";
-    if (shouldMove && waits && now - this.#movedAt > STUCK_MS && this.view?.playlist_url) {
-      this.#load(this.view.playlist_url);
-    }
+    if (shouldMove && waits && now - this.#movedAt > STUCK_MS && this.view?.playlist_url) this.#load();
   }
 
   /* What is shown */
@@ -310,31 +401,18 @@ class LivePlayer extends HTMLElement {
   #setMedia(media) {
     this.#media = media;
     if (media === "waiting" || media === "ended") this.#follow(false);
-    this.#chip();
     this.#show();
   }
 
   #show() {
-    clearTimeout(this.#delayed);
-    const state = playerState(this.view?.state ?? "offline", this.#media);
-    if (state === this.dataset.state) return;
-    const apply = () => {
-      this.dataset.state = state;
-      this.dispatchEvent(new CustomEvent("player-state", { bubbles: true, detail: state }));
-    };
-    if (state === "buffering") this.#delayed = window.setTimeout(apply, STATE_DELAY_MS);
-    else apply();
-  }
-
-  #chip() {
-    const chip = /** @type {HTMLElement | null} */ (this.querySelector("[data-chip]"));
-    if (chip) chip.hidden = !(this.view?.state === "reconnecting" && this.#media === "playing");
+    this.layers?.show(this.view, this.#media);
   }
 
   #details() {
     const { buffered, currentTime } = this.video;
     const end = buffered.length ? buffered.end(buffered.length - 1) : currentTime;
     return {
+      way: this.#source?.way ?? "",
       delayMs: this.latency?.delayMs ?? 0,
       targetS: this.latency?.targetS ?? 0,
       bufferS: Math.max(0, end - currentTime),
@@ -352,6 +430,21 @@ class LivePlayer extends HTMLElement {
     /** @type {HTMLElement | null} */ (this.querySelector(name))?.click();
   }
 
+  /** @param {number} seconds */
+  #step(seconds) {
+    if (!this.latency || this.latency.step(seconds)) return;
+    // what is behind the live moment is with HLS
+    if (seconds < 0) this.#load(this.latency.delayMs / 1000 - seconds);
+    else this.latency.toEdge();
+  }
+
+  #toLive() {
+    const leaves = this.latency && !this.latency.follow && this.view && this.ways?.mayInstant(this.view);
+    if (leaves) this.#load();
+    else this.latency?.toEdge();
+    if (this.video.paused) void this.#play();
+  }
+
   #wireActions() {
     const video = this.video;
     /** @type {import("./player-keys.js").Actions} */
@@ -364,12 +457,9 @@ class LivePlayer extends HTMLElement {
         video.muted = false;
       },
       quieter: () => (video.volume = Math.max(0, video.volume - VOLUME_STEP)),
-      back: () => this.latency?.step(-STEP_S),
-      forward: () => this.latency?.step(STEP_S),
-      live: () => {
-        this.latency?.toEdge();
-        if (video.paused) void this.#play();
-      },
+      back: () => this.#step(-STEP_S),
+      forward: () => this.#step(STEP_S),
+      live: () => this.#toLive(),
       fullscreen: () => this.#press("media-fullscreen-button"),
       pip: () => this.#press("media-pip-button"),
       captions: () => this.#press("media-captions-button"),
