@@ -9,6 +9,7 @@ import { serverNowMs } from "./format.js";
 import { InstantSource } from "./instant-source.js";
 import { LivePoll } from "./live-state.js";
 import { PlayerLayers } from "./player-layers.js";
+import { PastBar } from "./past-bar.js";
 import { PlayerPanel } from "./player-panel.js";
 import { wireKeys } from "./player-keys.js";
 import { toggleTheatre } from "./theatre.js";
@@ -25,12 +26,16 @@ const PAUSE_LOAD_MS = 20_000;
 const COUNTED_MS = 1_500; // then the server's count of viewers holds this one too
 const STUDIO_POLL_MS = 1_000;
 const STEP_S = 5;
+const STRIDE_S = 60;
 const VOLUME_STEP = 0.05;
 const SWITCH_BEHIND_S = 1; // who comes from HLS misses less this way
 const LIVE_EDGE_S = 3;
+const LIVE_S = 5; // what is so close is live
+const PAST_S = 20; // further back is with the recording
+const KEPT_PAUSE_MS = 1_000; // a shorter one goes on with the live moment
 
 class LivePlayer extends HTMLElement {
-  /** @type {any} InstantSource, HlsSource or NativeSource */ #source = null;
+  /** @type {any} InstantSource, HlsSource, NativeSource or DvrSource */ #source = null;
   /** @type {InstantSource | null} that may take over from HLS */ #candidate = null;
   /** @type {MediaState} */ #media = "idle";
   /** @type {number | undefined} */ #comeback;
@@ -44,6 +49,8 @@ class LivePlayer extends HTMLElement {
   #lastTime = 0;
   #movedAt = 0;
   #userPaused = false;
+  #pausedAt = 0;
+  #pausedBehindS = 0;
 
   connectedCallback() {
     if (this.poll) return;
@@ -51,8 +58,8 @@ class LivePlayer extends HTMLElement {
     this.video = /** @type {HTMLVideoElement} */ (this.querySelector("video"));
     this.controller = /** @type {HTMLElement} */ (this.querySelector("media-controller"));
     /** @type {LiveView} */
-    this.view = JSON.parse(data?.textContent ?? '{"state": "offline"}');
     this.preview = this.hasAttribute("data-preview");
+    this.view = this.#shown(JSON.parse(data?.textContent ?? '{"state": "offline"}'));
     this.video.controls = false;
     this.video.removeAttribute("src");
     this.video.load();
@@ -69,6 +76,8 @@ class LivePlayer extends HTMLElement {
       (view) => this.#heard(view),
       this.preview ? STUDIO_POLL_MS : undefined,
     );
+    this.past = new PastBar(this, () => this.#behindS, (behindS) => this.#goTo(behindS));
+    this.past.show(this.view);
     this.#wireMedia();
     this.#wireActions();
     this.#follow(true);
@@ -78,6 +87,7 @@ class LivePlayer extends HTMLElement {
 
   disconnectedCallback() {
     this.poll?.stop();
+    this.past?.stop();
     clearInterval(this.#watch);
     this.#unload();
   }
@@ -115,10 +125,22 @@ class LivePlayer extends HTMLElement {
 
   /* The server's word */
 
-  /** @param {LiveView} view */
-  #heard(view) {
+  /** A stream that is held shows in its streamer's preview only. @param {LiveView} view
+   * @returns {LiveView} */
+  #shown(view) {
+    return view.state === "held" && !this.preview ? { state: "offline" } : view;
+  }
+
+  get #onAir() {
+    return this.view?.state === "live" || this.view?.state === "held";
+  }
+
+  /** @param {LiveView} heard */
+  #heard(heard) {
     const before = this.view;
+    const view = this.#shown(heard);
     this.view = view;
+    this.past?.show(view);
     const other = view.broadcast_id !== before?.broadcast_id;
     if (other && this.#media === "unsupported") this.#media = "idle";
     if (view.state === "live" && before?.state === "reconnecting") this.#movedAt = performance.now();
@@ -129,7 +151,7 @@ class LivePlayer extends HTMLElement {
   /** Loads, keeps or drops the source as the server's word asks. @param {boolean} load */
   #follow(load) {
     const { state, playlist_url: url, poster_url: poster } = this.view ?? { state: "offline" };
-    const on = state === "live" || state === "reconnecting";
+    const on = this.#onAir || state === "reconnecting";
     if (on && url && load && this.#media !== "unsupported") {
       const age = serverNowMs() - (this.view?.started_at_ms ?? 0);
       if (poster && age > POSTER_AGE_MS) this.video?.setAttribute("poster", poster);
@@ -254,6 +276,40 @@ class LivePlayer extends HTMLElement {
     this.#source = source;
   }
 
+  /** Plays what the server keeps of the stream's past. @param {number} momentMs time of day */
+  #loadPast(momentMs) {
+    if (this.#played) this.layers?.hold();
+    this.#unload();
+    this.#setMedia("waiting");
+    this.#movedAt = performance.now();
+    this.#played = false;
+    void this.#usePast(momentMs);
+  }
+
+  /** @param {number} momentMs */
+  async #usePast(momentMs) {
+    const load = ++this.#loads;
+    const { DvrSource } = await import("./dvr-source.js");
+    if (load !== this.#loads) return;
+    const options = { preview: this.preview ?? false, momentMs };
+    const source = new DvrSource(this.video, this.view?.dvr_url ?? "", options, {
+      onPlaced: () => {
+        if (!this.#userPaused) void this.#play();
+      },
+      onBeyond: (over) => {
+        this.layers?.say("That moment is no longer kept. This is the earliest one.");
+        if (over && source === this.#source) this.#loadPast(0);
+      },
+      onGone: () => {
+        if (source !== this.#source) return;
+        this.layers?.say("The past of this stream is gone. This is live.");
+        this.#load();
+      },
+      onStall: () => (this.#stalls += 1),
+    });
+    this.#source = source;
+  }
+
   #unload() {
     clearTimeout(this.#retry);
     clearTimeout(this.#pausing);
@@ -270,7 +326,8 @@ class LivePlayer extends HTMLElement {
   #chooseWay(choice) {
     this.ways?.choose(choice);
     const wanted = this.view && this.ways?.mayInstant(this.view) ? "instant" : "hls";
-    if (this.#source && this.#source.way !== wanted && this.#source.way !== "native") this.#load();
+    const now = this.#source?.way;
+    if (now && now !== wanted && now !== "native" && now !== "dvr") this.#load();
   }
 
   async #play() {
@@ -294,7 +351,7 @@ class LivePlayer extends HTMLElement {
     this.#attempt += 1;
     this.#unload();
     this.#setMedia("retrying");
-    this.layers?.retryIn(wait);
+    this.layers?.retryIn(wait, !!this.view?.full);
     this.#retry = window.setTimeout(() => this.#tryAgain(), wait);
     this.poll?.now();
   }
@@ -338,6 +395,8 @@ class LivePlayer extends HTMLElement {
     video.addEventListener("pause", () => {
       if (video.ended || !this.#played || this.#media === "idle") return;
       this.#userPaused = !document.hidden || this.#userPaused;
+      this.#pausedAt = performance.now();
+      this.#pausedBehindS = (this.latency?.delayMs ?? 0) / 1000;
       this.#setMedia("paused");
       // a picture that stands still for long need not keep loading
       this.#pausing = window.setTimeout(() => this.#source?.sleep(), PAUSE_LOAD_MS);
@@ -345,7 +404,7 @@ class LivePlayer extends HTMLElement {
     video.addEventListener("play", () => {
       this.#userPaused = false;
       clearTimeout(this.#pausing);
-      if (!this.#source) return;
+      if (!this.#source || this.#keepsPlace()) return;
       if (this.#source.sleeping && this.#source.way === "instant") {
         this.#load();
         return;
@@ -390,9 +449,12 @@ class LivePlayer extends HTMLElement {
       return;
     }
     // Not what the element says of pausing: it may have been paused with its source taken away.
-    const shouldMove = this.view?.state === "live" && !this.#userPaused && !document.hidden;
+    const shouldMove = this.#onAir && !this.#userPaused && !document.hidden;
     const waits = this.#media === "waiting" || this.#media === "loading" || this.#media === "ended";
-    if (shouldMove && waits && now - this.#movedAt > STUCK_MS && this.view?.playlist_url) this.#load();
+    if (shouldMove && waits && now - this.#movedAt > STUCK_MS && this.view?.playlist_url) {
+      if (this.#source?.way === "dvr") this.#loadPast(this.#source.momentMs);
+      else this.#load();
+    }
   }
 
   /* What is shown */
@@ -430,8 +492,44 @@ class LivePlayer extends HTMLElement {
     /** @type {HTMLElement | null} */ (this.querySelector(name))?.click();
   }
 
+  /** Seconds from the live moment to what is shown; 0 for who follows it. */
+  get #behindS() {
+    if (!this.latency || (this.latency.follow && !this.video.paused)) return 0;
+    return this.latency.delayMs / 1000;
+  }
+
+  /** Plays what is so far back, by whatever has it. @param {number} behindS */
+  #goTo(behindS) {
+    const source = this.#source;
+    if (behindS < LIVE_S || !this.view?.dvr_url) {
+      this.#toLive();
+    } else if (behindS >= PAST_S) {
+      const momentMs = serverNowMs() - behindS * 1000;
+      if (source?.way !== "dvr" || !source.seek(momentMs)) this.#loadPast(momentMs);
+      else if (this.video.paused) void this.#play();
+    } else if (source?.way === "hls" && !source.sleeping) {
+      source.latency.step(source.latency.delayMs / 1000 - behindS);
+    } else {
+      this.#load(behindS);
+    }
+  }
+
+  /** After a pause: where the past is kept, what was paused plays on. @returns {boolean} */
+  #keepsPlace() {
+    const pausedMs = this.#pausedAt ? performance.now() - this.#pausedAt : 0;
+    this.#pausedAt = 0;
+    const keeps = pausedMs > KEPT_PAUSE_MS && this.view?.dvr_url && !this.preview;
+    if (!keeps || this.#source.way === "dvr" || this.#source.way === "native") return false;
+    this.#goTo(Math.max(LIVE_S, this.#pausedBehindS + pausedMs / 1000));
+    return this.#source?.way !== "hls" || this.#source.sleeping;
+  }
+
   /** @param {number} seconds */
   #step(seconds) {
+    if (this.latency && this.view?.dvr_url && this.#source.way !== "native") {
+      this.#goTo(this.latency.delayMs / 1000 - seconds);
+      return;
+    }
     if (!this.latency || this.latency.step(seconds)) return;
     // what is behind the live moment is with HLS
     if (seconds < 0) this.#load(this.latency.delayMs / 1000 - seconds);
@@ -440,7 +538,7 @@ class LivePlayer extends HTMLElement {
 
   #toLive() {
     const leaves = this.latency && !this.latency.follow && this.view && this.ways?.mayInstant(this.view);
-    if (leaves) this.#load();
+    if (leaves || this.#source?.way === "dvr") this.#load();
     else this.latency?.toEdge();
     if (this.video.paused) void this.#play();
   }
@@ -459,6 +557,8 @@ class LivePlayer extends HTMLElement {
       quieter: () => (video.volume = Math.max(0, video.volume - VOLUME_STEP)),
       back: () => this.#step(-STEP_S),
       forward: () => this.#step(STEP_S),
+      farBack: () => this.#step(-STRIDE_S),
+      farForward: () => this.#step(STRIDE_S),
       live: () => this.#toLive(),
       fullscreen: () => this.#press("media-fullscreen-button"),
       pip: () => this.#press("media-pip-button"),
