@@ -45,6 +45,7 @@ from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import account, category, channel, channel_tabs, home, studio
+from mediaserver.routes.pages import chat as chat_pages
 from mediaserver.routes.pages import setup as setup_page
 from mediaserver.routes.render import CSP_PLAYER, Renderer, web_folder
 from mediaserver.routes.shown_once import ShownOnce
@@ -143,6 +144,7 @@ def make_app(
     app.add_routes(category.routes)
     app.add_routes(channel.routes)
     app.add_routes(channel_tabs.routes)
+    app.add_routes(chat_pages.routes)
     app.add_routes(account.routes)
     app.add_routes(setup_page.routes)
     app.add_routes(studio.routes)

@@ -38,7 +38,7 @@ STRICT_POLICY = (
 )
 # media-chrome writes <style> into its shadow roots and takes no nonce
 PLAYER_POLICY = STRICT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-PLAYER_TEMPLATES = {"channel.html", "studio/desk.html", "patterns.html"}
+PLAYER_TEMPLATES = {"channel.html", "studio/desk.html", "patterns.html", "embed.html"}
 
 PEOPLE = [
     ("mira", "Mira Paints", "Watercolour from the harbour, slowly and with too much tea", 1284),
@@ -305,6 +305,11 @@ ON_AIR = {
 }
 
 
+JOAN = {"username": "joan", "is_admin": False}
+MEMBERS = {"live", "offline", "reconnecting"}
+"""Cases in which joan is logged in."""
+
+
 def _channel(case: str) -> dict[str, Any]:
     channel = CHANNEL | {"last_live_at_ms": now_ms() - 2 * 86_400_000}
     if case == "bare":
@@ -314,7 +319,54 @@ def _channel(case: str) -> dict[str, Any]:
         "live": ON_AIR.get(case),
         "is_owner": case == "starting",
         "studio_url": "/studio/mira",
-        "user": USER if case == "starting" else None,
+        "user": USER if case == "starting" else JOAN if case in MEMBERS else None,
+        "room": room(case),
+        "mock_chat": {"live": "life", "offline": "quiet"}.get(case, "pinned"),
+        "follows": False,
+        "next_entry": {"title": "Boats in the fog", "starts_at_ms": now_ms() + 2 * 86_400_000}
+        if case == "offline"
+        else None,
+        "gate": {"kind": "age", "reason": "Life drawing with a model."} if case == "gate" else None,
+    }
+
+
+def room(case: str) -> dict[str, Any]:
+    """What one gets on joining the chat: as the page is rendered, before chat-mock.js goes on."""
+    is_member = case in MEMBERS
+    you = {
+        "username": "mira" if case == "starting" else "joan" if is_member else None,
+        "role": "owner" if case == "starting" else "viewer",
+        "can_write": is_member or case == "starting",
+        "why_not": None if is_member else "Log in to write here.",
+        "code": None if is_member or case == "starting" else "sign_in",
+        "until_ms": None,
+        "slow_s": 0,
+        "next_at_ms": None,
+        "follows": False,
+    }
+    lines = [("mira", "owner", "Good evening. Low tide today."), ("kofi", "viewer", "lovely light")]
+    events = [
+        {
+            "sequence": sequence,
+            "kind": "message",
+            "id": f"msg_{sequence}",
+            "at_ms": now_ms() - 60_000,
+            "author": {"id": f"usr_{name}", "username": name, "role": role, "hue": sequence},
+            "text": text,
+            "reply_to": None,
+            "removed": False,
+            "data": {},
+        }
+        for sequence, (name, role, text) in enumerate(lines, 1)
+    ]
+    return {
+        "events": [] if case == "bare" else events,
+        "sequence": 2,
+        "pinned": None,
+        "rules": None,
+        "emotes": [],
+        "commands": [],
+        "you": you,
     }
 
 
@@ -339,6 +391,13 @@ def context_of(template: str, case: str) -> dict[str, Any]:
         case _ if template.startswith("studio/"):
             section = template[len("studio/") : -len(".html")]
             return studio_context(section, case, MadeUp(now_ms(), CHANNEL, USER, live_view))
+        case "chat.html":
+            kind = "read" if case == "read" else "alone"
+            member = "live" if case == "member" else "guest"
+            channel = {"slug": "mira", "name": "Mira Paints"}
+            return {"channel": channel, "room": room(member), "kind": kind, "mock_chat": "pinned"}
+        case "embed.html":
+            return {"channel": CHANNEL, "live": ON_AIR.get(case)}
         case "setup.html":
             return _form(case, step="token" if case == "token" else "account")
         case "login.html":
@@ -367,8 +426,10 @@ PAGES = {
     "channel": (
         "/@mira",
         "channel.html",
-        ["live", "offline", "bare", "starting", "reconnecting", "ended"],
+        ["live", "offline", "bare", "starting", "reconnecting", "ended", "gate"],
     ),
+    "popout": ("/popout/mira/chat", "chat.html", ["member", "guest", "read"]),
+    "embed": ("/embed/mira", "embed.html", ["live", "offline"]),
     **STUDIO_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
@@ -379,7 +440,7 @@ PAGES = {
 }
 
 
-def render(template: str, path: str, case: str, theme: str, *, theatre: bool = False) -> str:
+def render(template: str, path: str, case: str, theme: str, **more: Any) -> str:
     context = {
         "site": {"name": "Lantern", "description": "Live from the harbour town.", "accent": ""},
         "user": None,
@@ -387,18 +448,22 @@ def render(template: str, path: str, case: str, theme: str, *, theatre: bool = F
         "path": path,
         "version": "0.1.0",
         "now_ms": now_ms(),
-        "theatre": theatre,
         "notice": "Saved." if case == "keys" else "",
     }
-    return ENVIRONMENT.get_template(template).render(context | context_of(template, case))
+    return ENVIRONMENT.get_template(template).render(context | context_of(template, case) | more)
 
 
 async def _page(request: web.Request) -> web.Response:
     path, template, cases = PAGES[request.match_info.route.name or ""]
     theme = request.cookies.get("theme", "auto")
-    theatre = request.cookies.get("theatre") == "1"
     case = request.query.get("case", cases[0])
-    text = render(template, path, case, theme, theatre=theatre)
+    more: dict[str, Any] = {
+        "theatre": request.cookies.get("theatre") == "1",
+        "chat_hidden": request.cookies.get("chat") == "hidden",
+    }
+    if "chat" in request.query:  # a script of chat-mock.js
+        more["mock_chat"] = request.query["chat"]
+    text = render(template, path, case, theme, **more)
     policy = PLAYER_POLICY if template in PLAYER_TEMPLATES else STRICT_POLICY
     return web.Response(
         text=text, content_type="text/html", headers={"Content-Security-Policy": policy}
@@ -413,7 +478,9 @@ async def _live(request: web.Request) -> web.Response:
     if scene.live is not None:
         return web.json_response(scene.live)
     page = URL(request.headers.get("Referer", "/"))
-    kind = "studio/desk.html" if page.path == "/studio" else "channel.html"
+    kind = {"/studio": "studio/desk.html", "/embed/mira": "embed.html"}.get(
+        page.path, "channel.html"
+    )
     live = context_of(kind, page.query.get("case", ""))["live"]
     return web.json_response(live or {"state": "offline"})
 

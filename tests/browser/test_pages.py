@@ -47,7 +47,9 @@ async def test_page_is_sound(open_page: Open, path: str) -> None:
     assert facts["skip"] in {"#main", "#player"}
 
 
-@pytest.mark.parametrize("path", ["/?case=many", "/?case=one", "/@mira?case=live", "/studio"])
+@pytest.mark.parametrize(
+    "path", ["/?case=many", "/?case=one", "/@mira?case=live&chat=rendered", "/studio"]
+)
 async def test_nothing_jumps_while_it_loads(open_page: Open, path: str) -> None:
     page = await open_page(path)
     await page.wait_for_timeout(1200)

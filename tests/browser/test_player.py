@@ -108,7 +108,7 @@ async def test_one_level_has_no_quality_menu_and_no_captions_button(
 ) -> None:
     page = await open_page("/@mira?case=live")
     await shows(page, "live")
-    await page.get_by_role("button", name="Settings").click()
+    await page.get_by_role("button", name="Settings", exact=True).click()
     await expect(page.get_by_role("group", name="Player settings")).to_be_visible()
     await expect(page.get_by_text("Quality")).to_be_hidden()
     await expect(page.locator("media-captions-button")).to_be_hidden()
@@ -174,7 +174,9 @@ async def test_a_lost_playlist_is_tried_again(
     page = await open_page("/@mira?case=live")
     open_page.missing.append("/live/mira/")  # type: ignore[attr-defined]
     await shows(page, "retrying")
-    await expect(page.get_by_role("alert")).to_contain_text("Trying again in")
+    await expect(page.locator("live-player").get_by_role("alert")).to_contain_text(
+        "Trying again in"
+    )
     scene.media = picture
     await shows(page, "live", 20_000)
 
@@ -197,7 +199,9 @@ async def test_a_codec_it_cannot_play_is_named(
     scene.media = tmp_path
     page = await open_page("/@mira?case=hevc")
     await shows(page, "unsupported")
-    await expect(page.get_by_role("alert")).to_contain_text("This browser can’t play HEVC")
+    await expect(page.locator("live-player").get_by_role("alert")).to_contain_text(
+        "This browser can’t play HEVC"
+    )
 
 
 async def test_sound_alone_shows_the_channel(scene: Scene, sound: Path, open_page: Open) -> None:

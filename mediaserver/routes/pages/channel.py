@@ -10,7 +10,16 @@ from mediaserver.routes.channel_view import asked_channel, channel_view
 from mediaserver.routes.gates import gate_of, pass_gate
 from mediaserver.routes.keys import FOLLOWS, LIVE
 from mediaserver.routes.live_view import live_view
-from mediaserver.routes.page import local_path, noticed, page, read_form, see_other, signed_in
+from mediaserver.routes.page import (
+    local_path,
+    noticed,
+    page,
+    read_form,
+    see_other,
+    signed_in,
+    viewer,
+)
+from mediaserver.routes.pages.chat import room
 from mediaserver.routes.render import CSP_PLAYER
 from mediaserver.routes.viewers import mark_viewer
 
@@ -26,8 +35,10 @@ async def channel_page(request: web.Request) -> web.Response:
             "live": None if view is None else dataclasses.asdict(view),
             "gate": gate_of(request, channel),
             "tab": "about",
-            # set by theatre.js; rendered, so that nothing jumps
+            "room": await room(request, channel, viewer(request)),
+            # set by theatre.js and watch.js; rendered, so that nothing jumps
             "theatre": request.cookies.get("theatre") == "1",
+            "chat_hidden": request.cookies.get("chat") == "hidden",
         },
         csp=CSP_PLAYER,
     )

@@ -5,7 +5,7 @@ import { announce } from "./announce.js";
 const FEEDBACK_MS = 2000;
 
 /** @param {string} text @param {HTMLInputElement | null} [field] */
-async function writeClipboard(text, field) {
+export async function writeClipboard(text, field) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -32,6 +32,13 @@ export class Volume {
     soundButton?.addEventListener("click", () => this.unmute());
   }
 
+  /** Without sound at first, as inside another site's page; not remembered. */
+  startMuted() {
+    this.#forced = true;
+    this.video.muted = true;
+    if (this.button) this.button.hidden = false;
+  }
+
   unmute() {
     this.#forced = false;
     this.video.muted = false;

@@ -1,14 +1,16 @@
-/** The watch page round the player: title, viewers, time on air, sharing, who else is live. */
+/** The watch page round player and chat: title, viewers, time on air, following, sharing, layout. */
 
 import "./player.js";
 import { announce } from "./announce.js";
 import { fetchLive, hideBrokenImages, makeCard } from "./cards.js";
 import { copyFrom } from "./copy.js";
-import { setSince, setText, viewers } from "./format.js";
+import { showFollow, wireFollow } from "./follow.js";
+import { setSince, setText, viewers, when } from "./format.js";
 
 /** @typedef {import("./live-state.js").LiveView} LiveView */
 
 const ALSO_MAX = 6;
+const YEAR_S = 31_536_000;
 
 const main = /** @type {HTMLElement} */ (document.querySelector("main.watch"));
 const onAir = /** @type {HTMLElement} */ (main.querySelector("[data-on-air]"));
@@ -32,6 +34,13 @@ function showOver(wasLive) {
   lastLive.hidden = false;
 }
 
+/** @param {string} title */
+function showTitle(title) {
+  const { name = "", site = "" } = main.dataset;
+  setText(main.querySelector("[data-title]"), title);
+  document.title = [title, name, site].filter((part, at) => at === 0 || part !== title).join(" · ");
+}
+
 /** @param {LiveView} view @param {LiveView | undefined} before */
 function show(view, before) {
   const live = ["starting", "live", "reconnecting"].includes(view.state);
@@ -44,7 +53,7 @@ function show(view, before) {
   if (live) {
     setText(onAir.querySelector("[data-viewers]"), viewers(view.viewers ?? 0));
     setSince(onAir.querySelector("time"), view.started_at_ms ?? null);
-    if (view.title) setText(main.querySelector("[data-title]"), view.title);
+    if (view.title) showTitle(view.title);
   } else {
     showOver(before?.state === "live" || before?.state === "reconnecting");
   }
@@ -56,7 +65,6 @@ function show(view, before) {
 function wireShare() {
   const button = /** @type {HTMLElement | null} */ (main.querySelector("[data-share]"));
   if (!button) return;
-  button.hidden = false;
   const url = location.origin + location.pathname;
   button.addEventListener("click", () => {
     const phone = matchMedia("(hover: none)").matches && "share" in navigator;
@@ -75,10 +83,53 @@ async function showAlso() {
   section.hidden = others.length === 0;
 }
 
+/** What the chat's connection tells, at once; the player's own asking stays for when there is none.
+ * @param {{live?: LiveView | null, viewers?: number, followers?: number, follows?: boolean}} facts */
+function heard({ live, viewers: count, followers, follows }) {
+  const player = /** @type {any} */ (document.querySelector("live-player"));
+  const known = player?.view;
+  const isNews = live && (live.state !== known?.state || live.broadcast_id !== known?.broadcast_id);
+  if (isNews) player?.poll?.now();
+  else if (live?.title && known && known.state !== "offline") showTitle(live.title);
+  if (count !== undefined) setText(onAir.querySelector("[data-viewers]"), viewers(count));
+  if (followers !== undefined) setText(main.querySelector("[data-followers]"), followers.toLocaleString("en"));
+  if (follows !== undefined) showFollow(main.dataset.channel ?? "", follows);
+}
+
+/** Kept in a cookie, so that the server renders the page that way and nothing jumps. */
+function wireChatToggle() {
+  const buttons = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-chat-toggle]"));
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      const hidden = document.documentElement.toggleAttribute("data-chat-hidden");
+      document.cookie = `chat=${hidden ? "hidden" : "shown"}; path=/; max-age=${YEAR_S}; samesite=lax`;
+      [...buttons].find((other) => other.offsetWidth > 0)?.focus();
+    });
+  }
+}
+
+/** A phone's keyboard covers the page where the browser doesn't shrink it; the chat then fits into
+ *  what is left to see. */
+function wireKeyboard() {
+  const seen = visualViewport;
+  if (!seen) return;
+  const fit = () => document.documentElement.style.setProperty("--seen", `${seen.height}px`);
+  seen.addEventListener("resize", fit);
+  fit();
+}
+
 document.addEventListener("live-view", (event) => {
   const { view, before } = /** @type {CustomEvent} */ (event).detail;
   show(view, before);
 });
+document.addEventListener("room-live", (event) => heard(/** @type {CustomEvent} */ (event).detail));
+for (const time of document.querySelectorAll("time[data-when]")) {
+  const own = /** @type {HTMLElement} */ (time);
+  setText(own, when(Number(own.dataset.when)));
+}
 wireShare();
+wireFollow();
+wireChatToggle();
+wireKeyboard();
 hideBrokenImages();
 void showAlso();
