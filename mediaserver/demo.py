@@ -1,14 +1,15 @@
 """`--demo`: channels that are live without an encoder, so that everything can be seen at once.
 
-Two channels of a user that nobody can log in as; each is fed over RTMP, like any other, by a
-publisher of our own in a child process (media/testcard.py). The channels stay in the database;
-their keys are made anew at each start.
+Two channels of a user that nobody can log in as, with categories, a schedule and followers; each is
+fed over RTMP, like any other, by a publisher of our own in a child process (media/testcard.py). All
+of it stays in the database; keys are made anew at each start.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,8 +19,11 @@ import structlog
 
 from mediaserver.accounts.users import User, Users
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.follows import Follows
+from mediaserver.channels.schedule import Given, Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.kernel import limits
+from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import Forbidden, NotFound
 from mediaserver.kernel.ids import new_secret
 from mediaserver.kernel.tasks import Tasks
@@ -40,6 +44,11 @@ class DemoChannel:
     scene: str
     width: int
     height: int
+    category: str
+    tags: tuple[str, ...]
+    announced: str
+    announced_in_days: int
+    announced_at_hour: int
 
 
 DEMO_CHANNELS = (
@@ -52,6 +61,11 @@ DEMO_CHANNELS = (
         scene="aurora",
         width=1280,
         height=720,
+        category="outdoors",
+        tags=("aurora", "ambient", "no talking"),
+        announced="Northern lights: the hour before dawn",
+        announced_in_days=1,
+        announced_at_hour=5,
     ),
     DemoChannel(
         slug="ember",
@@ -61,8 +75,20 @@ DEMO_CHANNELS = (
         scene="ember",
         width=854,
         height=480,
+        category="music",
+        tags=("fireplace", "relaxed"),
+        announced="Fresh logs and old records",
+        announced_in_days=3,
+        announced_at_hour=19,
     ),
 )
+
+
+DEMO_VIEWERS = ("demo_ana", "demo_kofi", "demo_rahim", "demo_tove", "demo_yuki")
+"""Accounts that follow the channels; nobody can log in as one of them either."""
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
 
 
 class Demo:
@@ -73,21 +99,26 @@ class Demo:
         users: Users,
         channels: Channels,
         stream_keys: StreamKeys,
+        schedule: Schedule,
+        follows: Follows,
+        clock: Clock,
         rtmp_host: str,
         rtmp_port: int,
     ) -> None:
         self._users = users
         self._channels = channels
         self._stream_keys = stream_keys
+        self._schedule = schedule
+        self._follows = follows
+        self._clock = clock
         host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(rtmp_host, rtmp_host)  # noqa: S104  # compared, not bound
         self._server_url = f"rtmp://{host}:{rtmp_port}/live"
 
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        owner = await self._users.by_username(_USERNAME)
-        if owner is None:
-            owner = await self._users.create(_USERNAME, _EMAIL, new_secret(), is_admin=False)
+        owner = await self._account(_USERNAME, _EMAIL)
+        viewers = [await self._account(name, f"{name}@example.invalid") for name in DEMO_VIEWERS]
         async with AsyncExitStack() as stack:
             tasks = Tasks("demo")
             stack.push_async_callback(tasks.aclose)
@@ -97,6 +128,9 @@ class Demo:
                 except Forbidden:
                     _log.warning("demo channel left out: its address is taken", slug=channel.slug)
                     continue
+                await self._describe(owner, channel)
+                await self._announce(owner, channel)
+                await self._gather(viewers, channel)
                 tasks.start(self._keep_publishing(channel, key), channel.slug)
             self._stack = stack.pop_all()
         return self
@@ -125,6 +159,42 @@ class Demo:
                 await self._stream_keys.revoke(owner, channel.slug, old.id)
         _, key = await self._stream_keys.create(owner, channel.slug, _KEY_NAME)
         return key
+
+    async def _account(self, username: str, email: str) -> User:
+        found = await self._users.by_username(username)
+        return found or await self._users.create(username, email, new_secret(), is_admin=False)
+
+    async def _describe(self, owner: User, channel: DemoChannel) -> None:
+        """Say what it is about, unless an admin has said something else."""
+        if (await self._channels.get(channel.slug)).category is None:
+            await self._channels.update(
+                owner, channel.slug, category=channel.category, tags=channel.tags
+            )
+
+    async def _announce(self, owner: User, channel: DemoChannel) -> None:
+        """A weekly entry, unless there is something in the schedule."""
+        found = await self._channels.get(channel.slug)
+        if await self._schedule.entries(found.id):
+            return
+        now_ms = self._clock.wall_ms()
+        midnight_ms = now_ms - now_ms % _DAY_MS + channel.announced_in_days * _DAY_MS
+        await self._schedule.create(
+            owner,
+            channel.slug,
+            Given(
+                title=channel.announced,
+                category=channel.category,
+                starts_at_ms=midnight_ms + channel.announced_at_hour * _HOUR_MS,
+                duration_min=120,
+                repeat="weekly",
+            ),
+        )
+
+    async def _gather(self, viewers: Sequence[User], channel: DemoChannel) -> None:
+        found = await self._channels.get(channel.slug)
+        for viewer in viewers:
+            if not await self._follows.is_following(viewer, found.id):
+                await self._follows.follow(viewer, channel.slug)
 
     async def _keep_publishing(self, channel: DemoChannel, key: str) -> None:
         """Run the publisher, and again when it ends: as a streamer would press the button."""

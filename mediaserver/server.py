@@ -22,6 +22,7 @@ from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
+from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -48,10 +49,11 @@ from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.media.images import Images
 from mediaserver.moderation.desk import Desk
+from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime
 from mediaserver.realtime.site import Site
 from mediaserver.routes import control
-from mediaserver.routes.api.live import live_out
+from mediaserver.routes.api.live import LiveOut, live_out
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
@@ -169,15 +171,17 @@ class Server:
         channels = Channels(db, clock, config.accounts.channels_per_user_max)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
+        schedule = Schedule(db, clock)
 
         gate = StreamKeyGate(db, throttles, events)
         broadcasts = _Broadcasts()
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
         chat = await stack.enter_async_context(Chat(db, clock))
-        emotes = Emotes(
-            db, clock, chat, throttles, Images(), config.storage.path / "images" / "emotes"
-        )
+        images, pictures = Images(), config.storage.path / "images"
+        emotes = Emotes(db, clock, chat, throttles, images, pictures / "emotes")
         await stack.enter_async_context(emotes)
+        back_soon = BackSoon(db, clock, throttles, images, pictures / "back-soon")
+        await stack.enter_async_context(back_soon)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         broadcasts.registry = media.broadcasts
         streams = Streams(db, clock, media.broadcasts)
@@ -197,7 +201,9 @@ class Server:
                 user_of_session=user_of_session,
                 describe_live=partial(live_out, live=media.broadcasts, for_owner=False),
                 count_viewers=partial(_count_viewers, media.broadcasts),
-                take_report=lambda slug, viewer, report: None,
+                take_report=media.health.report,
+                current_health=media.health.current,
+                health_history=media.health.history,
             ),
             tokens=tokens,
             display_tokens=display_tokens,
@@ -227,8 +233,9 @@ class Server:
             setup=setup,
             channels=channels,
             categories=Categories(db),
+            back_soon=back_soon,
             follows=follows,
-            schedule=Schedule(db, clock),
+            schedule=schedule,
             stream_keys=stream_keys,
             streams=streams,
             chat=chat,
@@ -241,6 +248,7 @@ class Server:
             render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),
             rtmp_port=media.rtmp_port,
             more_routes=(*media.routes, *realtime.routes),
+            asyncapi=asyncapi.document(config.site.name, LiveOut),
         )
         app.on_shutdown.append(lambda _: realtime.say_goodbye())
         if db.is_sqlite and control.is_supported:
@@ -252,7 +260,16 @@ class Server:
         self.setup_url = f"{self.url}/setup?token={token}" if token else None
         health.is_listening = True
         if self._demo:
-            demo = Demo(users, channels, stream_keys, config.rtmp.host, media.rtmp_port)
+            demo = Demo(
+                users,
+                channels,
+                stream_keys,
+                schedule,
+                follows,
+                clock,
+                config.rtmp.host,
+                media.rtmp_port,
+            )
             await stack.enter_async_context(demo)
         _log.info("listening", http_port=self.http_port, rtmp_port=self.rtmp_port)
 

@@ -241,6 +241,27 @@ def adopt(tx: Transaction, channel_id: str, stored: dict[str, Any], now_ms: int)
         tx.emit(ChannelChanged(before.id, before.slug))
 
 
+def back_soon_ids(tx: Transaction) -> set[str]:
+    """Every picture that a channel shows while its encoder is away."""
+    rows = tx.execute(select(channel.c.back_soon).where(channel.c.back_soon.is_not(None)))
+    return {row.back_soon for row in rows}
+
+
+def set_back_soon(
+    tx: Transaction, actor: User, slug: str, image_id: str | None, now_ms: int
+) -> tuple[Channel, str | None]:
+    """The channel with its new picture, and the one that it had."""
+    lock(tx, get_managed(tx, actor, slug).id)
+    before = get(tx, slug)
+    tx.execute(
+        update(channel)
+        .where(channel.c.id == before.id)
+        .values(back_soon=image_id, updated_at_ms=now_ms)
+    )
+    tx.emit(ChannelChanged(before.id, before.slug))
+    return get(tx, slug), before.back_soon
+
+
 def get_managed(tx: Transaction, actor: User, slug: str) -> Channel:
     found = get(tx, slug)
     if found.owner_id != actor.id and not actor.is_admin:

@@ -152,6 +152,10 @@ class Streams:
         """Raises `NotFound`. Whether it is public yet is for the caller to look at."""
         return await self._db.read(get, stream_id)
 
+    async def running(self, channel_id: str) -> Stream | None:
+        """What the channel's encoder sends right now, held or live."""
+        return await self._db.read(_running, channel_id)
+
     async def list_of(self, channel_id: str, *, with_plans: bool) -> list[Stream]:
         """Newest first, at most `STREAMS_LISTED_MAX`; without plans only those that went live."""
         return await self._db.read(_list_of, channel_id, with_plans)
@@ -176,6 +180,11 @@ def open_stream_id(tx: Transaction, channel_id: str) -> str | None:
         select(stream.c.id).where(stream.c.channel_id == channel_id, sql(_OPEN))
     ).scalar()
     return None if found is None else str(found)
+
+
+def _running(tx: Transaction, channel_id: str) -> Stream | None:
+    row = tx.execute(_select().where(stream.c.channel_id == channel_id, sql(_OPEN))).first()
+    return None if row is None else _to_stream(row)
 
 
 def start_is_asked(tx: Transaction, channel_id: str) -> bool:

@@ -423,6 +423,16 @@ SCHEDULE_CHECK_S: Final = 10.0
 SCHEDULE_LATE_MS: Final = 10 * 60 * 1000
 """An entry whose time came while the site was down is told so long afterwards, and then no more."""
 
+BACK_SOON_WIDTH_MAX: Final = 1280
+BACK_SOON_HEIGHT_MAX: Final = 720
+BACK_SOON_BYTES_MAX: Final = 256 * KIB
+BACK_SOON_UPLOAD_BYTES_MAX: Final = 8 * MIB
+"""The picture while an encoder is away: as large as most players, a photo of a phone may be it."""
+
+BACK_SOON_UPLOADS_BURST: Final = 10
+BACK_SOON_UPLOADS_INTERVAL_MS: Final = 60_000
+"""Uploads of one user: each costs up to ten seconds of a core."""
+
 FOLLOWS_PER_USER_MAX: Final = 2_000
 """Channels that one user may follow: a list that one page and one connection can carry."""
 
@@ -661,14 +671,11 @@ REALTIME_PRESENCE_INTERVAL_S: Final = 5.0
 DOCK_TOKENS_PER_CHANNEL_MAX: Final = 10
 """Docks that work at once; a streamer has one or two machines."""
 
-REALTIME_HEALTH_POINTS: Final = 900
-"""What the studio's charts show: one point each 2 s over half an hour, about 1 KiB each."""
-
 REALTIME_ACTIVITY_MAX: Final = 200
 """Entries of a channel's activity."""
 
 REALTIME_DESKS_MAX: Final = 200
-"""Channels whose health and activity are kept in memory; the least recent goes first."""
+"""Channels whose activity is kept in memory; the least recent goes first."""
 
 REALTIME_TICKET_S: Final = 60
 """A ticket is asked for right before connecting."""

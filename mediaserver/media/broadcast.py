@@ -75,6 +75,7 @@ class BroadcastStatus:
     is_public: bool
     started_at_ms: int
     viewers: int
+    viewers_instant: int
     has_instant_room: bool
     video_codec: str | None
     audio_codec: str | None
@@ -389,6 +390,7 @@ class Broadcast:
             is_public=self.is_public,
             started_at_ms=self.started_at_ms,
             viewers=self.stream.viewers,
+            viewers_instant=self.instant.viewers,
             has_instant_room=self.instant.has_room,
             video_codec=epoch.video.codecs if epoch and epoch.video else None,
             audio_codec=epoch.audio.codecs if epoch and epoch.audio else None,

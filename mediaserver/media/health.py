@@ -196,8 +196,6 @@ class HealthWatch:
         admission = self._broadcasts.admission
         playback = log.audience.playback()
         dropped, sent = _dropped(log.totals)
-        # A streamer's own preview has a seat too, and is no viewer.
-        instant_viewers = min(status.viewers, broadcast.instant.viewers)
         health = Health(
             at_ms=self._clock.wall_ms(),
             state=str(status.state),
@@ -212,8 +210,8 @@ class HealthWatch:
             dropped_pct=round(100 * dropped / (dropped + sent), 1) if dropped else 0.0,
             late_parts=log.totals[-1].late_parts - log.totals[0].late_parts,
             viewers=status.viewers,
-            viewers_instant=instant_viewers,
-            viewers_hls=status.viewers - instant_viewers,
+            viewers_instant=status.viewers_instant,
+            viewers_hls=max(0, status.viewers - status.viewers_instant),
             latency_p50_ms=playback.latency_p50_ms,
             latency_p95_ms=playback.latency_p95_ms,
             stalls_per_hour=_rounded(playback.stalls_per_hour),

@@ -12,6 +12,7 @@ from mediaserver.chat.chat import Chat
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import RateLimited
 from mediaserver.kernel.metrics import RealtimeMetrics
+from mediaserver.media.audience import ViewerReport
 from mediaserver.realtime import messages
 from mediaserver.realtime.actions import action_of
 from mediaserver.realtime.engine import Socket
@@ -123,7 +124,8 @@ class ChatNamespace(Namespace):
 
     async def report(self, client: Client, asked: Report) -> None:
         if any(channel.slug == asked.channel for channel in client.rooms.values()):
-            self._site.take_report(asked.channel, client.socket.sid, asked)
+            report = ViewerReport(**asked.model_dump(exclude={"channel"}))
+            self._site.take_report(asked.channel, client.socket.sid, report)
 
     async def _channel(self, client: Client, slug: str) -> Channel:
         """One that the client is in, or looked up: writing doesn't need a room."""

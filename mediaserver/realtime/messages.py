@@ -6,12 +6,14 @@ holds them together. Sequences and shapes of chat come from mediaserver/chat, wh
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mediaserver.kernel import limits
+from mediaserver.media.health import Health
 
 CHAT, STUDIO, OVERLAY = "/chat", "/studio", "/overlay"
 
@@ -213,14 +215,16 @@ class AskCard(Asked):
 
 
 class Report(Asked):
-    """How playback goes, every 10 s while it plays."""
+    """How playback goes, every 10 s while it plays. For channels whose room you are in."""
 
     channel: Slug
     way: Literal["instant", "hls", "dvr"]
     latency_ms: int = Field(ge=0, le=24 * 3600 * 1000)
-    stalls: int = Field(ge=0, le=1000, description="Since the last report.")
+    stalls: int = Field(ge=0, le=100_000, description="Since this player began.")
     bandwidth_bps: int | None = Field(None, ge=0, le=100_000_000_000)
-    dropped_frames: int | None = Field(None, ge=0, le=1_000_000)
+    dropped_frames: int | None = Field(
+        None, ge=0, le=100_000_000, description="Since this player began."
+    )
     width: int | None = Field(None, ge=0, le=16_384)
     height: int | None = Field(None, ge=0, le=16_384)
 
@@ -327,6 +331,22 @@ class Done(Told):
     ok: Literal[True] = True
 
 
+class Problem(Told):
+    """What was wrong."""
+
+    code: str = Field(description="Stable, for programs.")
+    message: str = Field(description="For people; may change.")
+    field: str | None = Field(None, description="The field that is wrong, if it is one.")
+    retry_after_s: int | None = Field(None, description="When to try again, if it is too often.")
+
+
+class Refused(Told):
+    """It was not done."""
+
+    ok: Literal[False] = False
+    error: Problem
+
+
 class Joined(Done):
     """The room as it is now."""
 
@@ -431,17 +451,6 @@ class Watch(Asked):
     channel: Slug
 
 
-class HealthPoint(Told):
-    """How a stream is doing, measured every 2 s; see the streamer's guide for the fields."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    at_ms: int
-    state: str
-    verdict: Literal["good", "warn", "bad", "idle"]
-    advice: str | None
-
-
 class Activity(Told):
     """Something that happened round a stream."""
 
@@ -455,8 +464,8 @@ class Activity(Told):
 class Watched(Done):
     """Where things stand."""
 
-    health: HealthPoint | None
-    history: tuple[HealthPoint, ...] = Field(description="The last 30 minutes, oldest first.")
+    health: Health | None
+    history: tuple[Health, ...] = Field(description="The last 30 minutes, oldest first.")
     activity: tuple[Activity, ...] = Field(description="The last 200, oldest first.")
 
 
@@ -464,7 +473,7 @@ class NewHealth(Told):
     """The latest measurement."""
 
     channel: str
-    health: HealthPoint
+    health: Health
 
 
 class NewActivity(Told):
@@ -506,6 +515,7 @@ class FromClient:
     payload: type[Asked]
     answer: type[Done]
     example: dict[str, Any]
+    answer_example: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -518,7 +528,7 @@ class FromServer:
     example: dict[str, Any]
 
 
-_LINE = {
+_LINE: dict[str, Any] = {
     "sequence": 41,
     "kind": "message",
     "id": "msg_7k2m9d0q4x8w1v5t3r6z",
@@ -530,50 +540,164 @@ _LINE = {
     "data": {},
 }
 _LIVE = {"state": "live", "title": "Night shift", "viewers": 12}
-_HEALTH = {"at_ms": 1_800_000_000_000, "state": "live", "verdict": "good", "advice": None}
+_HEALTH = dataclasses.asdict(
+    Health(
+        at_ms=1_800_000_000_000,
+        state="live",
+        bitrate_bps=5_800_000,
+        fps=30.0,
+        keyframe_interval_ms=8_300,
+        video_codec="H.264",
+        audio_codec="AAC",
+        width=1920,
+        height=1080,
+        viewers=12,
+        viewers_instant=9,
+        viewers_hls=3,
+        latency_p50_ms=380,
+        latency_p95_ms=2_100,
+        stalls_per_hour=0.4,
+        viewers_stalling_pct=8.3,
+        uplink_bps=69_600_000,
+        verdict="warn",
+        advice="Keyframes come every 8.3 s. Set 2 s in your encoder.",
+    )
+)
+_ACTIVITY = {
+    "id": "act_0q4x8w1v5t3r6z7k2m9d",
+    "at_ms": 1_800_000_000_000,
+    "kind": "follow",
+    "text": "bob follows you now.",
+    "username": "bob",
+}
+_YOU = {
+    "username": "bob",
+    "role": "viewer",
+    "can_write": False,
+    "why_not": "You can write again in 10 minutes.",
+    "code": "timed_out",
+    "until_ms": 1_800_000_600_000,
+    "slow_s": 0,
+    "next_at_ms": None,
+    "follows": True,
+}
+_EMOTE = {
+    "code": "wave",
+    "url": "/emotes/emo_2p6s0v3y7b1f5h9k4c8n.webp",
+    "width": 56,
+    "height": 56,
+    "animated": False,
+    "channel": True,
+}
+_RULES = {
+    "slow_s": 10,
+    "followers_min": None,
+    "account_age_min": 0,
+    "emote_only": False,
+    "unique": False,
+    "links": "moderators",
+    "lockdown": False,
+}
 _NONCE = "c2VlIHlvdSBz"
+_DONE = {"ok": True}
 
-JOIN = FromClient(CHAT, "join", Join, Joined, {"channel": "ada", "after": 41})
-LEAVE = FromClient(CHAT, "leave", Leave, Done, {"channel": "ada"})
-SAY = FromClient(CHAT, "say", Say, Said, {"channel": "ada", "text": "hi", "nonce": _NONCE})
+REFUSED_EXAMPLE = {
+    "ok": False,
+    "error": {"code": "rate_limited", "message": "You write too fast.", "retry_after_s": 2},
+}
+
+JOIN = FromClient(
+    CHAT,
+    "join",
+    Join,
+    Joined,
+    {"channel": "ada", "after": 40},
+    {
+        "ok": True,
+        "channel": "ada",
+        "sequence": 41,
+        "reset": False,
+        "events": [_LINE],
+        "pinned": None,
+        "rules": _RULES,
+        "emotes": [_EMOTE],
+        "you": _YOU,
+        "commands": [
+            {"name": "help", "usage": "/help", "help": "Show the commands that you may use."}
+        ],
+        "live": _LIVE,
+        "viewers": 12,
+        "followers": 340,
+    },
+)
+LEAVE = FromClient(CHAT, "leave", Leave, Done, {"channel": "ada"}, _DONE)
+SAY = FromClient(
+    CHAT,
+    "say",
+    Say,
+    Said,
+    {"channel": "ada", "text": "hi", "nonce": _NONCE},
+    {"ok": True, "id": _LINE["id"], "sequence": 41, "notice": None},
+)
 ACT = FromClient(
     CHAT,
     "act",
     Act,
     Acted,
     {"channel": "ada", "action": {"type": "timeout", "username": "bob", "seconds": 600}},
+    {"ok": True, "notice": "bob can't write for 10 minutes."},
 )
-CARD = FromClient(CHAT, "card", AskCard, Card, {"channel": "ada", "username": "bob"})
+CARD = FromClient(
+    CHAT,
+    "card",
+    AskCard,
+    Card,
+    {"channel": "ada", "username": "bob"},
+    {
+        "ok": True,
+        "username": "bob",
+        "role": "viewer",
+        "follows_since_ms": 1_790_000_000_000,
+        "joined_at_ms": 1_780_000_000_000,
+        "lines": 3,
+        "restriction": {"kind": "timeout", "until_ms": 1_800_000_600_000, "reason": "Spam."},
+    },
+)
 REPORT = FromClient(
     CHAT,
     "report",
     Report,
     Done,
     {"channel": "ada", "way": "instant", "latency_ms": 380, "stalls": 0},
+    _DONE,
 )
-WATCH = FromClient(STUDIO, "watch", Watch, Watched, {"channel": "ada"})
-HELLO = FromClient(OVERLAY, "hello", Hello, Greeting, {})
-
-EVENTS = FromServer(CHAT, "events", NewEvents, {"channel": "ada", "events": [_LINE]})
-YOU = FromServer(
-    CHAT,
-    "you",
-    NewYou,
+WATCH = FromClient(
+    STUDIO,
+    "watch",
+    Watch,
+    Watched,
+    {"channel": "ada"},
+    {"ok": True, "health": _HEALTH, "history": [_HEALTH], "activity": [_ACTIVITY]},
+)
+HELLO = FromClient(
+    OVERLAY,
+    "hello",
+    Hello,
+    Greeting,
+    {"after": 40},
     {
+        "ok": True,
         "channel": "ada",
-        "you": {
-            "username": "bob",
-            "role": "viewer",
-            "can_write": False,
-            "why_not": "You can write again in 10 minutes.",
-            "code": "timed_out",
-            "until_ms": 1_800_000_600_000,
-            "slow_s": 0,
-            "next_at_ms": None,
-            "follows": True,
-        },
+        "name": "Ada",
+        "sequence": 41,
+        "reset": False,
+        "events": [_LINE],
+        "emotes": [_EMOTE],
     },
 )
+
+EVENTS = FromServer(CHAT, "events", NewEvents, {"channel": "ada", "events": [_LINE]})
+YOU = FromServer(CHAT, "you", NewYou, {"channel": "ada", "you": _YOU})
 LIVE = FromServer(CHAT, "live", NewLive, {"channel": "ada", "live": _LIVE})
 PRESENCE = FromServer(
     CHAT, "presence", Presence, {"channel": "ada", "viewers": 12, "followers": 340}
@@ -586,21 +710,7 @@ NOTICE = FromServer(
 )
 CHAT_CLOSING = FromServer(CHAT, "closing", Closing, {"reason": "restart"})
 HEALTH = FromServer(STUDIO, "health", NewHealth, {"channel": "ada", "health": _HEALTH})
-ACTIVITY = FromServer(
-    STUDIO,
-    "activity",
-    NewActivity,
-    {
-        "channel": "ada",
-        "item": {
-            "id": "act_1",
-            "at_ms": 1_800_000_000_000,
-            "kind": "follow",
-            "text": "bob follows you now.",
-            "username": "bob",
-        },
-    },
-)
+ACTIVITY = FromServer(STUDIO, "activity", NewActivity, {"channel": "ada", "item": _ACTIVITY})
 STUDIO_CLOSING = FromServer(STUDIO, "closing", Closing, {"reason": "restart"})
 OVERLAY_EVENTS = FromServer(OVERLAY, "events", NewEvents, EVENTS.example)
 OVERLAY_LIVE = FromServer(OVERLAY, "live", NewLive, LIVE.example)

@@ -78,7 +78,7 @@ class Realtime:
         desks = Desks(clock)
         self.namespaces: dict[str, Namespace] = {
             messages.CHAT: ChatNamespace(guests, channels, chat, presence, site, clock, metrics),
-            messages.STUDIO: StudioNamespace(guests, channels, chat, desks, clock, metrics),
+            messages.STUDIO: StudioNamespace(guests, channels, chat, desks, site, clock, metrics),
             messages.OVERLAY: OverlayNamespace(guests, chat, clock, metrics),
         }
         self._relay = Relay(

@@ -18,6 +18,7 @@ from mediaserver.accounts.users import Users
 from mediaserver.channels.channels import Channel, ChannelChanged, Channels
 from mediaserver.channels.display_tokens import DisplayTokenRevoked
 from mediaserver.channels.follows import Followed, Follows, Unfollowed
+from mediaserver.channels.schedule_clock import ScheduleStarted
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.events import ChatEvents, YouChanged
 from mediaserver.kernel import limits
@@ -31,6 +32,7 @@ from mediaserver.media.events import (
     BroadcastStarted,
     BroadcastWentLive,
 )
+from mediaserver.media.health import BroadcastMeasured
 from mediaserver.moderation.actions_log import Moderated
 from mediaserver.realtime import messages
 from mediaserver.realtime.broadcast import Broadcast
@@ -93,6 +95,8 @@ class Relay:
         events.subscribe(BroadcastInterrupted, self._interrupted)
         events.subscribe(BroadcastResumed, self._resumed)
         events.subscribe(BroadcastEnded, self._ended)
+        events.subscribe(BroadcastMeasured, self._measured)
+        events.subscribe(ScheduleStarted, self._schedule_started)
 
     def start(self, tasks: Tasks) -> None:
         tasks.start(self._run_errands(), "errands")
@@ -150,7 +154,7 @@ class Relay:
         desk = self._desks.of(event.channel_id)
         if desk.announced != event.broadcast_id:
             desk.announced = event.broadcast_id
-            self._later(partial(self._tell_followers, event.channel))
+            self._later(partial(self._notify, event.channel, "went-live"))
         self._note(event.channel_id, event.channel, "live", "The stream is live.")
 
     def _interrupted(self, event: BroadcastInterrupted) -> None:
@@ -164,6 +168,13 @@ class Relay:
     def _ended(self, event: BroadcastEnded) -> None:
         self._stream_changed(event)
         self._note(event.channel_id, event.channel, "ended", event.reason)
+
+    def _measured(self, event: BroadcastMeasured) -> None:
+        payload = {"channel": event.channel, "health": event.health}
+        self._tell(messages.HEALTH, event.channel_id, payload)
+
+    def _schedule_started(self, event: ScheduleStarted) -> None:
+        self._later(partial(self._notify, event.channel_slug, "schedule", event.title))
 
     # telling ----------------------------------------------------------------------------------
 
@@ -213,17 +224,18 @@ class Relay:
             if you.role == "viewer":
                 studio.leave_room(client, channel)
 
-    async def _tell_followers(self, slug: str) -> None:
+    async def _notify(self, slug: str, kind: str, title: str | None = None) -> None:
+        """A notice to all followers who are connected."""
         channel = await self._channels.get(slug)
         namespace = self._namespaces[messages.CHAT]
         followers = await self._follows.among(channel.id, namespace.user_ids)
         if not followers:
             return
         notice = {
-            "kind": "went-live",
+            "kind": kind,
             "slug": slug,
             "name": channel.name,
-            "title": channel.title or channel.name,
+            "title": title or channel.title or channel.name,
             "url": f"/@{slug}",
         }
         out = encode(messages.NOTICE, notice)

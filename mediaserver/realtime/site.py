@@ -10,7 +10,8 @@ from aiohttp import web
 
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
-from mediaserver.realtime.messages import Report
+from mediaserver.media.audience import ViewerReport
+from mediaserver.media.health import Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +30,9 @@ class Site:
     count_viewers: Callable[[str], int]
     """Viewers of the channel with this slug; 0 while it is offline."""
 
-    take_report: Callable[[str, str, Report], None]
+    take_report: Callable[[str, str, ViewerReport], None]
     """A player's report: slug, a key of the viewer, and what it says."""
+
+    current_health: Callable[[str], Health | None]
+    health_history: Callable[[str], list[Health]]
+    """How the stream of the channel with this slug is doing, and did, oldest first."""

@@ -20,16 +20,16 @@ from mediaserver.realtime.engine import Socket
 from mediaserver.realtime.guests import Guests
 from mediaserver.realtime.messages import Watch
 from mediaserver.realtime.namespace import Client, Namespace
+from mediaserver.realtime.site import Site
 
 
 class Desk:
     """What is remembered of one channel: while the site runs, and bounded."""
 
-    __slots__ = ("activity", "announced", "health")
+    __slots__ = ("activity", "announced")
 
     def __init__(self) -> None:
         self.announced = ""  # the broadcast that followers have been told of
-        self.health: deque[Any] = deque(maxlen=limits.REALTIME_HEALTH_POINTS)
         self.activity: deque[Mapping[str, Any]] = deque(maxlen=limits.REALTIME_ACTIVITY_MAX)
 
 
@@ -72,6 +72,7 @@ class StudioNamespace(Namespace):
         channels: Channels,
         chat: Chat,
         desks: Desks,
+        site: Site,
         clock: Clock,
         metrics: RealtimeMetrics,
     ) -> None:
@@ -80,6 +81,7 @@ class StudioNamespace(Namespace):
         self._channels = channels
         self._chat = chat
         self._desks = desks
+        self._site = site
 
     async def enter(self, socket: Socket, request: web.Request, auth: Mapping[str, Any]) -> None:
         """With an account."""
@@ -94,9 +96,8 @@ class StudioNamespace(Namespace):
         if (await self._chat.you(channel, client.user)).role == "viewer":
             raise Forbidden("Only the channel's owner and moderators see this.")
         self.enter_room(client, channel)
-        desk = self._desks.of(channel.id)
         return {
-            "health": desk.health[-1] if desk.health else None,
-            "history": tuple(desk.health),
-            "activity": tuple(desk.activity),
+            "health": self._site.current_health(channel.slug),
+            "history": self._site.health_history(channel.slug),
+            "activity": tuple(self._desks.of(channel.id).activity),
         }

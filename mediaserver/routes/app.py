@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -11,6 +12,7 @@ from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
+from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -28,6 +30,7 @@ from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.moderation.desk import Desk
 from mediaserver.routes import keys, middlewares
 from mediaserver.routes.api import auth as api_auth
+from mediaserver.routes.api import back_soon as api_back_soon
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
@@ -44,7 +47,15 @@ from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.page import page
-from mediaserver.routes.pages import account, category, channel, channel_tabs, home, studio
+from mediaserver.routes.pages import (
+    account,
+    category,
+    channel,
+    channel_tabs,
+    events,
+    home,
+    studio,
+)
 from mediaserver.routes.pages import chat as chat_pages
 from mediaserver.routes.pages import setup as setup_page
 from mediaserver.routes.render import CSP_PLAYER, Renderer, web_folder
@@ -54,6 +65,7 @@ from mediaserver.routes.static import StaticFiles
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_channels.api.all,
+    *api_back_soon.api.all,
     *api_streams.api.all,
     *api_follows.api.all,
     *api_categories.api.all,
@@ -84,6 +96,7 @@ def make_app(
     tokens: Tokens,
     setup: Setup,
     channels: Channels,
+    back_soon: BackSoon,
     categories: Categories,
     follows: Follows,
     schedule: Schedule,
@@ -99,8 +112,12 @@ def make_app(
     render_metrics: Callable[[], bytes],
     rtmp_port: int,
     more_routes: Iterable[web.RouteDef],
+    asyncapi: dict[str, Any],
 ) -> web.Application:
-    """`more_routes`: the media path's and realtime's. Raises `Invalid` for wrong address lists."""
+    """`more_routes`: the media path's and realtime's; `asyncapi` describes the latter.
+
+    Raises `Invalid` for wrong address lists.
+    """
     app = web.Application(
         middlewares=[
             middlewares.proxies(_addresses(config.http.trusted_proxies, "http.trusted_proxies")),
@@ -122,6 +139,7 @@ def make_app(
     app[keys.TOKENS] = tokens
     app[keys.SETUP] = setup
     app[keys.CHANNELS] = channels
+    app[keys.BACK_SOON] = back_soon
     app[keys.CATEGORIES] = categories
     app[keys.FOLLOWS] = follows
     app[keys.SCHEDULE] = schedule
@@ -137,6 +155,7 @@ def make_app(
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
     app[keys.SHOWN_ONCE] = ShownOnce(clock)
     app[keys.RTMP_PORT] = rtmp_port
+    app[keys.ASYNCAPI] = asyncapi
     app[keys.OPENAPI] = json.dumps(document(OPERATIONS, config.site.name)).encode()
 
     may_read_metrics = _addresses(config.metrics.allow, "metrics.allow")
@@ -149,9 +168,11 @@ def make_app(
     app.add_routes(setup_page.routes)
     app.add_routes(studio.routes)
     app.add_routes(operation.route() for operation in OPERATIONS)
+    app.add_routes(events.routes)
     app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
     app.add_routes(more_routes)
     app.add_routes(api_emotes.picture_routes)
+    app.add_routes(api_back_soon.picture_routes)
     app.add_routes(health_routes(health, render_metrics, may_read_metrics))
     app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])
     app.add_routes([web.get("/favicon.ico", _favicon)])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import User, Users
+from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -33,6 +36,7 @@ TOKENS = web.AppKey("TOKENS", Tokens)
 SETUP = web.AppKey("SETUP", Setup)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 CHANNELS = web.AppKey("CHANNELS", Channels)
+BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)
 FOLLOWS = web.AppKey("FOLLOWS", Follows)
 SCHEDULE = web.AppKey("SCHEDULE", Schedule)
@@ -48,6 +52,7 @@ STATIC = web.AppKey("STATIC", StaticFiles)
 SHOWN_ONCE = web.AppKey("SHOWN_ONCE", ShownOnce)
 RTMP_PORT = web.AppKey("RTMP_PORT", int)
 OPENAPI = web.AppKey("OPENAPI", bytes)
+ASYNCAPI: web.AppKey[dict[str, Any]] = web.AppKey("ASYNCAPI")
 
 VIEWER: web.RequestKey[User | None] = web.RequestKey("VIEWER")
 """Who a browser's session cookie says it is; set by the session middleware."""

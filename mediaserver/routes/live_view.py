@@ -104,6 +104,7 @@ class LiveView:
     age_restricted: bool
     not_general: bool
     not_general_reason: str
+    back_soon_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +154,14 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
         dvr_window_s=status.dvr_window_s,
         full=status.is_full,
         not_general_reason=channel.not_general_reason,
+        back_soon_url=back_soon_url(channel),
         **_about(channel),
     )
+
+
+def back_soon_url(channel: Channel) -> str | None:
+    """The picture to show while the encoder is away."""
+    return None if channel.back_soon is None else f"/back-soon/{channel.back_soon}.webp"
 
 
 def _about(channel: Channel) -> dict[str, Any]:

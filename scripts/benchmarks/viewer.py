@@ -1,5 +1,9 @@
 """`python -m benchmarks.viewer JSON`: follows a low-latency stream as a player does, without a
 picture: blocking reloads, and every part read. Options: `port`, `channel`. Runs until ended.
+
+At SIGINT it says {"parts", "late_ms", "stalls"}: how many it read, by how much the worst of them
+came later than it was due after the first one, and how often a player that keeps the playlist's
+hold-back would have stood still.
 """
 
 from __future__ import annotations
@@ -7,16 +11,50 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 import sys
+import time
 
 import aiohttp
 import uvloop
 
-_PART = re.compile(r'#EXT-X-PART:.*URI="((\d+)\.(\d+)\.m4s)"')
+_PART = re.compile(r'#EXT-X-PART:DURATION=([\d.]+),.*?URI="((\d+)\.(\d+)\.m4s)"')
+_HOLD_BACK = re.compile(r"PART-HOLD-BACK=([\d.]+)")
+
+
+class Playback:
+    """When each part was due, as for a player that started with the hold-back in its buffer."""
+
+    def __init__(self) -> None:
+        self.parts = 0
+        self.late_ms = 0
+        self.stalls = 0
+        self._began = 0.0
+        self._media_s = 0.0
+        self._slack_s = 0.0
+
+    def read(self, duration_s: float, hold_back_s: float) -> None:
+        """A part was read to its end."""
+        now = time.monotonic()
+        if self.parts == 0:
+            self._began, self._slack_s = now, hold_back_s
+        late_s = now - self._began - self._media_s
+        self.late_ms = max(self.late_ms, round(late_s * 1000))
+        if late_s > self._slack_s:
+            self.stalls += 1
+            self._slack_s = late_s + hold_back_s
+        self.parts += 1
+        self._media_s += duration_s
+
+    def say(self) -> None:
+        said = {"parts": self.parts, "late_ms": self.late_ms, "stalls": self.stalls}
+        print(json.dumps(said), flush=True)
 
 
 async def main() -> None:
     options = json.loads(sys.argv[1])
+    playback = Playback()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, playback.say)
     base = f"http://127.0.0.1:{options['port']}/live/{options['channel']}"
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
 
@@ -25,20 +63,24 @@ async def main() -> None:
                 body = await answer.read()
                 return body if answer.status == 200 else None
 
-        while (text := await read(f"{base}/index.m3u8")) is None:
+        while (index := await read(f"{base}/index.m3u8")) is None:
             await asyncio.sleep(0.5)
-        media = f"{base}/{text.decode().splitlines()[-1]}"
+        media = f"{base}/{index.decode().splitlines()[-1]}"
         folder = media.rpartition("/")[0]
-        query, last = "", (0, -1)
+        query, last, is_first = "", (0, -1), True
         while True:
             playlist = await read(media + query)
             if playlist is None:
                 raise RuntimeError(f"no playlist for {query!r}")
-            for name, msn, index in _PART.findall(playlist.decode()):
-                if (int(msn), int(index)) > last:
-                    last = int(msn), int(index)
+            text = playlist.decode()
+            hold_back = _HOLD_BACK.search(text)
+            for duration, name, msn, part in _PART.findall(text)[-1 if is_first else 0 :]:
+                if (int(msn), int(part)) > last:
+                    last = int(msn), int(part)
                     if not await read(f"{folder}/{name}"):
                         raise RuntimeError(f"{name} is listed and not there")
+                    playback.read(float(duration), float(hold_back[1]) if hold_back else 0.0)
+            is_first = False
             query = f"?_HLS_msn={last[0]}&_HLS_part={last[1] + 1}"
 
 

@@ -61,8 +61,11 @@ def test_pages_with_player_keep_their_budget(pages: list[str]) -> None:
     files = files_of("base.html", "macros/player.html", *pages)
     if pages == ["channel.html"]:
         files |= files_of("macros/chat.html")
-    assert STATIC / "vendor" / "hls" / "hls.light.min.js" in files
-    assert weight(files) <= 235 * KB
+    hls = {STATIC / "vendor" / "hls" / "hls.light.min.js"}
+    assert hls <= files
+    # Instant playback begins without hls.js, which is fetched once the picture moves.
+    assert weight(files - hls) <= 140 * KB
+    assert weight(files) <= 255 * KB
 
 
 PAGES = sorted(
@@ -83,7 +86,7 @@ def test_style_keeps_its_budget(page: str) -> None:
 
 def test_own_scripts_stay_small() -> None:
     lines = sum(len(path.read_text().splitlines()) for path in (STATIC / "js").glob("*.js"))
-    assert lines <= 6000
+    assert lines <= 6500
 
 
 def test_vendored_files_are_the_recorded_ones() -> None:

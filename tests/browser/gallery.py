@@ -25,8 +25,10 @@ from yarl import URL
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # by hand it runs without an installation
 
+from mediaserver.realtime.asyncapi import document  # noqa: E402
+from mediaserver.routes.api.live import LiveOut  # noqa: E402
 from mediaserver.routes.moments import iso_moment, utc_moment  # noqa: E402
-from mediaserver.routes.schedule_view import moment  # noqa: E402
+from mediaserver.routes.pages.events import outline  # noqa: E402
 from mediaserver.routes.static import StaticFiles  # noqa: E402
 
 TEMPLATES = ROOT / "web" / "templates"
@@ -224,8 +226,6 @@ def _announced(index: int, days: float, **changes: Any) -> dict[str, Any]:
         "repeat": "none",
         "starts_at_ms": start_ms,
         "ends_at_ms": end_ms,
-        "starts": moment(start_ms),
-        "ends": moment(end_ms),
         "is_now": False,
         "is_cancelled": False,
     }
@@ -397,6 +397,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
         case _ if template.startswith("studio/"):
             section = template[len("studio/") : -len(".html")]
             return studio_context(section, case, MadeUp(now_ms(), CHANNEL, USER, live_view))
+        case "events.html":
+            return outline(document("Lantern", LiveOut))
         case "chat.html":
             kind = "read" if case == "read" else "alone"
             member = "live" if case == "member" else "guest"
@@ -443,6 +445,7 @@ PAGES = {
     "error": ("/missing", "error.html", ["plain"]),
     "patterns": ("/-/patterns", "patterns.html", ["plain"]),
     "api": ("/api/docs", "api_docs.html", ["plain"]),
+    "events": ("/api/events", "events.html", ["plain"]),
 }
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from mediaserver.routes.pages.chat import name_hue
+
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 Open = Callable[..., Awaitable[Page]]
 
@@ -226,6 +228,15 @@ async def test_names_are_readable_on_every_ground(open_page: Open, theme: str) -
     assert found == []
 
 
+async def test_page_and_script_give_a_name_the_same_colour(open_page: Open) -> None:
+    page = await open_page(QUIET)
+    names = ["mira", "kofi", "ana_outdoors", "x" * 24, "bo3"]
+    hues = await page.evaluate(
+        "names => import('/static/js/chat-events.js').then(m => names.map(m.hueOf))", names
+    )
+    assert hues == [name_hue(name) for name in names]
+
+
 # writing ----------------------------------------------------------------------------------------
 
 
@@ -399,8 +410,7 @@ async def test_who_may_not_write_is_told_why(open_page: Open) -> None:
         "room.setYou({can_write: false, code: 'timed_out', until_ms: Date.now() + 600_000,"
         " why_not: 'A moderator has timed you out.'})",
     )
-    await expect(page.locator(".chat-blocked")).to_contain_text("A moderator has timed you out.")
-    await expect(page.locator(".chat-blocked")).to_contain_text("10 minutes left")
+    await expect(page.locator(".chat-blocked")).to_contain_text("for another 10 minutes")
     await expect(page.get_by_role("alert").filter(has_text="timed you out")).to_have_count(1)
     await mock(page, "room.setYou({can_write: true, code: null, until_ms: null, why_not: null})")
     await expect(page.get_by_label("Message", exact=True)).to_be_visible()

@@ -47,7 +47,10 @@ async def test_it_plays_at_once_and_falls_back_and_comes_back(browser: Browser, 
         """
         window.sockets = [];
         window.WebSocket = class extends WebSocket {
-          constructor(...given) { super(...given); sockets.push(this); }
+          constructor(...given) {
+            super(...given);
+            if (this.url.includes("/instant")) sockets.push(this);
+          }
         };
         """
     )

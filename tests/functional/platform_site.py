@@ -71,6 +71,7 @@ class FakeHealth:
     """Measurements that a test fills by hand."""
 
     points: dict[str, list[Health]] = field(default_factory=dict)
+    reports: list[tuple[str, str, ViewerReport]] = field(default_factory=list)
 
     def current(self, channel: str) -> Health | None:
         points = self.points.get(channel)
@@ -80,7 +81,7 @@ class FakeHealth:
         return self.points.get(channel, [])
 
     def report(self, channel: str, viewer: str, report: ViewerReport) -> None:
-        raise AssertionError("no media routes, no reports")
+        self.reports.append((channel, viewer, report))
 
 
 @dataclass

@@ -75,7 +75,8 @@ class Site:
         }
         for section, values in (config or {}).items():
             sections.setdefault(section, {}).update(values)
-        self._arguments = json.dumps({"config": sections, "limits": dict(limits or {})})
+        self._sections = sections
+        self._limits = dict(limits or {})
 
         self.storage = storage
         self.http_port = 0
@@ -90,8 +91,9 @@ class Site:
     # life -------------------------------------------------------------------------------------
 
     def start(self) -> None:
+        arguments = json.dumps({"config": self._sections, "limits": self._limits})
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.functional.serve", self._arguments],
+            [sys.executable, "-m", "tests.functional.serve", arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -109,10 +111,17 @@ class Site:
             self.stop()
             raise AssertionError(f"the server did not start:\n{self.log_text()}")
         try:
-            self._set_up()
+            if self.setup_url:
+                self._set_up()
         except BaseException:
             self.stop()
             raise
+
+    def start_again(self) -> None:
+        """After `stop`: the same site at the same ports."""
+        self._sections["http"]["port"] = self.http_port
+        self._sections["rtmp"]["port"] = self.rtmp_port
+        self.start()
 
     def stop(self) -> int:
         """SIGTERM; the exit code. A server that hangs is killed and that is an error."""

@@ -1,4 +1,7 @@
-"""A Socket.IO client by hand, which can also do what the official ones never do."""
+"""A Socket.IO client by hand, which can also do what the official ones never do.
+
+It holds all that it gets against the declarations in realtime/messages.py.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+from pydantic import BaseModel
 from yarl import URL
 
+from mediaserver.realtime import messages
 from tests.functional.platform_site import Person
+from tests.shapes import strictly
 
 DEADLINE_S = 20.0
+
+_ANSWERS = {(one.namespace, one.name): one.answer for one in messages.FROM_CLIENT}
+_EVENTS = {(one.namespace, one.name): one.payload for one in messages.FROM_SERVER}
 
 
 class SocketPeer:
@@ -24,6 +33,7 @@ class SocketPeer:
         self.refused: Any = None
         self._events: list[tuple[str, str, Any]] = []
         self._acks: dict[int, Any] = {}
+        self._asked: dict[int, type[BaseModel]] = {}
         self._id = 0
 
     async def send(self, text: str) -> None:
@@ -45,6 +55,7 @@ class SocketPeer:
     async def emit(self, event: str, payload: Any, namespace: str = "/chat") -> int:
         """Without waiting for the answer; its number for `ack`."""
         self._id += 1
+        self._asked[self._id] = _ANSWERS.get((namespace, event), messages.Refused)
         await self.send(f"42{namespace},{self._id}{json.dumps([event, payload])}")
         return self._id
 
@@ -97,10 +108,14 @@ class SocketPeer:
         namespace, _, rest = rest.partition(",")
         if kind == "42":
             name, payload = json.loads(rest)
+            strictly(_EVENTS[namespace, name], payload)
             self._events.append((namespace, name, payload))
         elif kind == "43":
             digits, bracket, values = rest.partition("[")
-            self._acks[int(digits)] = json.loads(bracket + values)[0]
+            (answer,) = json.loads(bracket + values)
+            model = self._asked.pop(int(digits))
+            strictly(model if answer["ok"] else messages.Refused, answer)
+            self._acks[int(digits)] = answer
 
 
 @asynccontextmanager

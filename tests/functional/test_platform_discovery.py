@@ -169,7 +169,7 @@ async def test_the_schedule_page(site: Site, alice: Person) -> None:
     assert text.count("<h2>Boats</h2>") == 4
     assert text.count(">Cancelled</span>") == 1
     assert re.search(r'href="webcal://127\.0\.0\.1:\d+/@alice-tv/schedule\.ics"', text)
-    assert re.search(r'<time datetime="[\d-]+T[\d:]+Z" data-local="full">\w+ \d+ \w+, ', text)
+    assert re.search(r'<time data-moment="\d+" datetime="[\dT:Z-]+">\w+ \d+ \w+, [\d:]+ UTC<', text)
     assert 'aria-current="page">Schedule</a>' in text
     _, text, _ = await visitor.get("/@alice-tv/videos")
     assert "No videos yet" in text
@@ -219,11 +219,13 @@ async def test_home_and_categories(site: Site, alice: Person) -> None:
     await alice.api("PATCH", "/channels/quiet", {"category": "art"})
     await _schedule(alice, title="Rain", category="art")
     _, text, _ = await visitor.get("/")
-    assert "Coming up" in text
-    assert "<strong>Rain</strong>" in text
+    assert "Up next" in text
+    assert '<h2 id="next-title">Rain</h2>' in text
     await alice.api("PATCH", "/channels/alice-tv", {"category": "art", "tags": ["ink"]})
     site.media.broadcasts.statuses.append(FakeStatus("alice-tv"))
     _, text, _ = await visitor.get("/")
+    assert "Coming up" in text
+    assert "<strong>Rain</strong>" in text
     assert '<small class="is-live">1 live</small>' in text
     assert '<span class="tag">ink</span>' in text
     _, text, _ = await visitor.get("/category/art")

@@ -157,6 +157,7 @@ async def test_a_planned_stream(site: Site, alice: Person, bob: Person) -> None:
     assert (live["title"], live["description"]) == ("Boats", "Two hours.")
     assert live["live_at_ms"] == 2000
     assert (await bob.api("GET", "/channels/alice-tv/live"))[1]["title"] == "Boats"
+    assert '<p class="prose">Two hours.</p>' in (await bob.get("/@alice-tv"))[1]
 
     await alice.api("PATCH", "/channels/alice-tv", {"title": "Boats and rain"})
     assert (await bob.api("GET", "/channels/alice-tv/live"))[1]["title"] == "Boats and rain"

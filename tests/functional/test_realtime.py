@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,9 @@ import pytest
 import socketio
 
 from mediaserver.kernel import limits
+from mediaserver.media.audience import ViewerReport
 from mediaserver.media.events import BroadcastWentLive
+from mediaserver.media.health import BroadcastMeasured, Health
 from tests.functional.platform_site import FakeStatus, Person, Site, running_site
 from tests.functional.socket_peer import connected
 
@@ -235,6 +240,26 @@ async def test_followers_hear_once_that_a_channel_is_live(site: Site) -> None:
         assert not [one for one in c._events if one[1] == "notice"]
 
 
+async def test_health_reaches_the_studio_and_reports_the_engine(site: Site) -> None:
+    alice = await streamer(site)
+    _, channel = await alice.api("GET", "/channels/alice")
+    assert site.media.events is not None
+    async with connected(alice, "/studio", "/chat") as a:
+        watched = await a.ask("watch", {"channel": "alice"}, "/studio")
+        assert (watched["health"], watched["history"]) == (None, [])
+        health = Health(at_ms=5, state="live", fps=29.97, verdict="good")
+        site.media.events.publish(BroadcastMeasured(channel["id"], "alice", health))
+        packet = await a.event("health", "/studio")
+        assert packet == {"channel": "alice", "health": dataclasses.asdict(health)}
+        report = {"channel": "alice", "way": "instant", "latency_ms": 380, "stalls": 2}
+        assert (await a.ask("report", report))["ok"]
+        assert site.media.health.reports == []  # not in the room
+        await a.ask("join", {"channel": "alice"})
+        assert (await a.ask("report", report))["ok"]
+        ((slug, _, taken),) = site.media.health.reports
+        assert (slug, taken) == ("alice", ViewerReport("instant", 380, 2))
+
+
 async def test_the_studio_is_for_moderators(site: Site) -> None:
     await streamer(site)
     bob = await person(site, "bob")
@@ -341,3 +366,16 @@ async def test_a_restart_is_announced_and_loses_nothing(tmp_path: Path) -> None:
             await a.ask("say", line("after", 2))
             joined = await a.ask("join", {"channel": "alice", "after": 0})
             assert [one["text"] for one in joined["events"]] == ["before", "after"]
+
+
+async def test_events_are_documented_for_people_and_programs(site: Site) -> None:
+    visitor = site.person()
+    status, text, response = await visitor.get("/api/asyncapi.json")
+    assert (status, response.content_type) == (200, "application/json")
+    assert json.loads(text)["asyncapi"] == "3.0.0"
+    status, page, _ = await visitor.get("/api/events")
+    assert status == 200
+    for name in json.loads(text)["operations"]:
+        assert f'id="{name.replace(".", "-")}"' in page
+    for target in re.findall(r'href="#([^"]+)"', page):
+        assert f'id="{target}"' in page

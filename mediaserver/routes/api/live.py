@@ -53,6 +53,9 @@ class LiveOut(Answer):
     age_restricted: bool | None = None
     not_general: bool | None = None
     not_general_reason: str | None = None
+    back_soon_url: str | None = Field(
+        None, description="A picture to show while the encoder is away."
+    )
 
 
 class CardOut(Answer):

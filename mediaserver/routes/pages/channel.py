@@ -8,7 +8,7 @@ from aiohttp import web
 
 from mediaserver.routes.channel_view import asked_channel, channel_view
 from mediaserver.routes.gates import gate_of, pass_gate
-from mediaserver.routes.keys import FOLLOWS, LIVE
+from mediaserver.routes.keys import FOLLOWS, LIVE, STREAMS
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.page import (
     local_path,
@@ -27,12 +27,14 @@ from mediaserver.routes.viewers import mark_viewer
 async def channel_page(request: web.Request) -> web.Response:
     channel = await asked_channel(request)
     view = live_view(channel, request.app[LIVE], for_owner=False)  # what everybody sees
+    running = None if view is None else await request.app[STREAMS].running(channel.id)
     response = page(
         request,
         "channel.html",
         {
             **await channel_view(request, channel),
             "live": None if view is None else dataclasses.asdict(view),
+            "stream_description": "" if running is None else running.description,
             "gate": gate_of(request, channel),
             "tab": "about",
             "room": await room(request, channel, viewer(request)),

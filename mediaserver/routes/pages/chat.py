@@ -1,4 +1,4 @@
-"""The chat by itself: in a window of its own, and inside other sites' pages.
+"""The chat by itself: in a window of its own, inside other sites' pages, in streaming software.
 
 `room` is what every page with a chat hands to its template, so that the chat is complete when the
 page is, and its last lines can be read without JavaScript.
@@ -13,8 +13,10 @@ from aiohttp import web
 
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
+from mediaserver.channels.display_tokens import Kind, Opened
 from mediaserver.chat.events import ChatEvent
-from mediaserver.routes.keys import CHANNELS, CHAT, LIVE
+from mediaserver.kernel.errors import NotFound, Unauthorized
+from mediaserver.routes.keys import CHANNELS, CHAT, DISPLAY_TOKENS, LIVE
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.page import page, viewer
 from mediaserver.routes.render import CSP_PAGE, CSP_PLAYER
@@ -94,7 +96,41 @@ async def embed(request: web.Request) -> web.Response:
     return response
 
 
+async def overlay(request: web.Request) -> web.Response:
+    """A browser source of streaming software: lines over the picture, nothing else."""
+    opened = await _opened(request, "overlay")
+    context = {"channel": {"slug": opened.channel.slug, "name": opened.channel.name}}
+    return _secret(page(request, "overlay/chat.html", context))
+
+
+async def dock(request: web.Request) -> web.Response:
+    """A dock of streaming software: the whole chat, as whoever made its token."""
+    opened = await _opened(request, "dock")
+    context = await _alone(request, opened.channel, opened.user)
+    context["token"] = request.match_info["token"]
+    return _secret(page(request, "chat.html", context))
+
+
+async def _opened(request: web.Request, kind: Kind) -> Opened:
+    """What the token in the address opens. Raises `NotFound`: a wrong one is a wrong address."""
+    try:
+        return await request.app[DISPLAY_TOKENS].open(kind, request.match_info["token"])
+    except Unauthorized as error:
+        raise NotFound(
+            "This link doesn’t work any more. The channel’s studio has the new one."
+        ) from error
+
+
+def _secret(response: web.Response) -> web.Response:
+    """Neither kept on disk nor told to the sites that its links lead to."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
 routes = [
+    web.get("/overlay/{token}/chat", overlay),
+    web.get("/dock/{token}", dock),
     web.get("/popout/{slug}/chat", popout),
     web.get("/embed/{slug}", embed),
     web.get("/embed/{slug}/chat", embed_chat),

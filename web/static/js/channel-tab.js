@@ -1,6 +1,5 @@
 /** A channel's pages beside the one where people watch. */
 
 import { wireFollow } from "./follow.js";
-import "./local-times.js";
 
 wireFollow();

@@ -166,8 +166,9 @@ export class Composer {
     const digits = wait > 99 ? `${Math.ceil(wait / 60)}m` : String(wait);
     setText(this.button.querySelector("span"), wait ? digits : "");
     if (this.you && !this.you.can_write) {
-      setText(this.blocked.querySelector("[data-why]"), this.you.why_not ?? "You can’t write here right now.");
-      setText(this.blocked.querySelector("[data-until]"), blockedS ? `${lengthInWords(blockedS)} left` : "");
+      const left = blockedS ? `You can’t write here for another ${lengthInWords(blockedS)}.` : "";
+      const why = left || this.you.why_not || "You can’t write here right now.";
+      setText(this.blocked.querySelector("[data-why]"), why);
     }
     if (wait || blockedS) this.#timer = window.setTimeout(() => this.#tick(), 1000);
   }

@@ -95,6 +95,7 @@ export class LiveChat extends HTMLElement {
     else this.#heard(answer.events, this.#joined);
     this.#takeState(answer);
     this.#joined = true;
+    this.dataset.joined = ""; // tests wait for it
     this.waiting?.arrived(answer.events);
     this.waiting?.sendAgain();
     this.#tell({ live: answer.live, viewers: answer.viewers, followers: answer.followers });

@@ -28,19 +28,49 @@ export function uptime(sinceMs, nowMs = serverNowMs()) {
   return hours ? `${hours}:${two(minutes)}:${tail}` : `${minutes}:${tail}`;
 }
 
-const MOMENT = new Intl.DateTimeFormat("en-GB", {
-  weekday: "short",
-  day: "numeric",
-  month: "short",
-  hour: "2-digit",
-  minute: "2-digit",
-});
+// English, as the pages are; with the reader's habits where theirs is English too
+const LOCALE = navigator.language.startsWith("en") ? navigator.language : "en-GB";
+const HOURS = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions().hourCycle;
+const DAY_MS = 86_400_000;
+const WEEK_DAYS = 7;
+
+/** @param {Date} at @param {Intl.DateTimeFormatOptions} parts */
+function dateText(at, parts) {
+  return new Intl.DateTimeFormat(LOCALE, parts).format(at);
+}
+
+/** @param {Date} at */
+function clockTime(at) {
+  const hour = HOURS?.startsWith("h1") ? "numeric" : "2-digit"; // 4:00 PM and 04:00
+  return dateText(at, { hour, minute: "2-digit", hourCycle: HOURS });
+}
+
+/** Today, Tomorrow, Friday, or Fri 4 Dec. @param {Date} at @param {Date} now */
+function dayName(at, now) {
+  const midnight = (/** @type {Date} */ date) => new Date(date).setHours(0, 0, 0, 0);
+  const days = Math.round((midnight(at) - midnight(now)) / DAY_MS); // a day may have 23 or 25 hours
+  if (days === 0) return "Today";
+  if (days === 1) return "Tomorrow";
+  if (days > 1 && days < WEEK_DAYS) return dateText(at, { weekday: "long" });
+  return dateText(at, { weekday: "short", day: "numeric", month: "short" });
+}
 
 /** Writes the moments that the server wrote in UTC in the reader's own time. */
 export function localiseMoments() {
-  for (const time of document.querySelectorAll("time[data-moment]")) {
-    setText(time, MOMENT.format(Number(/** @type {HTMLElement} */ (time).dataset.moment)));
+  const now = new Date(serverNowMs());
+  for (const time of /** @type {NodeListOf<HTMLElement>} */ (
+    document.querySelectorAll("time[data-moment]")
+  )) {
+    const at = new Date(Number(time.dataset.moment));
+    if (time.dataset.look === "leaf") {
+      setText(time.querySelector("small"), dateText(at, { month: "short" }));
+      setText(time.querySelector("b"), String(at.getDate()));
+    } else {
+      setText(time, (time.dataset.look === "time" ? "" : `${dayName(at, now)}, `) + clockTime(at));
+    }
   }
+  const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone?.replaceAll("_", " ");
+  setText(document.querySelector("[data-zone]"), `In your time zone${zone ? `, ${zone}` : ""}.`);
 }
 
 /** @param {number} count */

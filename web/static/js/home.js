@@ -3,7 +3,6 @@
 
 import { fetchLive, hideBrokenImages, showBadge, updateCard } from "./cards.js";
 import { setText } from "./format.js";
-import "./local-times.js";
 
 const REFRESH_MS = 10_000;
 

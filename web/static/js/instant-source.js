@@ -34,6 +34,11 @@ export function playsInstant(...codecs) {
   return !!Media && named.length > 0 && Media.isTypeSupported(`video/mp4; codecs="${named.join(",")}"`);
 }
 
+/** @param {EpochHead | null} head */
+function tracksOf(head) {
+  return `${head?.video} ${head?.codecs.split(",").length}`;
+}
+
 export class InstantSource {
   way = "instant";
   /** @type {{index: number, label: string}[]} */ levels = [];
@@ -68,7 +73,8 @@ export class InstantSource {
    * @param {{preview: boolean, behindS: number}} options `behindS`: begin so far behind at first,
    *   so that a viewer who was further behind misses less
    * @param {{onReady: () => void, onPlaced: () => void, onTrouble: (why: Trouble) => void,
-   *   onStall: () => void}} hooks
+   *   onOtherTracks: () => void, onStall: () => void}} hooks `onOtherTracks`: only a new source
+   *   can go on
    */
   constructor(video, url, options, hooks) {
     this.video = video;
@@ -258,6 +264,11 @@ export class InstantSource {
     if (!this.#buffer) {
       this.#buffer = this.#media.addSourceBuffer(head.mime);
       this.#buffer.addEventListener("updateend", () => this.#appended());
+      this.#buffer.addEventListener("error", () => this.#fail("media"));
+    } else if (tracksOf(this.#head) !== tracksOf(head)) {
+      this.#over = true; // a source buffer keeps the tracks it began with
+      this.hooks.onOtherTracks();
+      return;
     } else if (this.#head?.mime !== head.mime) {
       this.#buffer.changeType(head.mime);
     }

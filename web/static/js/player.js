@@ -24,6 +24,7 @@ const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
 const STUCK_MS = 6_000;
 const PAUSE_LOAD_MS = 20_000;
 const COUNTED_MS = 1_500; // then the server's count of viewers holds this one too
+const READY_MS = 2_000;
 const STUDIO_POLL_MS = 1_000;
 const STEP_S = 5;
 const STRIDE_S = 60;
@@ -190,6 +191,9 @@ class LivePlayer extends HTMLElement {
         if (!this.#userPaused) void this.#play();
       },
       onTrouble: () => this.#troubled(source),
+      onOtherTracks: () => {
+        if (source === this.#source) this.#load();
+      },
       onStall: () => (this.#stalls += 1),
     });
     return source;
@@ -380,6 +384,7 @@ class LivePlayer extends HTMLElement {
       if (!this.#played) {
         this.#soundOnly();
         window.setTimeout(() => this.poll?.now(), COUNTED_MS);
+        window.setTimeout(() => void import("./hls-source.js"), READY_MS); // at hand when needed
       }
       this.#played = true;
       this.#attempt = 0;
