@@ -39,6 +39,7 @@ export class PastBar {
       clearTimeout(this.#settling);
     });
     this.range?.addEventListener("change", () => {
+      this.#held = true;
       clearTimeout(this.#settling);
       this.#settling = window.setTimeout(() => {
         this.#held = false;
