@@ -267,6 +267,8 @@ class Server:
                 schedule,
                 follows,
                 clock,
+                chat,
+                emotes,
                 config.rtmp.host,
                 media.rtmp_port,
             )

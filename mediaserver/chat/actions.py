@@ -148,7 +148,7 @@ class Acted:
 
 def act(tx: Transaction, channel: Channel, actor: User, action: Action, now_ms: int) -> Acted:
     """Do it. Raises `Forbidden`, `NotFound`, `Invalid` or `Conflict`; then nothing has happened."""
-    room = log.lock_rooms(tx, [channel.id])[channel.id]
+    room = log.lock_room(tx, channel)
     work = _Work(tx, channel, room, actor, ranks.rank_of(tx, actor, channel), now_ms)
     ranks.check_rank(work.rank, Rank.MODERATOR)
     match action:
@@ -291,11 +291,7 @@ class _Work:
             return "The rules are like that already."
         rules.put(self.tx, self.channel.id, after)
         self._tell("rules", rules=dataclasses.asdict(after), by=self.actor.username)
-        was, now = dataclasses.asdict(before), dataclasses.asdict(after)
-        self._log(
-            "rules",
-            detail=", ".join(f"{name}: {now[name]}" for name in now if now[name] != was[name]),
-        )
+        self._log("rules", detail=rules.differences(before, after))
         return "The rules are changed."
 
     def change_moderators(self, action: AddModerator | RemoveModerator) -> str:

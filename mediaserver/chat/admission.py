@@ -76,8 +76,9 @@ class Admission:
         rule = self.rules(channel)
         if rule.lockdown:
             return Refusal("lockdown", "The chat is closed for a moment.")
+        # A clock that was set back makes ages negative: without a rule that must not matter.
         age_ms = self._now_ms - user.created_at_ms
-        if age_ms < rule.account_age_min * 60_000:
+        if rule.account_age_min and age_ms < rule.account_age_min * 60_000:
             return Refusal(
                 "account_age",
                 f"Your account must be {in_words(rule.account_age_min * 60)} old to write here.",
@@ -87,7 +88,7 @@ class Admission:
             since_ms = followed_since_ms(self._tx, user.id, channel.id)
             if since_ms is None:
                 return Refusal("followers_only", "Only followers can write here. Follow first.")
-            if self._now_ms - since_ms < rule.followers_min * 60_000:
+            if rule.followers_min and self._now_ms - since_ms < rule.followers_min * 60_000:
                 length = in_words(rule.followers_min * 60)
                 return Refusal(
                     "followers_only",
@@ -158,6 +159,21 @@ def refusal_of(held: Restriction, now_ms: int) -> Refusal:
     return Refusal("timed_out", f"You can't write here for {left}.{because}", held.until_ms)
 
 
+def visitor(rule: Rules) -> You:
+    """What somebody may do who isn't logged in."""
+    return You(
+        username=None,
+        role=Rank.VIEWER.role,
+        can_write=False,
+        why_not="Log in to write.",
+        code="sign_in",
+        until_ms=None,
+        slow_s=rule.slow_s,
+        next_at_ms=None,
+        follows=False,
+    )
+
+
 def you(
     tx: Transaction,
     channel: Channel,
@@ -166,17 +182,7 @@ def you(
 ) -> You:
     """What the asker may do, and why not."""
     if user is None:
-        return You(
-            username=None,
-            role=Rank.VIEWER.role,
-            can_write=False,
-            why_not="Log in to write.",
-            code="sign_in",
-            until_ms=None,
-            slow_s=rules.get(tx, channel.id).slow_s,
-            next_at_ms=None,
-            follows=False,
-        )
+        return visitor(rules.get(tx, channel.id))
     admission = Admission(tx, [channel], [user], now_ms)
     rank = admission.rank(channel, user)
     refusal = admission.refusal(channel, user)

@@ -7,6 +7,7 @@ Everything is checked and written in transactions of the database; what came of 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,6 +24,7 @@ from mediaserver.chat.events import ChatEvent, Emote, You
 from mediaserver.chat.line_text import checked_nonce, checked_text
 from mediaserver.chat.lines import NewLine, Outcome, Said
 from mediaserver.chat.pace import Pace
+from mediaserver.chat.snapshots import Snapshot, Snapshots
 from mediaserver.chat.writer import LineWriter
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -79,6 +81,7 @@ class Chat:
         self._clock = clock
 
         self._pace = Pace(clock)
+        self._snapshots = Snapshots(clock)
         self._writer = LineWriter(self._write_lines, batch_ms=batch_ms)
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -100,7 +103,16 @@ class Chat:
         """What somebody needs to follow the chat from here on; `after` is the last sequence that
         they have seen.
         """
-        return await self._db.read(_join, channel, user, after, self._clock.wall_ms())
+        known = self._snapshots.get(channel.id)
+        joined, snapshot = await self._db.read(
+            _join, channel, user, after, known, self._clock.wall_ms()
+        )
+        self._snapshots.put(channel.id, snapshot)
+        return joined
+
+    def forget_snapshots(self) -> None:
+        """What is the same for all channels changed, such as the site's emotes."""
+        self._snapshots.clear()
 
     async def history(
         self, channel: Channel, before: int | None = None, limit: int = limits.CHAT_HISTORY_LINES
@@ -194,27 +206,43 @@ def _join(
     channel: Channel,
     user: User | None,
     after: int | None,
+    known: Snapshot | None,
     now_ms: int,
-) -> Joined:
+) -> tuple[Joined, Snapshot]:
     # PostgreSQL gives each statement a view of its own: all that follows is bounded by this one.
     room = log.room_of(tx, channel.id)
+    snapshot = known
+    if snapshot is None or snapshot.sequence != room.sequence:
+        snapshot = Snapshot(
+            sequence=room.sequence,
+            lines=None,
+            pinned=log.pinned_line(tx, room),
+            rules=rules.get(tx, channel.id),
+            emotes=list_emotes(tx, channel.id),
+        )
     is_resumed = after is not None and 0 <= room.sequence - after <= limits.CHAT_RESUME_EVENTS_MAX
     if is_resumed:
         assert after is not None
         events = log.events_between(tx, channel.id, after, room.sequence)
     else:
-        events = log.history(tx, channel.id, upto=room.sequence, limit=limits.CHAT_HISTORY_LINES)
+        if snapshot.lines is None:
+            lines = log.history(tx, channel.id, upto=room.sequence, limit=limits.CHAT_HISTORY_LINES)
+            snapshot = dataclasses.replace(snapshot, lines=lines)
+        assert snapshot.lines is not None
+        events = snapshot.lines
     fresh = find_by_id(tx, user.id) if user else None
-    return Joined(
+    you = admission.you(tx, channel, fresh, now_ms) if fresh else admission.visitor(snapshot.rules)
+    joined = Joined(
         sequence=room.sequence,
         reset=not is_resumed,
         events=events,
-        pinned=log.pinned_line(tx, room),
-        rules=rules.get(tx, channel.id),
-        emotes=list_emotes(tx, channel.id),
-        you=admission.you(tx, channel, fresh, now_ms),
-        commands=commands.commands_for(ranks.rank_of(tx, fresh, channel)) if fresh else (),
+        pinned=snapshot.pinned,
+        rules=snapshot.rules,
+        emotes=snapshot.emotes,
+        you=you,
+        commands=commands.commands_for(Rank[you.role.upper()]) if fresh else (),
     )
+    return joined, snapshot
 
 
 def _act(tx: Transaction, channel: Channel, user: User, action: Action, now_ms: int) -> Acted:

@@ -100,6 +100,8 @@ class Emotes:
         except BaseException:
             await self._folder.remove(emote_id)
             raise
+        if channel is None:
+            self._chat.forget_snapshots()
         if replaced is not None:
             await self._folder.remove(replaced)
         return made
@@ -107,6 +109,8 @@ class Emotes:
     async def remove(self, actor: User, channel: Channel | None, code: str) -> None:
         """Raises `Forbidden` or `NotFound`."""
         removed = await self._chat.write(_remove, actor, channel, code, self._clock.wall_ms())
+        if channel is None:
+            self._chat.forget_snapshots()
         await self._folder.remove(removed)
 
     def file(self, emote_id: str) -> Path:
@@ -151,7 +155,7 @@ def _put(
     now_ms: int,
 ) -> tuple[Emote, str | None]:
     """The emote, and the id of the picture that it had before."""
-    room = log.lock_rooms(tx, [channel.id])[channel.id] if channel else None
+    room = log.lock_room(tx, channel) if channel else None
     _check(tx, actor, channel, code)
     replaced = _id_of(tx, channel, code)
     if replaced is not None:
@@ -178,7 +182,7 @@ def _put(
 
 
 def _remove(tx: Transaction, actor: User, channel: Channel | None, code: str, now_ms: int) -> str:
-    room = log.lock_rooms(tx, [channel.id])[channel.id] if channel else None
+    room = log.lock_room(tx, channel) if channel else None
     rank = _rank(tx, actor, channel)
     if rank < (Rank.ADMIN if channel is None else Rank.OWNER):
         raise Forbidden("Only the owner of this channel may do that.")

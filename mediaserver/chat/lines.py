@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
 from mediaserver.accounts.users import User, users_by_id
-from mediaserver.channels import channels
 from mediaserver.channels.channels import Channel
 from mediaserver.chat import log
 from mediaserver.chat.admission import Admission
@@ -51,15 +48,8 @@ Outcome = Said | MediaserverError
 
 def write(tx: Transaction, lines: Sequence[NewLine], now_ms: int) -> list[Outcome]:
     """What became of each line, in order. A line that is refused keeps no other from its turn."""
-    known = set(
-        tx.execute(
-            select(channels.channel.c.id).where(
-                channels.channel.c.id.in_({line.channel.id for line in lines})
-            )
-        ).scalars()
-    )
-    rooms = log.lock_rooms(tx, known)
-    by_channel = {line.channel.id: line.channel for line in lines if line.channel.id in known}
+    rooms = log.lock_rooms(tx, {line.channel.id for line in lines})
+    by_channel = {line.channel.id: line.channel for line in lines if line.channel.id in rooms}
     users = users_by_id(tx, [line.user.id for line in lines])
     said = log.said_before(tx, [line.key for line in lines])
     admission = Admission(tx, by_channel.values(), users.values(), now_ms)

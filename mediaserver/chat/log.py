@@ -25,13 +25,14 @@ from sqlalchemy import (
 from sqlalchemy import text as sql
 
 from mediaserver.accounts.users import user_account
-from mediaserver.channels.channels import Channel
+from mediaserver.channels.channels import Channel, channel
 from mediaserver.channels.streams import stream
 from mediaserver.chat.emote_list import list_emotes
 from mediaserver.chat.events import LINES, Author, ChatEvent, ChatEvents, Quote
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.db.schema import int64, table, text
+from mediaserver.kernel.errors import NotFound
 from mediaserver.kernel.ids import is_id
 
 chat_event = table(
@@ -122,13 +123,17 @@ def room_of(tx: Transaction, channel_id: str) -> Room:
 
 
 def lock_rooms(tx: Transaction, channel_ids: Iterable[str]) -> dict[str, Room]:
-    """The rooms of existing channels, held until the transaction ends. Always in one order, so
-    that two transactions never wait for each other.
+    """The rooms of those channels that exist, held until the transaction ends. Always in one
+    order, so that two transactions never wait for each other.
     """
     ids = sorted(set(channel_ids))
     query = select(chat_room).where(chat_room.c.channel_id.in_(ids)).order_by("channel_id")
     rooms = {row.channel_id: _to_room(row) for row in tx.execute(query.with_for_update())}
-    if missing := [channel_id for channel_id in ids if channel_id not in rooms]:
+    missing = [channel_id for channel_id in ids if channel_id not in rooms]
+    if missing:
+        known = tx.execute(select(channel.c.id).where(channel.c.id.in_(missing)))
+        missing = list(known.scalars())
+    if missing:
         tx.execute(
             sql(
                 "INSERT INTO chat_room (channel_id, sequence, cleared_sequence)"
@@ -138,6 +143,14 @@ def lock_rooms(tx: Transaction, channel_ids: Iterable[str]) -> dict[str, Room]:
         )
         rooms = {row.channel_id: _to_room(row) for row in tx.execute(query.with_for_update())}
     return rooms
+
+
+def lock_room(tx: Transaction, channel: Channel) -> Room:
+    """`lock_rooms` for one channel. Raises `NotFound`."""
+    room = lock_rooms(tx, [channel.id]).get(channel.id)
+    if room is None:
+        raise NotFound("There is no such channel.", code="channel_not_found")
+    return room
 
 
 def append(

@@ -41,6 +41,10 @@ class FakeClock:
     def monotonic_ms(self) -> int:
         return self._monotonic_ms
 
+    def set_wall(self, by_ms: int) -> None:
+        """As when somebody sets the machine's clock: only what people read jumps."""
+        self._wall_ms += by_ms
+
     def advance(self, ms: int) -> None:
         self._wall_ms += ms
         self._monotonic_ms += ms

@@ -485,6 +485,10 @@ CHAT_HISTORY_LINES: Final = 100
 CHAT_RESUME_EVENTS_MAX: Final = 500
 """Events that a returning client is sent; beyond it, it starts anew from history."""
 
+CHAT_SNAPSHOT_MS: Final = 10_000
+CHAT_SNAPSHOTS_MAX: Final = 100
+"""What all who join are sent alike, kept so long and for so many channels: 50 KiB each."""
+
 CHAT_QUOTE_CHARS: Final = 100
 """What a reply repeats of the line it answers."""
 
@@ -609,6 +613,9 @@ STATIC_MAX_AGE_S: Final = 365 * 24 * 3600
 
 OPEN_FILES_WANTED: Final = 65_536
 """Connections, mostly; asked of the system at start, which may give less."""
+
+DEMO_LINES_MAX: Final = 2_000
+"""Lines that the demo's people say in each channel: about eight hours of them."""
 
 DEMO_RESTART_S: Final = 3.0
 """A demo publisher that ended is started again after this."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, and_, insert, or_, select
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, insert, select
 
 from mediaserver.accounts.users import user_account
 from mediaserver.kernel import limits
@@ -19,12 +19,14 @@ moderation_action = table(
     "moderation_action",
     identifier(),
     text("channel_id", ForeignKey("channel.id", ondelete="CASCADE")),
+    int64("sequence"),
     text("actor_id", ForeignKey("user_account.id", ondelete="SET NULL"), nullable=True),
     text("action"),
     text("target_id", ForeignKey("user_account.id", ondelete="SET NULL"), nullable=True),
     text("detail"),
     int64("at_ms"),
-    Index("ix_moderation_action_channel_id", "channel_id", "at_ms"),
+    UniqueConstraint("channel_id", "sequence"),
+    CheckConstraint("sequence >= 1", name="sequence"),
     CheckConstraint("length(detail) <= 600", name="detail"),
 )
 
@@ -63,7 +65,10 @@ def write(
     detail: str = "",
     now_ms: int,
 ) -> None:
-    """Log it and publish `Moderated`. `actor` and `target` are id and name."""
+    """Log it and publish `Moderated`. `actor` and `target` are id and name.
+
+    Numbered, as clocks may be set back; the caller has locked the channel's room.
+    """
     entry = LoggedAction(
         id=new_id("act"),
         at_ms=now_ms,
@@ -72,10 +77,16 @@ def write(
         target=target[1] if target else None,
         detail=detail[:_DETAIL_CHARS_MAX],
     )
+    last = tx.execute(
+        select(func.coalesce(func.max(moderation_action.c.sequence), 0)).where(
+            moderation_action.c.channel_id == channel_id
+        )
+    ).scalar_one()
     tx.execute(
         insert(moderation_action).values(
             id=entry.id,
             channel_id=channel_id,
+            sequence=last + 1,
             actor_id=actor[0],
             action=action,
             target_id=target[0] if target else None,
@@ -100,23 +111,18 @@ def list_actions(
         .outerjoin(actor, actor.c.id == moderation_action.c.actor_id)
         .outerjoin(target, target.c.id == moderation_action.c.target_id)
         .where(moderation_action.c.channel_id == channel_id)
-        .order_by(moderation_action.c.at_ms.desc(), moderation_action.c.id.desc())
+        .order_by(moderation_action.c.sequence.desc())
         .limit(max(1, min(limit, limits.MODERATION_LISTED_MAX)))
     )
     if before is not None:
         if not is_id(before, "act"):
             return []
-        at_ms = (
-            select(moderation_action.c.at_ms)
+        sequence = (
+            select(moderation_action.c.sequence)
             .where(moderation_action.c.id == before, moderation_action.c.channel_id == channel_id)
             .scalar_subquery()
         )
-        query = query.where(
-            or_(
-                moderation_action.c.at_ms < at_ms,
-                and_(moderation_action.c.at_ms == at_ms, moderation_action.c.id < before),
-            )
-        )
+        query = query.where(moderation_action.c.sequence < sequence)
     return [
         LoggedAction(row.id, row.at_ms, row.actor, row.action, row.target, row.detail)
         for row in tx.execute(query)

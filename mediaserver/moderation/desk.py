@@ -24,6 +24,10 @@ class Desk:
     async def rank(self, user: User | None, channel: Channel) -> Rank:
         return await self._db.read(_rank, user, channel)
 
+    async def moderated_by(self, user: User) -> list[str]:
+        """The slugs of the channels that trust `user` with their chat, by the channel's name."""
+        return await self._db.read(ranks.moderated_by, user.id)
+
     async def moderators(self, channel: Channel) -> list[Moderator]:
         """By name."""
         return await self._db.read(ranks.list_moderators, channel.id)

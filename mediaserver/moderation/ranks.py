@@ -13,6 +13,7 @@ from sqlalchemy import ForeignKey, delete, func, insert, select
 
 from mediaserver.accounts.users import User, user_account
 from mediaserver.channels.channels import Channel
+from mediaserver.channels.channels import channel as channel_table
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.db.schema import int64, table, text
@@ -122,6 +123,18 @@ def list_moderators(tx: Transaction, channel_id: str) -> list[Moderator]:
         .order_by(user_account.c.username)
     )
     return [Moderator(row.user_id, row.username, row.added_at_ms) for row in rows]
+
+
+def moderated_by(tx: Transaction, user_id: str) -> list[str]:
+    """The slugs of the channels where `user_id` is a moderator, by the channel's name."""
+    rows = tx.execute(
+        select(channel_table.c.slug)
+        .join(channel_moderator, channel_moderator.c.channel_id == channel_table.c.id)
+        .where(channel_moderator.c.user_id == user_id)
+        .order_by(channel_table.c.name, channel_table.c.slug)
+        .limit(limits.CHANNELS_LISTED_MAX)
+    )
+    return [str(row.slug) for row in rows]
 
 
 def add_moderator(

@@ -16,6 +16,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.db.schema import int64, table, text
 from mediaserver.kernel.errors import Invalid
+from mediaserver.moderation.durations import in_words
 
 chat_rules = table(
     "chat_rules",
@@ -88,6 +89,33 @@ def changed(rules: Rules, changes: dict[str, Any]) -> Rules:
             unit = "seconds" if name == "slow_s" else "minutes"
             raise Invalid(f"Use 0 to {bound} {unit}.", field=name)
     return dataclasses.replace(rules, **changes)
+
+
+def differences(before: Rules, after: Rules) -> str:
+    """What changed, for people: "slow mode 10 s, links by moderators only"."""
+    said = []
+    if after.slow_s != before.slow_s:
+        said.append(f"slow mode {in_words(after.slow_s)}" if after.slow_s else "slow mode off")
+    if after.followers_min != before.followers_min:
+        length = in_words(after.followers_min * 60) if after.followers_min else "all of them"
+        is_off = after.followers_min is None
+        said.append("followers only off" if is_off else f"followers only ({length})")
+    if after.account_age_min != before.account_age_min:
+        age = in_words(after.account_age_min * 60) if after.account_age_min else "off"
+        said.append(f"account age {age}")
+    if after.emote_only != before.emote_only:
+        said.append(f"emotes only {_on(after.emote_only)}")
+    if after.unique != before.unique:
+        said.append(f"unique lines {_on(after.unique)}")
+    if after.links != before.links:
+        said.append("links by everybody" if after.links == "all" else "links by moderators only")
+    if after.lockdown != before.lockdown:
+        said.append(f"lockdown {_on(after.lockdown)}")
+    return ", ".join(said)
+
+
+def _on(is_on: bool) -> str:
+    return "on" if is_on else "off"
 
 
 def put(tx: Transaction, channel_id: str, rules: Rules) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from mediaserver.channels.channels import Channel, Channels
 from mediaserver.chat.chat import Chat
+from mediaserver.chat.commands import commands_for
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import RateLimited
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.media.audience import ViewerReport
+from mediaserver.moderation.ranks import Rank
 from mediaserver.realtime import messages
 from mediaserver.realtime.actions import action_of
 from mediaserver.realtime.engine import Socket
@@ -20,6 +23,7 @@ from mediaserver.realtime.guests import Guests
 from mediaserver.realtime.messages import Act, AskCard, Join, Leave, Report, Say
 from mediaserver.realtime.namespace import Client, Namespace
 from mediaserver.realtime.presence import Presence
+from mediaserver.realtime.shared_reads import SharedReads
 from mediaserver.realtime.site import Site
 
 
@@ -32,6 +36,7 @@ class ChatNamespace(Namespace):
         channels: Channels,
         chat: Chat,
         presence: Presence,
+        reads: SharedReads,
         site: Site,
         clock: Clock,
         metrics: RealtimeMetrics,
@@ -53,6 +58,7 @@ class ChatNamespace(Namespace):
         self._channels = channels
         self._chat = chat
         self._presence = presence
+        self._reads = reads
         self._site = site
 
     async def enter(self, socket: Socket, request: web.Request, auth: Mapping[str, Any]) -> None:
@@ -60,27 +66,34 @@ class ChatNamespace(Namespace):
         self.admit(socket, await self._guests.identify(request, auth))
 
     async def join(self, client: Client, asked: Join) -> Mapping[str, Any]:
-        channel = await self._channels.get(asked.channel)
+        slug, after = asked.channel, asked.after
+        channel = await self._reads.read(("channel", slug), partial(self._channels.get, slug))
         client.check_sees(channel)
         is_new = channel.id not in client.rooms
         self.enter_room(client, channel)  # first, so that nothing falls between
         try:
-            joined = await self._chat.join(channel, client.user, asked.after)
+            joined = await self._reads.read(
+                (channel.id, after), partial(self._chat.join, channel, None, after)
+            )
             presence = await self._presence.of(channel)
+            you, commands = joined.you, joined.commands
+            if client.user is not None:
+                you = await self._chat.you(channel, client.user)
+                commands = commands_for(Rank[you.role.upper()])
         except BaseException:
             if is_new:
                 self.leave_room(client, channel)
             raise
         return {
-            "channel": channel.slug,
+            "channel": slug,
             "sequence": joined.sequence,
             "reset": joined.reset,
             "events": joined.events,
             "pinned": joined.pinned,
             "rules": joined.rules,
             "emotes": joined.emotes,
-            "you": joined.you,
-            "commands": joined.commands,
+            "you": you,
+            "commands": commands,
             "live": self._site.describe_live(channel),
             **presence,
         }

@@ -254,7 +254,7 @@ class Socket(AsyncSocket):  # type: ignore[misc]  # the library carries no types
 
     def drop(self, why: str) -> None:
         """End the connection now, unsent bytes included."""
-        if self._why:
+        if self._why or self.closed:
             return
         self._why = why
         self.was_dropped = True

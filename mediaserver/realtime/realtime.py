@@ -36,6 +36,7 @@ from mediaserver.realtime.namespace import Namespace, encode
 from mediaserver.realtime.overlay import OverlayNamespace
 from mediaserver.realtime.presence import Presence
 from mediaserver.realtime.relay import Relay
+from mediaserver.realtime.shared_reads import SharedReads
 from mediaserver.realtime.site import Site
 from mediaserver.realtime.sockets import SocketServer
 from mediaserver.realtime.studio import Desks, StudioNamespace
@@ -77,7 +78,16 @@ class Realtime:
         presence = Presence(site.count_viewers, follows)
         desks = Desks(clock)
         self.namespaces: dict[str, Namespace] = {
-            messages.CHAT: ChatNamespace(guests, channels, chat, presence, site, clock, metrics),
+            messages.CHAT: ChatNamespace(
+                guests,
+                channels,
+                chat,
+                presence,
+                SharedReads(self._tasks),
+                site,
+                clock,
+                metrics,
+            ),
             messages.STUDIO: StudioNamespace(guests, channels, chat, desks, site, clock, metrics),
             messages.OVERLAY: OverlayNamespace(guests, chat, clock, metrics),
         }

@@ -83,7 +83,7 @@ UPLOADS: Mapping[str, int] = {
     PREFIX + operation.path: operation.upload_bytes_max
     for operation in OPERATIONS
     if operation.upload_bytes_max is not None
-}
+} | studio.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
 

@@ -148,8 +148,7 @@ def form_errors(error: FormError) -> dict[str, str]:
 
 def site_host(request: web.Request) -> str:
     """The host by which people reach the site, without a port; brackets round IPv6."""
-    url = request.app[CONFIG].site.public_url or f"http://{request.host}"
-    host = url.partition("://")[2]
+    host = site_url(request).partition("://")[2]
     return host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
 
 

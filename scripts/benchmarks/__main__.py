@@ -1,6 +1,7 @@
 """Measures the site beside its rivals and prints a table of medians and ratios for each benchmark.
 
-    scripts/bench NAME…      chat ingest latency origin memory startup, or all
+    scripts/bench NAME…      chat ingest instant instant-viewers latency origin memory startup,
+                             or all
     scripts/bench all --record
 
 Everything listens on loopback and on free ports, each
@@ -14,13 +15,18 @@ import importlib
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
 from benchmarks.report import DOCUMENT, Report, record  # noqa: E402
 
-NAMES = ("chat", "ingest", "latency", "origin", "memory", "startup")
+NAMES = ("chat", "ingest", "instant", "instant-viewers", "latency", "origin", "memory", "startup")
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
 
 
 def main() -> int:
@@ -35,12 +41,12 @@ def main() -> int:
     )
     for name in NAMES:
         group = parser.add_argument_group(name)
-        importlib.import_module(f"benchmarks.{name}").add_options(group)
+        _module(name).add_options(group)
     options = parser.parse_args()
     names = NAMES if "all" in options.names else options.names
     met = True
     for name in names:
-        module = importlib.import_module(f"benchmarks.{name}")
+        module = _module(name)
         with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as folder:
             report: Report = module.run(options, Path(folder))
         report.print()

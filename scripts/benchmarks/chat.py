@@ -5,6 +5,7 @@ reading.
 from __future__ import annotations
 
 import argparse
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -167,10 +168,12 @@ def _report(
     ]
     if stalls is not None:
         report.rows.append(("parts of video read meanwhile", f"{stalls['parts']}"))
-        report.rows.append(("latest part, ms after its turn", f"{stalls['late_ms']}"))
+        report.rows.append(("latest part, ms after the earliest", f"{stalls['late_ms']}"))
         report.goals.append(
             (f"no stall of the video, had {stalls['stalls']}", not stalls["stalls"])
         )
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:
+        report.notes.append("Server and clients ran with real-time priority: others were at work.")
     if result["refused"]:
         report.notes.append(f"Lines refused: {result['refused']}.")
     report.notes.append(

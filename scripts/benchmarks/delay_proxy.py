@@ -1,16 +1,19 @@
 """`python -m benchmarks.delay_proxy JSON`: a TCP proxy that is far away.
 
 Every byte takes half the round trip in each direction, in order and at any rate, and a new
-connection carries nothing for one round trip, as its handshake would. It has no congestion window
-and loses nothing: what it shows is distance, not a bad line.
+connection carries nothing for one round trip, as its handshake would. With `jitter_ms` each piece
+takes up to as much more or less in each direction, evenly spread, and as on any TCP connection what
+follows a late piece waits for it. It has no congestion window and loses nothing: what it shows is
+distance, not a bad line.
 
-Options: `port` of the server, `rtt_ms`. Says {"port"}.
+Options: `port` of the server, `rtt_ms`, `jitter_ms` (0). Says {"port"}.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import random
 import sys
 from collections import deque
 
@@ -26,6 +29,7 @@ class _End(asyncio.Protocol):
         self.opened_at = 0.0
         self.transport: asyncio.Transport | None = None
         self._queue: deque[tuple[float, bytes | None]] = deque()
+        self._latest = 0.0
         self._loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -50,7 +54,9 @@ class _End(asyncio.Protocol):
     def _pass(self, data: bytes | None) -> None:
         assert self.peer is not None
         sent = max(self._loop.time(), self.opened_at + self._proxy.rtt_s)
-        arrives = sent + self._proxy.rtt_s / 2
+        jitter = random.uniform(-self._proxy.jitter_s, self._proxy.jitter_s)
+        arrives = max(self._latest, sent + self._proxy.rtt_s / 2 + jitter)
+        self._latest = arrives
         self.peer._queue.append((arrives, data))
         self._loop.call_at(arrives, self.peer.deliver)
 
@@ -67,9 +73,11 @@ class _End(asyncio.Protocol):
 
 
 class Proxy:
-    def __init__(self, port: int, rtt_s: float) -> None:
+    def __init__(self, port: int, rtt_s: float, jitter_s: float) -> None:
+        assert jitter_s <= rtt_s / 2, "nothing arrives before it was sent"
         self.port = port
         self.rtt_s = rtt_s
+        self.jitter_s = jitter_s
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connect(self, end: _End) -> None:
@@ -91,7 +99,8 @@ class Proxy:
 
 async def main() -> None:
     options = json.loads(sys.argv[1])
-    proxy = Proxy(options["port"], options["rtt_ms"] / 1000)
+    jitter_ms = options.get("jitter_ms", 0)
+    proxy = Proxy(options["port"], options["rtt_ms"] / 1000, jitter_ms / 1000)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _End(proxy), "127.0.0.1", 0, backlog=1024)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)

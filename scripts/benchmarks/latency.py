@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from benchmarks import nginx
 from benchmarks.processes import ROOT, Child, memory_folder, module
@@ -54,11 +54,16 @@ class Case:
     rtt_ms: int
     latency_max_s: float | None = None
     without_stalls: bool = False
+    jitter_ms: int = 0
+    way: str = "hls"
 
     @property
     def text(self) -> str:
-        name = "nginx-rtmp, 1 s fragments" if self.server == "nginx" else f"ours, {self.server}"
-        return f"{name}, RTT {self.rtt_ms} ms"
+        name = f"ours, {self.way if self.way == 'instant' else self.server}"
+        if self.server == "nginx":
+            name = "nginx-rtmp, 1 s fragments"
+        jitter = f" ± {self.jitter_ms} ms each way" if self.jitter_ms else ""
+        return f"{name}, RTT {self.rtt_ms} ms{jitter}"
 
 
 _CASES = (
@@ -78,6 +83,8 @@ class Figures:
     gap_ms: float = 0.0
     unread: int = 0
     firsts_ms: list[float] = field(default_factory=list)
+    joins_ms: list[float] = field(default_factory=list)
+    ways: set[str] = field(default_factory=set)
 
 
 def add_options(group: Any) -> None:
@@ -110,17 +117,7 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
     with sync_playwright() as playwright:
         for case in (case for case in _CASES if options.case in case.text):
             progress(f"latency: {case.text}")
-            log = folder / "log"
-            with _published(case, page, folder, log, options) as (address, publisher):
-                browser = playwright.chromium.launch(
-                    executable_path=shutil.which("chromium"), args=list(_CHROMIUM_FLAGS)
-                )
-                try:
-                    measured[case] = _measure(browser, address, options)
-                finally:
-                    browser.close()
-                if not publisher.is_running:
-                    raise RuntimeError("the publisher ended early: " + log.read_text()[-2000:])
+            measured[case] = measure(playwright, case, page, folder, options)
     for case, figures in measured.items():
         _add(report, case, figures)
     report.notes += [
@@ -157,6 +154,24 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
         ),
     ]
     return report
+
+
+def measure(
+    playwright: Playwright, case: Case, page: Path, folder: Path, options: argparse.Namespace
+) -> Figures:
+    """One row: its server, its publisher, and a browser that watches."""
+    log = folder / "log"
+    with _published(case, page, folder, log, options) as (address, publisher):
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=list(_CHROMIUM_FLAGS)
+        )
+        try:
+            figures = _measure(browser, address, case, options)
+        finally:
+            browser.close()
+        if not publisher.is_running:
+            raise RuntimeError("the publisher ended early: " + log.read_text()[-2000:])
+    return figures
 
 
 def _add(report: Report, case: Case, figures: Figures) -> None:
@@ -218,7 +233,7 @@ def _published(
                 storage = tempfile.mkdtemp(dir=folder)
                 server_options |= {"storage": storage, "channel": _CHANNEL}
             server = module(f"{_SERVERS[options.player]}_server", server_options, log=log)
-            ready = stack.enter_context(server).says(20)
+            ready = stack.enter_context(server).says(60)
             http_port, rtmp_port, key = ready["http"], ready["rtmp"], ready.get("key", key)
         publisher_options = {
             "url": f"rtmp://127.0.0.1:{rtmp_port}/live/{key}",
@@ -231,6 +246,7 @@ def _published(
         _wait_for_window(f"http://127.0.0.1:{http_port}{source}", is_ours=case.server != "nginx")
         if case.rtt_ms:
             proxy_options = {"port": http_port, "rtt_ms": case.rtt_ms}
+            proxy_options["jitter_ms"] = case.jitter_ms
             proxy = stack.enter_context(module("delay_proxy", proxy_options, log=log))
             http_port = proxy.says(10)["port"]
         path = f"/page/index.html?source={quote(source)}&config={quote(options.hls_config)}"
@@ -255,16 +271,21 @@ def _wait_for_window(playlist_url: str, *, is_ours: bool) -> None:
     raise RuntimeError("the stream did not begin")
 
 
-def _measure(browser: Browser, address: str, options: argparse.Namespace) -> Figures:
+def _measure(browser: Browser, address: str, case: Case, options: argparse.Namespace) -> Figures:
     figures = Figures()
     for _ in range(options.loads):
-        with _opened(browser, address) as page:
-            figures.firsts_ms.append(page.evaluate("benchMeter.firstMs"))
-    with _opened(browser, address) as page:
+        with _opened(browser, address, case.way) as page:
+            first_ms, asked_ms = page.evaluate("[benchMeter.firstMs, benchMeter.askedMs]")
+            figures.firsts_ms.append(first_ms)
+            if asked_ms is not None:
+                figures.joins_ms.append(first_ms - asked_ms)
+    with _opened(browser, address, case.way) as page:
         time.sleep(options.settle_s)
         began_ms = page.evaluate("Date.now()")
         time.sleep(options.watch_s)
         meter = page.evaluate("benchMeter")
+        way = page.evaluate("document.querySelector('live-player')?.stats.way ?? null")
+        figures.ways = {*meter["ways"], *([way] if way else [])}
         figures.latencies_ms = [age for at, age in meter["samples"] if at >= began_ms]
         stalled = [error for error in meter["errors"] if error[1] == "bufferStalledError"]
         figures.waits = [tuple(wait) for wait in meter["waits"]]
@@ -277,10 +298,11 @@ def _measure(browser: Browser, address: str, options: argparse.Namespace) -> Fig
 
 
 @contextmanager
-def _opened(browser: Browser, address: str) -> Iterator[Page]:
+def _opened(browser: Browser, address: str, way: str) -> Iterator[Page]:
     """A page in a profile of its own, once it has shown a frame."""
     context = browser.new_context(viewport={"width": 800, "height": 600})
     try:
+        context.add_init_script(f"localStorage.playback = '{way}'")
         context.add_init_script(path=_PAGE / "meter.js")
         page = context.new_page()
         page.goto(address, wait_until="commit")

@@ -38,7 +38,10 @@ async def main() -> None:
     config = Config(
         http=HttpConfig(host="127.0.0.1", port=0),
         rtmp=RtmpConfig(host="127.0.0.1", port=0),
-        media=MediaConfig(preset=options["preset"]),
+        media=MediaConfig(
+            preset=options["preset"],
+            instant_viewers_max=options.get("instant_viewers_max", 300),
+        ),
         storage=StorageConfig(path=Path(options["storage"])),
         chat=ChatConfig(**options.get("chat", {})),
     )

@@ -1,9 +1,9 @@
 """`python -m benchmarks.viewer JSON`: follows a low-latency stream as a player does, without a
 picture: blocking reloads, and every part read. Options: `port`, `channel`. Runs until ended.
 
-At SIGINT it says {"parts", "late_ms", "stalls"}: how many it read, by how much the worst of them
-came later than it was due after the first one, and how often a player that keeps the playlist's
-hold-back would have stood still.
+At SIGINT it says {"parts", "late_ms", "stalls"}: how many it read, how much later the worst of them
+came than the best, and how often a player that keeps the playlist's hold-back would have stood
+still.
 """
 
 from __future__ import annotations
@@ -27,22 +27,25 @@ class Playback:
 
     def __init__(self) -> None:
         self.parts = 0
-        self.late_ms = 0
         self.stalls = 0
-        self._began = 0.0
         self._media_s = 0.0
-        self._slack_s = 0.0
+        self._earliest_s = self._latest_s = self._due_s = 0.0
+
+    @property
+    def late_ms(self) -> int:
+        return round((self._latest_s - self._earliest_s) * 1000)
 
     def read(self, duration_s: float, hold_back_s: float) -> None:
         """A part was read to its end."""
-        now = time.monotonic()
+        start_s = time.monotonic() - self._media_s  # of the stream, going by this part
         if self.parts == 0:
-            self._began, self._slack_s = now, hold_back_s
-        late_s = now - self._began - self._media_s
-        self.late_ms = max(self.late_ms, round(late_s * 1000))
-        if late_s > self._slack_s:
+            self._earliest_s = self._latest_s = start_s
+            self._due_s = start_s + hold_back_s
+        self._earliest_s = min(self._earliest_s, start_s)
+        self._latest_s = max(self._latest_s, start_s)
+        if start_s > self._due_s:
             self.stalls += 1
-            self._slack_s = late_s + hold_back_s
+            self._due_s = start_s + hold_back_s
         self.parts += 1
         self._media_s += duration_s
 

@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from accessibility import fetch_axe
 from gallery import CHROMIUM, CHROMIUM_ARGS, Scene, start
 from playwright.async_api import Browser, Page, async_playwright
+from visitors import Visitors
+
+from tests.functional.site import MakeSite, Site
 
 PUBLISH_START_S = 30
 
@@ -22,6 +26,29 @@ async def browser() -> AsyncIterator[Browser]:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         yield chromium
         await chromium.close()
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The accessibility checker's source."""
+    return fetch_axe(tmp_path_factory.mktemp("axe"))
+
+
+@pytest.fixture(scope="session")
+def town(make_site: MakeSite) -> Site:
+    """A real server with room for many accounts from one address."""
+    return make_site(limits={"REGISTER_PER_ADDRESS_BURST": 1000})
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitors(browser: Browser, town: Site) -> AsyncIterator[Visitors]:
+    """People at that server. No page of theirs may have failed, nor the server."""
+    since = len(town.log)
+    visitors = Visitors(browser, town)
+    yield visitors
+    await visitors.aclose()
+    assert visitors.complaints == []
+    assert town.serious(since) == []
 
 
 @pytest.fixture

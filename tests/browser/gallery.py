@@ -329,7 +329,7 @@ def _channel(case: str) -> dict[str, Any]:
         "room": room(case),
         "mock_chat": {"live": "life", "offline": "quiet"}.get(case, "pinned"),
         "follows": False,
-        "next_entry": {"title": "Boats in the fog", "starts_at_ms": now_ms() + 2 * 86_400_000}
+        "next_entry": {"title": "Boats in the fog", "starts": moment(now_ms() + 2 * 86_400_000)}
         if case == "offline"
         else None,
         "gate": {"kind": "age", "reason": "Life drawing with a model."} if case == "gate" else None,
@@ -396,7 +396,11 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             return _channel(case)
         case _ if template.startswith("studio/"):
             section = template[len("studio/") : -len(".html")]
-            return studio_context(section, case, MadeUp(now_ms(), CHANNEL, USER, live_view))
+            return studio_context(
+                section,
+                case,
+                MadeUp(now_ms(), CHANNEL, USER, live_view, room("starting")),
+            )
         case "events.html":
             return outline(document("Lantern", LiveOut))
         case "chat.html":
@@ -405,7 +409,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             channel = {"slug": "mira", "name": "Mira Paints"}
             return {"channel": channel, "room": room(member), "kind": kind, "mock_chat": "pinned"}
         case "embed.html":
-            return {"channel": CHANNEL, "live": ON_AIR.get(case)}
+            gate = {"kind": "not_general", "reason": "Talks about war."} if case == "gate" else None
+            return {"channel": CHANNEL, "live": ON_AIR.get(case), "gate": gate}
         case "setup.html":
             return _form(case, step="token" if case == "token" else "account")
         case "login.html":
@@ -437,7 +442,7 @@ PAGES = {
         ["live", "offline", "bare", "starting", "reconnecting", "ended", "gate"],
     ),
     "popout": ("/popout/mira/chat", "chat.html", ["member", "guest", "read"]),
-    "embed": ("/embed/mira", "embed.html", ["live", "offline"]),
+    "embed": ("/embed/mira", "embed.html", ["live", "offline", "gate"]),
     **STUDIO_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
@@ -457,6 +462,7 @@ def render(template: str, path: str, case: str, theme: str, **more: Any) -> str:
         "path": path,
         "version": "0.1.0",
         "now_ms": now_ms(),
+        "notices": False,  # no server to tell any
         "notice": "Saved." if case == "keys" else "",
     }
     return ENVIRONMENT.get_template(template).render(context | context_of(template, case) | more)
@@ -524,6 +530,17 @@ async def _media(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def _posted(request: web.Request) -> web.Response:
+    """A form of the studio: taken, or not when a field says "wrong"."""
+    asked_from = URL(request.headers["Referer"])
+    template = next(page[1] for page in PAGES.values() if page[0] == asked_from.path)
+    given = await request.post()
+    case = "errors" if "wrong" in given.values() else asked_from.query.get("case", "")
+    more = {} if case == "errors" else {"notice": "Saved."}
+    text = render(template, asked_from.path, case, "auto", **more)
+    return web.Response(text=text, content_type="text/html")
+
+
 async def _feed(request: web.Request) -> web.Response:
     case = URL(request.headers.get("Referer", "/")).query.get("case")
     return web.json_response(feed(now_ms(), is_idle=case not in {"live", "held", "reconnecting"}))
@@ -563,7 +580,9 @@ def application(scene: Scene) -> web.Application:
     app.router.add_get("/api/v1/live", _streams)
     app.router.add_get("/api/openapi.json", _openapi)
     app.router.add_get("/picture/{slug}.svg", _picture)
+    app.router.add_get("/back-soon/{slug}.webp", _picture)
     app.router.add_get("/made-up/feed", _feed)
+    app.router.add_post("/studio/{rest:.*}", _posted)
     app.router.add_get("/live/mira/{name}", _media)
     app.router.add_get("/live/mira/past/{name}", _past)
     app.router.add_post("/theme", _theme)

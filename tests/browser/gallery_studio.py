@@ -30,7 +30,11 @@ STUDIO_PAGES = {
         ["some", "none", "new", "errors"],
     ),
     "studio-connect": ("/studio/mira/connect", "studio/connect.html", ["keys", "new", "nokeys"]),
-    "studio-settings": ("/studio/mira/settings", "studio/settings.html", ["plain", "errors"]),
+    "studio-settings": (
+        "/studio/mira/settings",
+        "studio/settings.html",
+        ["plain", "picture", "errors"],
+    ),
     "studio-new": ("/studio/new", "studio/new.html", ["first", "errors"]),
 }
 
@@ -52,6 +56,7 @@ class MadeUp:
     channel: dict[str, Any]
     user: dict[str, Any]
     live_view: Callable[..., dict[str, Any]]
+    room: dict[str, Any]
 
 
 def studio_context(section: str, case: str, made_up: MadeUp) -> dict[str, Any]:
@@ -60,7 +65,10 @@ def studio_context(section: str, case: str, made_up: MadeUp) -> dict[str, Any]:
         errors = {"slug": "That address is taken."} if case == "errors" else {}
         channels = [] if case == "first" else [made_up.channel]
         return {"channels": channels, "form": {}, "errors": errors, "user": made_up.user}
-    channel = made_up.channel | {"starts_automatically": True, "back_soon": None}
+    channel = made_up.channel | {
+        "starts_automatically": True,
+        "back_soon": "bks_1" if case == "picture" else None,
+    }
     is_helper = case == "moderator"
     frame: dict[str, Any] = {
         "channels": [channel, {"slug": "lab", "name": "The Lab", "path": "/studio/lab"}],
@@ -169,6 +177,8 @@ def _desk(case: str, made_up: MadeUp) -> dict[str, Any]:
         stream |= {"title": "", "category": "", "tags": ""}
     context: dict[str, Any] = {
         "stream": stream,
+        "room": made_up.room,
+        "mock_chat": "life" if case == "live" else "quiet",
         "categories": CATEGORIES,
         "server_url": "rtmp://live.example.org:1935/live",
         "keys": [] if case == "nokeys" else _keys(made_up)[1:] if is_new else _keys(made_up),
@@ -300,18 +310,14 @@ def _schedule(case: str, made_up: MadeUp) -> dict[str, Any]:
 
 def _overlays(case: str, made_up: MadeUp) -> dict[str, Any]:
     now = made_up.now_ms
-    overlay = {
-        "url": "https://live.example.org/overlay/ov_3fk20q/chat",
-        "last_used_at_ms": now - 9e6,
-    }
     dock = {
         "id": "d1",
         "name": "Studio PC",
-        "created_at_ms": now - 9e8,
-        "last_used_at_ms": now - 6e6,
+        "created_at_ms": now - 11 * DAY_MS,
+        "last_used_at_ms": now - 6_000_000,
     }
     context: dict[str, Any] = {
-        "overlay": None if case == "none" else overlay,
+        "overlay_url": "https://live.example.org/overlay/ovl_3fk20q/chat",
         "docks": [] if case == "none" else [dock],
         "new_dock": {"name": "Laptop", "key": "https://live.example.org/dock/dk_93hf7"}
         if case == "new"

@@ -119,6 +119,7 @@ class Person:
         self.base = base
         self.http = http
         self.token: str | None = None
+        self.username = ""
 
     async def get(self, path: str, **options: Any) -> tuple[int, str, aiohttp.ClientResponse]:
         return await self.request("GET", path, **options)
@@ -156,6 +157,7 @@ class Person:
             {"username": username, "email": f"{username}@example.org", "password": PASSWORD},
         )
         assert status == 303, text
+        self.username = username
 
     async def log_in_as_program(self, username: str, password: str = PASSWORD) -> dict[str, Any]:
         status, answer = await self.api(

@@ -107,7 +107,8 @@ class Site:
         ]
         for thread in self._threads:
             thread.start()
-        if not ready.wait(START_DEADLINE_S) or not self.http_port:
+        began = ready.wait(START_DEADLINE_S) and self._process.poll() is None
+        if not began or not self.http_port:
             self.stop()
             raise AssertionError(f"the server did not start:\n{self.log_text()}")
         try:

@@ -325,6 +325,17 @@ async def test_a_gate_asks_again_for_something_new(site: Site, alice: Person, bo
         assert "/gate" in (await site.person().get("/@alice-tv", headers=headers))[1], cookie
 
 
+async def test_a_framed_player_sends_to_the_gate(site: Site, alice: Person) -> None:
+    site.media.broadcasts.statuses.append(FakeStatus("alice-tv"))
+    visitor = site.person()
+    assert "/live/alice-tv/index.m3u8" in (await visitor.get("/embed/alice-tv"))[1]
+    await alice.api("PATCH", "/channels/alice-tv", {"age_restricted": True})
+    await visitor.post("/@alice-tv/gate")
+    _, text, _ = await visitor.get("/embed/alice-tv")
+    assert "/live/alice-tv/index.m3u8" not in text
+    assert 'href="/@alice-tv" target="_blank">Watch on' in text
+
+
 async def test_the_gate_sends_nobody_away(site: Site, alice: Person) -> None:
     visitor = site.person()
     for target in ("https://evil.example/", "//evil.example", "/\\evil.example"):

@@ -140,11 +140,17 @@ async def test_a_viewer_cookie_on_channel_pages_only(site: Site, alice: Person) 
     assert "viewer" not in (await alice.get("/studio/alice-tv"))[2].cookies
 
 
-async def test_the_playlist_is_preloaded_while_there_is_one(site: Site, alice: Person) -> None:
+async def test_what_plays_is_preloaded_while_there_is_something(site: Site, alice: Person) -> None:
     link = '<link rel="preload" href="/live/alice-tv/index.m3u8" as="fetch" crossorigin>'
     assert link not in (await site.person().get("/@alice-tv"))[1]
     site.media.broadcasts.statuses.append(FakeStatus("alice-tv"))
-    assert link in (await site.person().get("/@alice-tv"))[1]
+    page = (await site.person().get("/@alice-tv"))[1]
+    assert link not in page
+    assert "hls.light" not in page, "instant playback begins without it"
+    site.media.broadcasts.statuses[0].has_instant_room = False
+    page = (await site.person().get("/@alice-tv"))[1]
+    assert link in page
+    assert "hls.light" in page
     site.media.broadcasts.statuses[0].state = "ended"
     assert link not in (await site.person().get("/@alice-tv"))[1]
 

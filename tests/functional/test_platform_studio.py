@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
+from yarl import URL
 
 from mediaserver.kernel.clock import SystemClock
 from tests.functional.platform_site import FakeStatus, Person, Site, running_site
+from tests.pictures import png, png_bomb
 
-SECTIONS = ("", "/schedule", "/connect", "/settings")
+SECTIONS = ("", "/chat", "/health", "/schedule", "/overlays", "/connect", "/settings")
 
 
 @pytest.fixture
@@ -127,6 +131,36 @@ async def test_starting_by_hand_is_a_setting(alice: Person) -> None:
     assert _checked((await alice.get(path))[1], "starts_automatically")
 
 
+async def _upload(person: Person, picture: bytes) -> tuple[int, str]:
+    form = aiohttp.FormData()
+    form.add_field("picture", io.BytesIO(picture), filename="a.png", content_type="image/png")
+    status, text, _ = await person.request(
+        "POST",
+        "/studio/alice-tv/settings/back-soon",
+        data=form,
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    return status, text
+
+
+async def test_back_soon_picture(site: Site, alice: Person, bob: Person) -> None:
+    path = "/studio/alice-tv/settings"
+    assert (await _upload(alice, png(320, 180)))[0] == 303
+    picture = re.search(r'src="(/back-soon/\w+\.webp)"', (await alice.get(path))[1])
+    assert picture is not None
+    async with site.person().http.get(site.base.join(URL(picture[1]))) as response:
+        assert (response.status, response.content_type) == (200, "image/webp")
+    assert (await _upload(bob, png(8, 8)))[0] == 403
+    for wrong in (b"", b"<svg/>", png_bomb()):
+        status, text = await _upload(alice, wrong)
+        assert status == 422
+        assert 'id="error-picture"' in text
+    assert (await bob.post(f"{path}/back-soon/remove"))[0] == 403
+    assert (await alice.post(f"{path}/back-soon/remove"))[0] == 303
+    assert "/back-soon/" not in re.sub("/settings/back-soon", "", (await alice.get(path))[1])
+    assert (await alice.post(f"{path}/back-soon/remove"))[0] == 404
+
+
 def _entry(days: int = 1, **changes: str) -> dict[str, str]:
     at = datetime.fromtimestamp(SystemClock().wall_ms() / 1000, UTC) + timedelta(days=days)
     starts = at.strftime("%Y-%m-%dT19:30")
@@ -193,3 +227,34 @@ async def test_a_wrong_entry_comes_back(alice: Person, change: dict[str, str], f
     assert status == 422
     assert f'id="error-{field}"' in text
     assert "Nothing announced" in text
+
+
+async def test_overlay_docks_and_embed(site: Site, alice: Person, bob: Person) -> None:
+    path = "/studio/alice-tv/overlays"
+    _, text, _ = await alice.get(path)
+    overlay = re.search(r"/overlay/(ovl_[\w-]+)/chat", text)
+    assert overlay is not None
+    assert overlay[1] in (await alice.get(path))[1], "the same until a new one is wanted"
+    assert "&lt;iframe src=&#34;" in text
+    assert (await alice.post(f"{path}/regenerate"))[0] == 303
+    _, text, _ = await alice.get(path)
+    assert overlay[1] not in text
+    assert "The overlay has a new address." in text
+
+    docks = "/studio/alice-tv/docks"
+    assert (await alice.post(docks, {"name": "Attic"}))[0] == 303
+    _, text, _ = await alice.get(path)
+    dock = re.search(r"/dock/dock_[\w-]{27}", text)
+    assert dock is not None
+    assert "Attic" in text
+    _, text, _ = await alice.get(path)
+    assert dock[0] not in text, "shown a second time"
+    revoke = re.search(r'action="(/studio/alice-tv/docks/\w+/revoke)"', text)
+    assert revoke is not None
+    for action in (f"{path}/regenerate", docks, revoke[1]):
+        assert (await bob.post(action, {"name": "x"}))[0] == 403
+    assert (await alice.post(revoke[1]))[0] == 303
+    assert "Attic" not in (await alice.get(path))[1]
+    status, text, _ = await alice.post(docks, {"name": "x" * 200})
+    assert status == 422
+    assert 'id="error-dock"' in text

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 import socketio
+from yarl import URL
 
+from mediaserver.chat.events import ChatEvent, ChatEvents
 from mediaserver.kernel import limits
 from mediaserver.media.audience import ViewerReport
 from mediaserver.media.events import BroadcastWentLive
@@ -98,6 +100,50 @@ async def test_everybody_sees_every_line_once_and_in_order(site: Site) -> None:
             assert sorted(one["text"] for one in events) == sorted(
                 f"{who}{index}" for who in "ab" for index in range(4)
             )
+
+
+async def test_nothing_is_lost_or_overtaken_on_the_way_from_polling_to_a_websocket(
+    site: Site,
+) -> None:
+    alice = await streamer(site)
+    _, channel = await alice.api("GET", "/channels/alice")
+    events = site.media.events
+    assert events is not None
+
+    def say(sequence: int) -> None:
+        event = ChatEvent(sequence, "notice", f"msg_{sequence}", 0, None, "x")
+        events.publish(ChatEvents(channel["id"], "alice", (event,)))
+
+    def sequences(text: str) -> list[int]:
+        return [int(number) for number in re.findall(r'"sequence":(\d+)', text)]
+
+    visitor = site.person()
+    base = "/socket.io/?EIO=4&transport="
+    _, opening, _ = await visitor.get(base + "polling")
+    sid = json.loads(opening[1:])["sid"]
+    url = f"{base}polling&sid={sid}"
+    entering = '40/chat,\x1e42/chat,1["join",{"channel":"alice"}]'
+    assert (await visitor.request("POST", url, data=entering))[0] == 200
+    assert "43/chat,1" in (await visitor.get(url))[1]
+    say(1)
+    heard = sequences((await visitor.get(url))[1])
+    polling = asyncio.ensure_future(visitor.get(url))
+    upgrade = visitor.base.join(URL(f"{base}websocket&sid={sid}"))
+    async with visitor.http.ws_connect(upgrade) as websocket:
+        await websocket.send_str("2probe")
+        assert await websocket.receive_str(timeout=10) == "3probe"
+        say(2)
+        heard += sequences((await polling)[1])  # ended by a NOOP, or with what was said
+        say(3)
+        assert (await visitor.get(url))[1] == "6"
+        await websocket.send_str("5")
+        say(4)
+        while len(heard) < 4:
+            heard += sequences(await websocket.receive_str(timeout=10))
+        say(5)
+        heard += sequences(await websocket.receive_str(timeout=10))
+        assert (await visitor.get(url))[0] == 400  # polling is over
+    assert heard == [1, 2, 3, 4, 5]
 
 
 async def test_who_returns_gets_what_they_missed(site: Site) -> None:

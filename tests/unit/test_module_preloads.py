@@ -10,9 +10,7 @@ import pytest
 WEB = Path(__file__).resolve().parents[2] / "web"
 STATIC = WEB / "static"
 TEMPLATES = WEB / "templates"
-IMPORT = re.compile(
-    r"""(?:^(?:import|export)\b[^;]*?|\bimport\()["'](\.{1,2}/[^"']+)["']""", re.MULTILINE
-)
+IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
 NAMED = re.compile(r"""["']((?:js|vendor)/[^"']+\.js)["']""")
 
 

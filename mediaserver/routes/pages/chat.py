@@ -16,6 +16,7 @@ from mediaserver.channels.channels import Channel
 from mediaserver.channels.display_tokens import Kind, Opened
 from mediaserver.chat.events import ChatEvent
 from mediaserver.kernel.errors import NotFound, Unauthorized
+from mediaserver.routes.gates import gate_of
 from mediaserver.routes.keys import CHANNELS, CHAT, DISPLAY_TOKENS, LIVE
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.page import page, viewer
@@ -89,6 +90,8 @@ async def embed(request: web.Request) -> web.Response:
         {
             "channel": {"slug": channel.slug, "name": channel.name},
             "live": None if view is None else dataclasses.asdict(view),
+            # asked on the channel's own page: cookies of a framed page are nobody's business
+            "gate": gate_of(request, channel),
         },
         csp=_framed(CSP_PLAYER),
     )

@@ -5,6 +5,8 @@
   const CELL = 4;
   const meter = {
     firstMs: null, // navigation start to the first decoded frame
+    askedMs: null, // navigation start to the player's asking for instant playback
+    ways: [], // the player's, once a second
     samples: [], // [Date.now(), milliseconds since the frame was drawn]
     unread: 0,
     waits: [], // each stop: [ms since the first frame, ms until it played on, s in the buffer]
@@ -66,6 +68,17 @@
       meter.waits.push(wait);
     });
   }
+
+  window.WebSocket = class extends WebSocket {
+    constructor(...given) {
+      super(...given);
+      if (this.url.includes("/instant")) meter.askedMs ??= performance.now();
+    }
+  };
+  setInterval(() => {
+    const way = document.querySelector("live-player")?.stats?.way;
+    if (way && !meter.ways.includes(way)) meter.ways.push(way);
+  }, 1000);
 
   const look = () => {
     const video = document.querySelector("video");

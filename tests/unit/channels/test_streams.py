@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import User
@@ -19,6 +21,7 @@ from mediaserver.channels.streams import STOPPED, Stream, Streams
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
+from mediaserver.kernel.db.migrate import MIGRATIONS
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.kernel.events import Events
 from mediaserver.media.events import BroadcastEnded, BroadcastStarted, BroadcastWentLive
@@ -341,3 +344,38 @@ async def test_the_recorder_starts_what_was_asked_meanwhile(
     ended = await streams.get(plan.id)
     assert (ended.title, ended.phase) == ("Boats and rain", "ended")
     assert await db.read(rows.open_stream_id, channel.id) is None
+
+
+async def test_streams_from_before_plans_keep_their_times(
+    database_url: str, clock: FakeClock, registry: Registry
+) -> None:
+    """A database of the version before is filled by hand, then opened by this one."""
+    from alembic import command
+    from alembic.config import Config
+
+    def fill(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        for statement in (
+            "user_account VALUES ('usr_1', 'alice', 'alice@example.org', 'x', 0, 1)",
+            "channel VALUES ('chn_1', 'alice-tv', 'Alice', 'Cats', '', 'usr_1', 1, 1)",
+            "stream VALUES ('brc_1', 'chn_1', NULL, 'Old', 10, 20, 30, 'over')",
+            "stream VALUES ('brc_2', 'chn_1', NULL, 'Left open', 40, 50, NULL, NULL)",
+        ):
+            connection.execute(text(f"INSERT INTO {statement}"))
+
+    engine = create_async_engine(database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(fill)
+    await engine.dispose()
+    async with Database(database_url, Events()) as db:
+        streams = Streams(db, clock, registry)
+        old = await streams.get("brc_1")
+        assert (old.phase, old.started_at_ms, old.live_at_ms) == ("ended", 10, 20)
+        assert (old.broadcast_id, old.created_at_ms, old.tags) == ("brc_1", 10, ())
+        assert (await streams.get("brc_2")).phase == "started"
+        assert await db.write(rows.close_left_open, 60) == 1
+        assert await streams.last_live_at_ms(["chn_1"]) == {"chn_1": 60}

@@ -12,11 +12,18 @@ from mediaserver.channels.channels import Channel, Channels
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.events import ChatEvent, ChatEvents, YouChanged
 from mediaserver.chat.lines import Said
+from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.events import Events
 
 Say = Callable[..., Awaitable[Said]]
+
+
+@pytest.fixture(autouse=True)
+def unpaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests say a lot at one moment of their clock."""
+    monkeypatch.setattr(limits, "CHAT_LINES_BURST", 1_000)
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_every_reference_leads_somewhere(made: dict[str, Any]) -> None:
 def test_what_is_handled_is_what_is_documented(made: dict[str, Any]) -> None:
     none: Any = None
     namespaces = (
-        ChatNamespace(none, none, none, none, none, none, none),
+        ChatNamespace(none, none, none, none, none, none, none, none),
         StudioNamespace(none, none, none, none, none, none, none),
         OverlayNamespace(none, none, none, none),
     )

@@ -127,6 +127,13 @@ function speakNotice() {
   if (notice) announce(notice);
 }
 
+/** The page is there first; a connection for notices can wait. */
+function followNotices() {
+  if (!document.documentElement.hasAttribute("data-member")) return;
+  const load = () => import("./went-live.js").catch(() => {});
+  setTimeout(load, NOTICES_AFTER_MS);
+}
+
 wireCopyFields();
 wireMenus();
 wireTheme();
@@ -134,6 +141,7 @@ wireReveal();
 wireSlugs();
 wireConfirm();
 speakNotice();
+followNotices();
 localiseMoments();
 document.addEventListener("swapped", localiseMoments);
 setInterval(tickClocks, 1000);

@@ -20,7 +20,8 @@ export class Composer {
 
   /**
    * @param {HTMLElement} root
-   * @param {{send: (text: string, replyTo: ReplyTo | null) => boolean}} handlers `send` says whether it was taken
+   * @param {{send: (text: string, replyTo: ReplyTo | null) => boolean, over: () => void}} handlers
+   *   `send` says whether it was taken; `over`: the moment has come until which one couldn't write
    */
   constructor(root, handlers) {
     const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (root.querySelector(name));
@@ -45,7 +46,9 @@ export class Composer {
   /** @param {You} you */
   show(you) {
     this.you = you;
-    this.#nextAtMs = moderates(you.role) ? 0 : (you.next_at_ms ?? 0);
+    // what was just said may be newer than what the server knew when it wrote this
+    const own = Math.min(this.#nextAtMs, serverNowMs() + you.slow_s * 1000);
+    this.#nextAtMs = moderates(you.role) ? 0 : Math.max(own, you.next_at_ms ?? 0);
     this.#untilMs = you.can_write ? 0 : (you.until_ms ?? 0);
     this.form.hidden = !you.can_write;
     this.blocked.hidden = you.can_write;
@@ -80,6 +83,11 @@ export class Composer {
     this.field.value = text;
     this.field.setSelectionRange(text.length, text.length);
     this.#typed();
+  }
+
+  /** The rule has changed; what it means for this reader follows. @param {number} seconds */
+  slow(seconds) {
+    if (this.you) this.you.slow_s = seconds;
   }
 
   /** Slow mode: nothing more before this moment. @param {number} atMs of the server's clock */
@@ -169,6 +177,10 @@ export class Composer {
       const left = blockedS ? `You can’t write here for another ${lengthInWords(blockedS)}.` : "";
       const why = left || this.you.why_not || "You can’t write here right now.";
       setText(this.blocked.querySelector("[data-why]"), why);
+    }
+    if (this.#untilMs && !blockedS) {
+      this.#untilMs = 0;
+      this.handlers.over();
     }
     if (wait || blockedS) this.#timer = window.setTimeout(() => this.#tick(), 1000);
   }

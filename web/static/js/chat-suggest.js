@@ -1,4 +1,5 @@
-/** Suggestions while typing: @name, /command and :emote:, chosen by keyboard or pointer. */
+/** Suggestions while typing: @name, /command and :emote:, by keyboard or pointer. Loaded when
+ *  somebody begins to write. */
 
 import { emoteImage, make } from "./chat-line.js";
 

@@ -35,7 +35,11 @@ export class ChatView {
     this.pill = part(".chat-pill");
     this.context = context;
     this.scroller.addEventListener("scroll", () => this.isPinned && this.#wake(), { passive: true });
-    this.lines.addEventListener("focusin", () => this.hold("focus", true));
+    this.lines.addEventListener("focusin", (event) => {
+      // by keyboard only: a line that was tapped or clicked keeps the focus long after
+      const line = /** @type {Element} */ (event.target);
+      this.hold("focus", line.matches(":focus-visible"));
+    });
     this.lines.addEventListener("focusout", () => this.hold("focus", false));
     this.lines.addEventListener("click", (event) => this.#goToReply(event));
     this.pill.addEventListener("click", () => this.toBottom());

@@ -5,13 +5,11 @@
  */
 
 import { ChatAnnouncer } from "./chat-announcer.js";
-import { Comments } from "./chat-comments.js";
 import { Composer } from "./chat-composer.js";
 import { noticeText, ruleLabels } from "./chat-events.js";
 import { lineText, make, nameOf } from "./chat-line.js";
 import { LineMenu } from "./chat-menu.js";
 import { chatSettings, wireSettings } from "./chat-settings.js";
-import { Suggestions, suggestionsFrom } from "./chat-suggest.js";
 import { ChatView } from "./chat-view.js";
 import { newNonce, WaitingLines } from "./chat-waiting.js";
 import { serverNowMs } from "./format.js";
@@ -42,6 +40,7 @@ export class LiveChat extends HTMLElement {
   /** @type {string[]} */ #names = [];
   /** @type {[string, string][]} */ #emoji = [];
   /** @type {Promise<import("./chat-emotes.js").EmotePicker> | undefined} */ #emotes;
+  /** @type {import("./chat-comments.js").Comments | undefined} */ comments;
   /** @type {Room | null} */ #room = null;
   /** @type {import("./chat-card.js").UserCard | undefined} */ #people;
   /** @type {number | undefined} */ #lost;
@@ -160,6 +159,7 @@ export class LiveChat extends HTMLElement {
   /** @param {import("./chat-events.js").Rules} rules */
   #takeRules(rules) {
     this.#rules = rules;
+    this.composer?.slow(rules.slow_s);
     const list = /** @type {HTMLElement} */ (this.querySelector(".chat-rules"));
     const labels = ruleLabels(rules);
     list.hidden = labels.length === 0;
@@ -246,24 +246,28 @@ export class LiveChat extends HTMLElement {
         view.toBottom();
         return true;
       },
+      over: () => this.#room?.rejoin?.(),
     });
     this.waiting = waiting;
     this.composer = composer;
-    const suggest = /** @type {HTMLElement} */ (this.querySelector(".chat-suggestions"));
-    new Suggestions(
-      composer.field,
-      suggest,
-      suggestionsFrom({
-        names: () => this.#names.filter((name) => name !== context.me),
-        commands: () => this.#commands,
-        emotes: () => context.emotes.values(),
-        emoji: () => this.#emoji,
-      }),
-    );
-    // only who writes needs it
-    composer.field.addEventListener("focus", () => void this.#picker(), { once: true });
+    // only who writes needs them
+    composer.field.addEventListener("focus", () => void this.#suggestions(), { once: true });
     const opener = /** @type {HTMLElement} */ (this.querySelector("[data-open-picker]"));
     opener.addEventListener("click", async () => (await this.#picker()).toggle());
+  }
+
+  async #suggestions() {
+    void this.#picker();
+    const { Suggestions, suggestionsFrom } = await import("./chat-suggest.js");
+    const known = {
+      names: () => this.#names.filter((name) => name !== this.context?.me),
+      commands: () => this.#commands,
+      emotes: () => this.context?.emotes.values() ?? [],
+      emoji: () => this.#emoji,
+    };
+    const list = /** @type {HTMLElement} */ (this.querySelector(".chat-suggestions"));
+    const field = /** @type {Composer} */ (this.composer).field;
+    new Suggestions(field, list, suggestionsFrom(known));
   }
 
   /** The emote picker, loaded once. */
@@ -355,10 +359,18 @@ export class LiveChat extends HTMLElement {
     const follow = () => this.toggleAttribute("data-times", chatSettings().times);
     document.addEventListener("chat-settings", follow);
     follow();
+    void this.#wireComments();
+  }
+
+  /** Comments on the picture, where there is one; the chat itself comes first. */
+  async #wireComments() {
     const player = /** @type {HTMLElement | null} */ (document.querySelector("live-player:not([data-preview])"));
-    if (player && this.context && this.dataset.comments !== undefined) {
-      this.comments = new Comments(player, this, this.context);
+    if (!player || !this.context || this.dataset.comments === undefined) {
+      this.querySelector("button[data-comments]")?.remove();
+      return;
     }
+    const { Comments } = await import("./chat-comments.js");
+    this.comments = new Comments(player, this, this.context);
   }
 }
 

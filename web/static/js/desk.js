@@ -51,10 +51,10 @@ function show(view) {
   if (!connected) check("keyframes", false);
 }
 
-/** @param {Health} health */
+/** @param {Health | null} health */
 function showHealth(health) {
   showFacts(health);
-  const interval = health.verdict === "idle" ? null : health.keyframe_interval_ms;
+  const interval = health?.verdict === "idle" ? null : health?.keyframe_interval_ms;
   if (interval) check("keyframes", interval <= KEYFRAMES_GOOD_MS);
 }
 

@@ -90,9 +90,3 @@ export function setSince(time, sinceMs) {
   time.dataset.since = String(sinceMs || 0);
   if (sinceMs) setText(time, uptime(sinceMs));
 }
-
-/** A moment to come, where and how this reader says it. @param {number} atMs */
-export function when(atMs) {
-  const parts = /** @type {const} */ ({ weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
-  return new Date(atMs).toLocaleString(undefined, parts);
-}

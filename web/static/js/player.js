@@ -1,20 +1,18 @@
 /**
- * <live-player>: joins the picture (instant-source or hls-source, as ways.js says), the server's word
- * (live-state) and the controls.
+ * <live-player>: joins the picture (sources), the server's word (live-state) and the controls.
  * `data-state` is what is shown; `stats` is a read-only view for tests; each word of the server
  * goes on as a bubbling "live-view" event. Server-rendered by macros/player.html.
  */
 
 import { serverNowMs } from "./format.js";
-import { InstantSource } from "./instant-source.js";
 import { LivePoll } from "./live-state.js";
 import { PlayerLayers } from "./player-layers.js";
 import { PastBar } from "./past-bar.js";
 import { PlayerPanel } from "./player-panel.js";
 import { wireKeys } from "./player-keys.js";
+import { Sources } from "./sources.js";
 import { toggleTheatre } from "./theatre.js";
 import { Volume } from "./volume.js";
-import { Ways } from "./ways.js";
 
 /** @typedef {import("./live-state.js").LiveView} LiveView */
 /** @typedef {import("./live-state.js").MediaState} MediaState */
@@ -28,22 +26,16 @@ const READY_MS = 2_000;
 const STUDIO_POLL_MS = 1_000;
 const STEP_S = 5;
 const STRIDE_S = 60;
-const VOLUME_STEP = 0.05;
-const SWITCH_BEHIND_S = 1; // who comes from HLS misses less this way
-const LIVE_EDGE_S = 3;
 const LIVE_S = 5; // what is so close is live
 const PAST_S = 20; // further back is with the recording
 const KEPT_PAUSE_MS = 1_000; // a shorter one goes on with the live moment
+const VOLUME_STEP = 0.05;
 
 class LivePlayer extends HTMLElement {
-  /** @type {any} InstantSource, HlsSource, NativeSource or DvrSource */ #source = null;
-  /** @type {InstantSource | null} that may take over from HLS */ #candidate = null;
   /** @type {MediaState} */ #media = "idle";
-  /** @type {number | undefined} */ #comeback;
   /** @type {number | undefined} */ #retry;
   /** @type {number | undefined} */ #watch;
   /** @type {number | undefined} */ #pausing;
-  #loads = 0;
   #attempt = 0;
   #stalls = 0;
   #played = false;
@@ -58,7 +50,6 @@ class LivePlayer extends HTMLElement {
     const data = this.querySelector("script[data-live]");
     this.video = /** @type {HTMLVideoElement} */ (this.querySelector("video"));
     this.controller = /** @type {HTMLElement} */ (this.querySelector("media-controller"));
-    /** @type {LiveView} */
     this.preview = this.hasAttribute("data-preview");
     this.view = this.#shown(JSON.parse(data?.textContent ?? '{"state": "offline"}'));
     this.video.controls = false;
@@ -66,12 +57,28 @@ class LivePlayer extends HTMLElement {
     this.video.load();
     this.volume = new Volume(this.video, this.querySelector('[data-action="sound"]'), this.preview);
     this.layers = new PlayerLayers(this, this.video, this.controller);
-    this.ways = new Ways();
+    this.sources = new Sources(this.video, this.controller, this.preview, {
+      view: () => this.view,
+      isWatched: () => this.#media === "playing" && !!this.latency?.follow && !document.hidden,
+      onReady: () => {
+        if (!this.#userPaused) void this.#play();
+      },
+      onLevels: () => this.panel?.showLevels(this.#source.levels, -1),
+      onFailure: (failure) => this.#failed(failure),
+      onNone: () => this.#unsupported(""),
+      onStall: () => (this.#stalls += 1),
+      onReload: () => this.#load(),
+      onSwitch: () => this.#holdPicture(),
+      onSay: (text) => this.layers?.say(text),
+      onPast: (momentMs) => this.#loadPast(momentMs),
+    });
     this.panel = new PlayerPanel(this, this.video, () => this.#details(), {
       level: (level) => this.#source?.choose(level),
-      way: (choice) => this.#chooseWay(choice),
+      way: (choice) => {
+        if (this.sources?.choose(choice)) this.#load();
+      },
     });
-    this.panel.showWay(this.ways.choice);
+    this.panel.showWay(this.sources.ways.choice);
     this.poll = new LivePoll(
       this.dataset.url ?? "",
       (view) => this.#heard(view),
@@ -91,6 +98,10 @@ class LivePlayer extends HTMLElement {
     this.past?.stop();
     clearInterval(this.#watch);
     this.#unload();
+  }
+
+  get #source() {
+    return this.sources?.current ?? null;
   }
 
   /** @returns {import("./latency.js").Latency | null} or what instant playback has in its place */
@@ -167,171 +178,33 @@ class LivePlayer extends HTMLElement {
 
   /** Plays what is live now; with `behindS` by HLS and so far back. @param {number} [behindS] */
   #load(behindS = 0) {
-    const held = this.#played;
-    if (held) this.layers?.hold();
-    this.#unload();
-    this.#setMedia(held ? "waiting" : "loading");
-    this.#movedAt = performance.now();
-    this.#played = false;
-    if (!behindS && this.view && this.ways?.mayInstant(this.view)) {
-      this.#use(this.#instant(0), true);
-    } else {
-      void this.#loadHls(behindS);
-    }
-  }
-
-  /** @param {number} behindS @returns {InstantSource} */
-  #instant(behindS) {
-    const options = { preview: this.preview ?? false, behindS };
-    const source = new InstantSource(this.video, this.view?.instant_url ?? "", options, {
-      onReady: () => {
-        if (source === this.#candidate) this.#takeOver(source);
-      },
-      onPlaced: () => {
-        if (!this.#userPaused) void this.#play();
-      },
-      onTrouble: () => this.#troubled(source),
-      onOtherTracks: () => {
-        if (source === this.#source) this.#load();
-      },
-      onStall: () => (this.#stalls += 1),
-    });
-    return source;
-  }
-
-  /** @param {InstantSource} source @param {boolean} attach */
-  #use(source, attach) {
-    this.#source = source;
-    this.ways?.began();
-    this.controller?.setAttribute("liveedgeoffset", String(LIVE_EDGE_S));
-    if (attach) source.attach();
-  }
-
-  /** Instant playback doesn't work: HLS takes over, and later it is tried again.
-   * @param {InstantSource} source */
-  #troubled(source) {
-    const pause = this.ways?.troubled() ?? 0;
-    if (source === this.#candidate) {
-      source.destroy();
-      this.#candidate = null;
-    } else if (source === this.#source) {
-      this.#load();
-    } else {
-      return;
-    }
-    this.#comeBackIn(pause);
-  }
-
-  /** @param {number} waitMs */
-  #comeBackIn(waitMs) {
-    clearTimeout(this.#comeback);
-    this.#comeback = window.setTimeout(() => this.#comeBack(), waitMs);
-  }
-
-  /** Opens instant playback beside HLS, which plays on until there is a picture. */
-  #comeBack() {
-    const plays = this.#media === "playing" && this.latency?.follow && !document.hidden;
-    if (this.#source?.way === "instant" || this.#candidate || this.view?.state === "ended") return;
-    if (plays && this.view && this.ways?.mayInstant(this.view)) {
-      this.#candidate = this.#instant(SWITCH_BEHIND_S);
-    } else {
-      this.#comeBackIn(RETRY_MS[2]);
-    }
-  }
-
-  /** @param {InstantSource} source */
-  #takeOver(source) {
-    this.#candidate = null; // it stays, so unloading must not end it
-    this.layers?.hold();
-    this.#unload();
-    this.#setMedia("waiting");
-    this.#played = false;
-    this.#use(source, true);
-  }
-
-  /** @param {number} behindS */
-  async #loadHls(behindS) {
-    const load = ++this.#loads;
-    const { HlsSource, NativeSource, playback } = await import("./hls-source.js");
-    const url = this.view?.playlist_url;
-    if (load !== this.#loads || !url) return;
-    const way = playback();
-    if (way === "none") {
-      this.#unsupported("");
-      return;
-    }
-    if (way === "native") {
-      this.#source = new NativeSource(this.video, this.controller, url);
-      if (!this.#userPaused) void this.#play();
-      return;
-    }
-    const options = { preview: this.preview ?? false, behindS };
-    const source = new HlsSource(this.video, this.controller, url, options, {
-      onLevels: () => {
-        this.panel?.showLevels(source.levels, -1);
-        if (!this.#userPaused) void this.#play();
-      },
-      onFailure: (/** @type {import("./hls-source.js").SourceFailure} */ failure) => this.#failed(failure),
-      onRecovered: () => {
-        if (!this.#userPaused) void this.#play();
-      },
-      onStall: () => (this.#stalls += 1),
-    });
-    this.#source = source;
+    if (this.#media === "unsupported") this.#media = "idle";
+    clearTimeout(this.#retry);
+    this.#holdPicture();
+    this.sources?.load(behindS);
   }
 
   /** Plays what the server keeps of the stream's past. @param {number} momentMs time of day */
   #loadPast(momentMs) {
-    if (this.#played) this.layers?.hold();
-    this.#unload();
-    this.#setMedia("waiting");
-    this.#movedAt = performance.now();
-    this.#played = false;
-    void this.#usePast(momentMs);
+    clearTimeout(this.#retry);
+    this.#holdPicture();
+    this.sources?.loadPast(momentMs);
   }
 
-  /** @param {number} momentMs */
-  async #usePast(momentMs) {
-    const load = ++this.#loads;
-    const { DvrSource } = await import("./dvr-source.js");
-    if (load !== this.#loads) return;
-    const options = { preview: this.preview ?? false, momentMs };
-    const source = new DvrSource(this.video, this.view?.dvr_url ?? "", options, {
-      onPlaced: () => {
-        if (!this.#userPaused) void this.#play();
-      },
-      onBeyond: (over) => {
-        this.layers?.say("That moment is no longer kept. This is the earliest one.");
-        if (over && source === this.#source) this.#loadPast(0);
-      },
-      onGone: () => {
-        if (source !== this.#source) return;
-        this.layers?.say("The past of this stream is gone. This is live.");
-        this.#load();
-      },
-      onStall: () => (this.#stalls += 1),
-    });
-    this.#source = source;
+  /** The source is about to change: what was shown last stays until there is more. */
+  #holdPicture() {
+    clearTimeout(this.#pausing);
+    if (this.#played) this.layers?.hold();
+    this.#setMedia(this.#played ? "waiting" : "loading");
+    this.#movedAt = performance.now();
+    this.#played = false;
   }
 
   #unload() {
     clearTimeout(this.#retry);
     clearTimeout(this.#pausing);
-    clearTimeout(this.#comeback);
-    this.#loads += 1;
-    this.#candidate?.destroy();
-    this.#candidate = null;
-    this.#source?.destroy();
-    this.#source = null;
+    this.sources?.unload();
     if (this.#media !== "unsupported") this.#media = "idle";
-  }
-
-  /** @param {import("./ways.js").Choice} choice */
-  #chooseWay(choice) {
-    this.ways?.choose(choice);
-    const wanted = this.view && this.ways?.mayInstant(this.view) ? "instant" : "hls";
-    const now = this.#source?.way;
-    if (now && now !== wanted && now !== "native" && now !== "dvr") this.#load();
   }
 
   async #play() {
@@ -542,7 +415,7 @@ class LivePlayer extends HTMLElement {
   }
 
   #toLive() {
-    const leaves = this.latency && !this.latency.follow && this.view && this.ways?.mayInstant(this.view);
+    const leaves = this.latency && !this.latency.follow && this.sources?.mayInstant;
     if (leaves || this.#source?.way === "dvr") this.#load();
     else this.latency?.toEdge();
     if (this.video.paused) void this.#play();

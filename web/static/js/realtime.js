@@ -3,8 +3,8 @@
 
 import { io } from "../vendor/socket.io/socket.io.js";
 
-/** @typedef {{code: string, message: string, field?: string, retry_after_s?: number}} Refusal */
-/** @typedef {{ok: boolean, error?: Refusal, [key: string]: any}} Ack */
+/** @typedef {{code: string, message: string, field?: string, retry_after_s?: number}} Refusal
+ * @typedef {{ok: boolean, error?: Refusal, [key: string]: any}} Ack */
 /** @typedef {"connected"|"reconnecting"|"offline"} Connection */
 /** @typedef {{sequence: number, kind: string, id: string, [key: string]: any}} ChatEvent */
 /** @typedef {{joined?: (answer: Ack) => void, events?: (events: ChatEvent[]) => void,
@@ -23,9 +23,8 @@ const WORTH_RETRYING = ["timeout", "offline", "rate_limited", "unavailable"];
 
 /** @param {Connection} next */
 function setState(next) {
-  if (next === state) return;
+  if (next !== state) for (const tell of watchers) tell(next);
   state = next;
-  for (const tell of watchers) tell(state);
 }
 
 /** A connection to one namespace that comes back by itself, also after a refusal.
@@ -49,18 +48,19 @@ export function chatSocket(auth) {
   if (shared) return shared;
   shared = connect("/chat", auth);
   let failures = 0;
+  const lost = () => setState(failures >= OFFLINE_AFTER_ATTEMPTS ? "offline" : "reconnecting");
   shared.on("connect", () => setState("connected"));
   shared.on("connect", () => (failures = 0));
-  shared.on("disconnect", () => setState("reconnecting"));
+  shared.on("disconnect", lost);
   shared.on("connect_error", () => {
     failures += 1;
-    setState(failures >= OFFLINE_AFTER_ATTEMPTS ? "offline" : "reconnecting");
+    lost();
   });
+  addEventListener("offline", () => setState("offline"));
   addEventListener("online", () => {
     if (shared.connected) setState("connected");
     else shared.disconnect().connect(); // now rather than after the back-off
   });
-  addEventListener("offline", () => setState("offline"));
   return shared;
 }
 
@@ -71,19 +71,15 @@ export function onState(tell) {
   tell(state);
 }
 
+/** @param {string} code @param {string} message @returns {Ack} */
+const failed = (code, message) => ({ ok: false, error: { code, message } });
+
 /** Sends an event and waits for its answer; never rejects, never waits for a reconnect.
  * @param {string} event @param {object} payload @param {any} [socket] @returns {Promise<Ack>} */
 export async function ask(event, payload, socket = chatSocket()) {
-  if (!socket.connected) {
-    return { ok: false, error: { code: "offline", message: "You're not connected right now." } };
-  }
-  return socket
-    .timeout(ACK_TIMEOUT_MS)
-    .emitWithAck(event, payload)
-    .catch(() => ({
-      ok: false,
-      error: { code: "timeout", message: "The server didn't answer in time." },
-    }));
+  if (!socket.connected) return failed("offline", "You're not connected right now.");
+  const answer = socket.timeout(ACK_TIMEOUT_MS).emitWithAck(event, payload);
+  return answer.catch(() => failed("timeout", "The server didn't answer in time."));
 }
 
 /** A channel's room, followed over reconnects; the modules of a page share it. */

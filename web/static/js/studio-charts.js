@@ -3,12 +3,13 @@
 
 import { showFacts } from "./studio-facts.js";
 import { watchChannel } from "./studio-feed.js";
-import { setText } from "./format.js";
+import { serverNowMs, setText } from "./format.js";
 
 /** @typedef {import("./studio-feed.js").Health} Health */
 /** @typedef {{label: string, of: (health: Health) => number | null | undefined}} Line */
 
 const WINDOW_MS = 30 * 60 * 1000;
+const WINDOW_MS_MIN = 3 * 60 * 1000;
 const REDRAW_MS = 1_000;
 const HEIGHT = 160;
 
@@ -60,6 +61,13 @@ function colour(token) {
   return found;
 }
 
+/** Half an hour, or since the stream began. @returns {[number, number]} */
+function timeRange() {
+  const end = points.at(-1)?.at_ms ?? serverNowMs();
+  const shown = Math.min(WINDOW_MS, Math.max(WINDOW_MS_MIN, end - (points[0]?.at_ms ?? 0)));
+  return [(end - shown) / 1000, end / 1000];
+}
+
 /** @param {string} name */
 function dataOf(name) {
   const idle = (/** @type {Health} */ one) => one.verdict === "idle";
@@ -83,7 +91,7 @@ function draw() {
       cursor: { y: false, drag: { setScale: false } },
       legend: { show: false },
       scales: {
-        x: { range: () => [(Date.now() - WINDOW_MS) / 1000, Date.now() / 1000] },
+        x: { range: timeRange },
         y: { range: (/** @type {any} */ _u, /** @type {number} */ _low, /** @type {number} */ high) => [0, (high || 1) * 1.15] },
       },
       axes: [
@@ -179,7 +187,7 @@ if (channel) {
   watchChannel(channel, {
     watched: (answer) => {
       points = answer.history;
-      add(answer.health);
+      if (answer.health) add(answer.health);
     },
     health: add,
   });

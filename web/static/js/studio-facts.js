@@ -11,21 +11,22 @@ const FACTS = {
   keyframes: (h) => (h.keyframe_interval_ms ? `every ${(h.keyframe_interval_ms / 1000).toFixed(1)} s` : ""),
   picture: (h) => (h.width ? `${h.width} × ${h.height}` : h.audio_codec ? "Sound only" : ""),
   delay: (h) => (h.latency_p50_ms ? `${(h.latency_p50_ms / 1000).toFixed(1)} s` : ""),
-  stalls: (h) => (h.viewers_stalling_pct === null ? "" : `${h.viewers_stalling_pct.toFixed(0)} % of viewers`),
+  stalls: (h) => (h.viewers_stalling_pct === null || h.viewers_stalling_pct === undefined ? "" : `${h.viewers_stalling_pct.toFixed(0)} %`),
 };
 
-/** @param {Health} health */
+/** @param {Health | null} health */
 export function showFacts(health) {
+  const verdict = health?.verdict ?? "idle";
   for (const place of document.querySelectorAll("[data-fact]")) {
     const fact = FACTS[/** @type {HTMLElement} */ (place).dataset.fact ?? ""];
-    setText(place, (health.verdict !== "idle" && fact?.(health)) || "–");
+    setText(place, (health && verdict !== "idle" && fact?.(health)) || "–");
   }
   for (const place of document.querySelectorAll("[data-verdict]")) {
-    /** @type {HTMLElement} */ (place).dataset.verdict = health.verdict;
+    /** @type {HTMLElement} */ (place).dataset.verdict = verdict;
     for (const note of /** @type {NodeListOf<HTMLElement>} */ (place.querySelectorAll("[data-when]"))) {
-      note.hidden = note.dataset.when !== health.verdict;
+      note.hidden = note.dataset.when !== verdict;
       const text = /** @type {HTMLElement | null} */ (note.querySelector("[data-advice]"));
-      if (!note.hidden) setText(text, health.advice ?? text?.dataset.advice ?? "");
+      if (!note.hidden) setText(text, health?.advice ?? text?.dataset.advice ?? "");
     }
   }
 }

@@ -10,7 +10,7 @@ import { ask, connect } from "./realtime.js";
  *   viewers_stalling_pct: number|null, uplink_bps: number}} Health
  */
 /** @typedef {{id: string, at_ms: number, kind: string, text: string, username?: string|null}} Activity */
-/** @typedef {{watched?: (answer: {health: Health, history: Health[], activity: Activity[]}) => void,
+/** @typedef {{watched?: (answer: {health: Health | null, history: Health[], activity: Activity[]}) => void,
  *   health?: (health: Health) => void, activity?: (item: Activity) => void}} Handlers */
 
 /** Follows one channel over reconnects. @param {string} channel @param {Handlers} handlers */

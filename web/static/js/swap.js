@@ -7,11 +7,10 @@
 import { announce } from "./announce.js";
 import { setText } from "./format.js";
 
-/** @param {Document} answer what the server says about it, if anything */
-function say(answer) {
-  const notice = answer.querySelector("[data-notice]")?.textContent?.trim();
-  const mistake = answer.querySelector(".field-error, .form-error")?.textContent?.trim();
-  if (mistake || notice) announce(mistake || notice || "");
+/** What the server says about it: a mistake before all else. @param {Document} answer */
+function sentenceOf(answer) {
+  const said = answer.querySelector(".field-error, .form-error") ?? answer.querySelector("[data-notice]");
+  return said?.textContent?.trim() ?? "";
 }
 
 /** @param {Element} place @param {Element} fresh */
@@ -47,9 +46,10 @@ async function send(form, submitter) {
       location.assign(response.url);
       return;
     }
+    const sentence = sentenceOf(answer); // before the part of it that is taken over is gone
     put(place, document.adoptNode(fresh));
     document.dispatchEvent(new CustomEvent("swapped", { detail: { id: place.id } }));
-    say(answer);
+    if (sentence) announce(sentence);
   } catch {
     form.removeAttribute("aria-busy");
     announce("That could not be sent. Check your connection and try again.");

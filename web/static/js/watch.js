@@ -5,7 +5,8 @@ import { announce } from "./announce.js";
 import { fetchLive, hideBrokenImages, makeCard } from "./cards.js";
 import { copyFrom } from "./copy.js";
 import { showFollow, wireFollow } from "./follow.js";
-import { setSince, setText, viewers, when } from "./format.js";
+import { setSince, setText, viewers } from "./format.js";
+import "./local-times.js";
 
 /** @typedef {import("./live-state.js").LiveView} LiveView */
 
@@ -123,10 +124,6 @@ document.addEventListener("live-view", (event) => {
   show(view, before);
 });
 document.addEventListener("room-live", (event) => heard(/** @type {CustomEvent} */ (event).detail));
-for (const time of document.querySelectorAll("time[data-when]")) {
-  const own = /** @type {HTMLElement} */ (time);
-  setText(own, when(Number(own.dataset.when)));
-}
 wireShare();
 wireFollow();
 wireChatToggle();

@@ -5,12 +5,29 @@ frame.py is what they share: who may, the way round, forms that come back with a
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.studio import connect, desk, making, schedule, settings
+from mediaserver.routes.pages.studio import (
+    chat,
+    connect,
+    desk,
+    emotes,
+    health,
+    making,
+    overlays,
+    schedule,
+    settings,
+)
+
+UPLOADS = emotes.UPLOADS | settings.UPLOADS
+"""Routes that take more than a small body, and how many bytes."""
 
 routes = [
     *making.routes,
     *desk.routes,
+    *chat.routes,
+    *emotes.routes,
+    *health.routes,
     *schedule.routes,
+    *overlays.routes,
     *connect.routes,
     *settings.routes,
 ]

@@ -12,12 +12,14 @@ from mediaserver.kernel.errors import Conflict, Invalid
 from mediaserver.moderation.ranks import Rank
 from mediaserver.routes.keys import (
     CHANNELS,
+    DESK,
     LIVE,
     SHOWN_ONCE,
     STREAM_KEYS,
 )
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.page import noticed, read_form, redirect, rtmp_server_url, signed_in
+from mediaserver.routes.pages.chat import room
 from mediaserver.routes.pages.studio.frame import (
     Returned,
     Studio,
@@ -26,6 +28,7 @@ from mediaserver.routes.pages.studio.frame import (
     reachable,
     studio_page,
 )
+from mediaserver.routes.pages.studio.health import health_of
 from mediaserver.routes.pages.studio.making import new_channel_page
 from mediaserver.routes.render import CSP_PLAYER
 
@@ -38,7 +41,8 @@ async def first_desk(request: web.Request) -> web.Response:
     user = signed_in(request)
     owned = await request.app[CHANNELS].list_owned(user)
     if owned:
-        return await _desk(request, Studio(user, owned[0], Rank.OWNER))
+        rank = await request.app[DESK].rank(user, owned[0])
+        return await _desk(request, Studio(user, owned[0], rank))
     if trusted := await reachable(request, user):
         redirect(trusted[0]["path"])
     return await new_channel_page(request)
@@ -105,7 +109,8 @@ async def _desk(
         {
             "stream": stream,
             "categories": await category_options(request),
-            "health": None,
+            "room": await room(request, channel, studio.user),
+            "health": health_of(request, channel.slug),
             "live": None if view is None else dataclasses.asdict(view),
             "server_url": rtmp_server_url(request),
             "keys": [dataclasses.asdict(key) for key in keys],

@@ -14,14 +14,14 @@ from mediaserver.channels.channels import Channel
 from mediaserver.kernel.errors import Invalid, MediaserverError
 from mediaserver.moderation.ranks import Rank, check_rank
 from mediaserver.routes.errors import problem_of
-from mediaserver.routes.keys import CATEGORIES, CHANNELS, LIVE
+from mediaserver.routes.keys import CATEGORIES, CHANNELS, DESK, LIVE
 from mediaserver.routes.live_view import is_watchable
 from mediaserver.routes.page import page, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
 _DIGITS_MAX = 15
-_SECTIONS = ("desk", "schedule", "connect", "settings")
-_MODERATOR_SECTIONS = ("chat",)
+_SECTIONS = ("desk", "chat", "health", "schedule", "overlays", "connect", "settings")
+_MODERATOR_SECTIONS = ("chat", "health")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,10 @@ class Returned:
 async def open_studio(request: web.Request, needed: Rank = Rank.OWNER) -> Studio:
     """The desk that the address names. Raises `NotFound` or `Forbidden`."""
     user = signed_in(request)
-    channel = await request.app[CHANNELS].get_managed(user, request.match_info["slug"])
-    check_rank(Rank.OWNER, needed)
-    return Studio(user, channel, Rank.OWNER)
+    channel = await request.app[CHANNELS].get(request.match_info["slug"])
+    rank = await request.app[DESK].rank(user, channel)
+    check_rank(rank, needed)
+    return Studio(user, channel, rank)
 
 
 async def studio_page(
@@ -99,7 +100,7 @@ async def studio_page(
 async def reachable(request: web.Request, user: User) -> list[dict[str, str]]:
     """The channels between which `user` may switch: the own ones, then those to moderate."""
     owned = await request.app[CHANNELS].list_owned(user)
-    slugs: list[str] = []
+    slugs = await request.app[DESK].moderated_by(user)
     trusted = await request.app[CHANNELS].list_by_slug(slugs)
     return [
         *({"slug": one.slug, "name": one.name, "path": f"/studio/{one.slug}"} for one in owned),

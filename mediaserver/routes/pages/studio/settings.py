@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from mediaserver.kernel.errors import Conflict, Invalid
-from mediaserver.routes.keys import CHANNELS, CONFIG
-from mediaserver.routes.page import noticed, read_form
+from mediaserver.kernel import limits
+from mediaserver.kernel.errors import Conflict, Invalid, TooLarge
+from mediaserver.routes.keys import BACK_SOON, CHANNELS, CONFIG
+from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
 from mediaserver.routes.pages.studio.frame import Returned, Studio, open_studio, studio_page
+from mediaserver.routes.uploads import read_upload
 
 
 async def show_settings(request: web.Request) -> web.Response:
@@ -38,15 +40,40 @@ async def change_start(request: web.Request) -> web.Response:
     return noticed(request, studio.path("settings"), "saved")
 
 
+async def put_back_soon(request: web.Request) -> web.Response:
+    studio = await open_studio(request)
+    try:
+        upload = await read_upload(request, "picture", limits.BACK_SOON_UPLOAD_BYTES_MAX)
+        await request.app[BACK_SOON].put(studio.user, studio.channel.slug, upload.file)
+    except (*FORM_ERRORS, TooLarge) as error:
+        return await _settings(request, studio, Returned("back-soon", {}, error, "picture"))
+    return noticed(request, studio.path("settings"), "saved")
+
+
+async def remove_back_soon(request: web.Request) -> web.Response:
+    studio = await open_studio(request)
+    await request.app[BACK_SOON].remove(studio.user, studio.channel.slug)
+    return noticed(request, studio.path("settings"), "saved")
+
+
 async def _settings(
     request: web.Request, studio: Studio, returned: Returned | None = None
 ) -> web.Response:
-    context = {"dvr_minutes": getattr(request.app[CONFIG].media, "dvr_minutes", 0)}
+    context = {"dvr_minutes": request.app[CONFIG].media.dvr_minutes}
     return await studio_page(request, studio, "settings", context, returned=returned)
 
+
+UPLOADS = {
+    "/studio/{slug}/settings/back-soon": (
+        limits.BACK_SOON_UPLOAD_BYTES_MAX + limits.REQUEST_BODY_BYTES_MAX
+    )
+}
+"""The picture, and the form round it."""
 
 routes = [
     web.get("/studio/{slug}/settings", show_settings),
     web.post("/studio/{slug}/settings", change_settings),
     web.post("/studio/{slug}/settings/start", change_start),
+    web.post("/studio/{slug}/settings/back-soon", put_back_soon),
+    web.post("/studio/{slug}/settings/back-soon/remove", remove_back_soon),
 ]

@@ -85,6 +85,7 @@ def upgrade() -> None:
         "moderation_action",
         id_column(),
         text("channel_id"),
+        int64("sequence"),
         text("actor_id", nullable=True),
         text("action"),
         text("target_id", nullable=True),
@@ -93,9 +94,10 @@ def upgrade() -> None:
         foreign("moderation_action", "channel_id", "channel", "CASCADE"),
         foreign("moderation_action", "actor_id", "user_account", "SET NULL"),
         foreign("moderation_action", "target_id", "user_account", "SET NULL"),
+        unique("moderation_action", "channel_id", "sequence"),
+        check("moderation_action_sequence", "sequence >= 1"),
         check("moderation_action_detail", "length(detail) <= 600"),
     )
-    create_index("moderation_action", "channel_id", "at_ms")
     create_table(
         "chat_event",
         text("channel_id"),

@@ -1,8 +1,9 @@
-"""`--demo`: channels that are live without an encoder, so that everything can be seen at once.
+"""The demo's channels: live without an encoder, so that everything can be seen at once.
 
 Two channels of a user that nobody can log in as, with categories, a schedule and followers; each is
-fed over RTMP, like any other, by a publisher of our own in a child process (media/testcard.py). All
-of it stays in the database; keys are made anew at each start.
+fed over RTMP, like any other, by a publisher of our own in a child process (media/testcard.py) and
+has a chat that talks by itself (demo/chat.py). All of it stays in the database; keys are made anew
+at each start.
 """
 
 from __future__ import annotations
@@ -18,20 +19,24 @@ from typing import Self
 import structlog
 
 from mediaserver.accounts.users import User, Users
-from mediaserver.channels.channels import Channels
+from mediaserver.channels.channels import Channel, Channels
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.schedule import Given, Schedule
 from mediaserver.channels.stream_keys import StreamKeys
+from mediaserver.chat.chat import Chat
+from mediaserver.chat.emotes import Emotes
+from mediaserver.demo.chat import DemoChat
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
-from mediaserver.kernel.errors import Forbidden, NotFound
+from mediaserver.kernel.errors import Forbidden, MediaserverError, NotFound
 from mediaserver.kernel.ids import new_secret
 from mediaserver.kernel.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
 _USERNAME = "demo"
-_EMAIL = "demo@example.invalid"
+_EMAIL_HOST = "@example.invalid"
+_EMAIL = f"demo{_EMAIL_HOST}"
 _KEY_NAME = "Demo publisher"
 
 
@@ -85,7 +90,7 @@ DEMO_CHANNELS = (
 
 
 DEMO_VIEWERS = ("demo_ana", "demo_kofi", "demo_rahim", "demo_tove", "demo_yuki")
-"""Accounts that follow the channels; nobody can log in as one of them either."""
+"""Accounts that follow the channels and talk; nobody can log in as one of them either."""
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -102,6 +107,8 @@ class Demo:
         schedule: Schedule,
         follows: Follows,
         clock: Clock,
+        chat: Chat,
+        emotes: Emotes,
         rtmp_host: str,
         rtmp_port: int,
     ) -> None:
@@ -111,6 +118,7 @@ class Demo:
         self._schedule = schedule
         self._follows = follows
         self._clock = clock
+        self._chat = DemoChat(chat, emotes)
         host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(rtmp_host, rtmp_host)  # noqa: S104  # compared, not bound
         self._server_url = f"rtmp://{host}:{rtmp_port}/live"
 
@@ -118,10 +126,11 @@ class Demo:
 
     async def __aenter__(self) -> Self:
         owner = await self._account(_USERNAME, _EMAIL)
-        viewers = [await self._account(name, f"{name}@example.invalid") for name in DEMO_VIEWERS]
+        viewers = [await self._account(name, name + _EMAIL_HOST) for name in DEMO_VIEWERS]
         async with AsyncExitStack() as stack:
             tasks = Tasks("demo")
             stack.push_async_callback(tasks.aclose)
+            made = []
             for channel in DEMO_CHANNELS:
                 try:
                     key = await self._fresh_key(owner, channel)
@@ -132,6 +141,8 @@ class Demo:
                 await self._announce(owner, channel)
                 await self._gather(viewers, channel)
                 tasks.start(self._keep_publishing(channel, key), channel.slug)
+                made.append(await self._channels.get(channel.slug))
+            tasks.start(self._keep_talking(owner, viewers, made), "chat")
             self._stack = stack.pop_all()
         return self
 
@@ -142,6 +153,16 @@ class Demo:
         traceback: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
+
+    async def _keep_talking(
+        self, owner: User, viewers: Sequence[User], channels: Sequence[Channel]
+    ) -> None:
+        # Somebody real may have had one of the names first: no word is put into their mouth.
+        people = {user.username: user for user in viewers if user.email.endswith(_EMAIL_HOST)}
+        try:
+            await self._chat.run(owner, people, channels)
+        except MediaserverError as error:
+            _log.warning("the demo's chat is silent", reason=error.message)
 
     async def _fresh_key(self, owner: User, channel: DemoChannel) -> str:
         try:

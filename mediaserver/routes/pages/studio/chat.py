@@ -1,0 +1,161 @@
+"""The chat of a channel as its moderators set it up: rules, words, people, emotes, the log."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from mediaserver.chat.actions import (
+    Action,
+    AddModerator,
+    AddWord,
+    Ban,
+    RemoveModerator,
+    RemoveWord,
+    SetRules,
+    TimeOut,
+    Unban,
+)
+from mediaserver.kernel import limits
+from mediaserver.kernel.errors import Forbidden, NotFound
+from mediaserver.moderation.ranks import Rank
+from mediaserver.routes.keys import CHAT, DESK, EMOTES
+from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
+from mediaserver.routes.pages.studio.frame import (
+    Returned,
+    Studio,
+    number_in,
+    open_studio,
+    studio_page,
+)
+
+_DONE: Mapping[str, str] = {
+    "remove": "removed a message of",
+    "timeout": "timed out",
+    "untimeout": "lifted the time-out of",
+    "ban": "banned",
+    "unban": "lifted the ban of",
+    "clear": "cleared the chat",
+    "pin": "pinned a message of",
+    "unpin": "unpinned the message",
+    "announce": "announced",
+    "rules": "changed the rules",
+    "mod": "made a moderator of",
+    "unmod": "took the moderator's rights from",
+    "block-word": "blocked a word",
+    "unblock-word": "allowed a word again",
+    "emote-add": "added an emote",
+    "emote-remove": "deleted an emote",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Deed:
+    """What one form of the page does. `field` is where a refusal is shown."""
+
+    form: str
+    field: str
+    notice: str
+    action: Callable[[Mapping[str, str]], Action]
+    rank: Rank = Rank.MODERATOR
+
+
+def _rules(form: Mapping[str, str]) -> Action:
+    return SetRules(
+        {
+            "slow_s": number_in(form, "slow_s") or 0,
+            "followers_min": number_in(form, "followers_min"),
+            "account_age_min": number_in(form, "account_age_min") or 0,
+            "emote_only": "emote_only" in form,
+            "unique": "unique" in form,
+            "links": "moderators" if "no_links" in form else "all",
+        }
+    )
+
+
+def _restriction(form: Mapping[str, str]) -> Action:
+    username, reason = form.get("username", ""), form.get("reason", "")
+    seconds = number_in(form, "seconds")
+    return Ban(username, reason) if seconds is None else TimeOut(username, seconds, reason)
+
+
+def _username(form: Mapping[str, str]) -> str:
+    return form.get("username", "")
+
+
+_DEEDS: Mapping[str, _Deed] = {
+    "rules": _Deed("rules", "", "saved", _rules),
+    "lock": _Deed("rules", "", "chat-locked", lambda _: SetRules({"lockdown": True})),
+    "unlock": _Deed("rules", "", "chat-open", lambda _: SetRules({"lockdown": False})),
+    "words": _Deed("word", "word", "saved", lambda form: AddWord(form.get("word", ""))),
+    "words/remove": _Deed("word", "word", "saved", lambda form: RemoveWord(form.get("word", ""))),
+    "moderators": _Deed(
+        "moderator",
+        "username",
+        "moderator-made",
+        lambda form: AddModerator(_username(form)),
+        Rank.OWNER,
+    ),
+    "moderators/remove": _Deed(
+        "moderator",
+        "username",
+        "moderator-removed",
+        lambda form: RemoveModerator(_username(form)),
+        Rank.OWNER,
+    ),
+    "restrictions": _Deed("restriction", "username", "restricted", _restriction),
+    "restrictions/lift": _Deed(
+        "restriction", "username", "lifted", lambda form: Unban(_username(form))
+    ),
+}
+"""Below /studio/{slug}/chat/."""
+
+
+async def show_chat(request: web.Request) -> web.Response:
+    return await chat_page(request, await open_studio(request, Rank.MODERATOR))
+
+
+def _do(deed: _Deed) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handler(request: web.Request) -> web.Response:
+        studio = await open_studio(request, deed.rank)
+        form = await read_form(request)
+        try:
+            await request.app[CHAT].act(studio.user, studio.channel, deed.action(form))
+        except (*FORM_ERRORS, NotFound, Forbidden) as error:
+            return await chat_page(request, studio, Returned(deed.form, form, error, deed.field))
+        return noticed(request, studio.path("chat"), deed.notice)
+
+    return handler
+
+
+async def chat_page(
+    request: web.Request, studio: Studio, returned: Returned | None = None
+) -> web.Response:
+    """The whole page, with a form that came back."""
+    desk, user, channel = request.app[DESK], studio.user, studio.channel
+    log = await desk.log(
+        user, channel, before=request.query.get("before"), limit=limits.MODERATION_LOG_SHOWN
+    )
+    emotes = await request.app[EMOTES].list_all(channel)
+    context: dict[str, Any] = {
+        "rules": dataclasses.asdict(await desk.rules(channel)),
+        "words": [dataclasses.asdict(one) for one in await desk.words(user, channel)],
+        "moderators": [dataclasses.asdict(one) for one in await desk.moderators(channel)],
+        "restrictions": [dataclasses.asdict(one) for one in await desk.restrictions(user, channel)],
+        "emotes": [dataclasses.asdict(one) for one in emotes if one.channel],
+        "log": [dataclasses.asdict(entry) for entry in log],
+        "older": log[-1].id if len(log) == limits.MODERATION_LOG_SHOWN else None,
+    }
+    for entry in context["log"]:
+        entry["text"] = _DONE.get(entry["action"], entry["action"])
+    return await studio_page(request, studio, "chat", context, returned=returned)
+
+
+routes = [
+    web.get("/studio/{slug}/chat", show_chat),
+    *(web.post(f"/studio/{{slug}}/chat/{name}", _do(deed)) for name, deed in _DEEDS.items()),
+]

@@ -1,0 +1,28 @@
+"""What changed of the rules, in words."""
+
+from __future__ import annotations
+
+from mediaserver.moderation.rules import NO_RULES, Rules, differences
+
+STRICT = Rules(
+    slow_s=10,
+    followers_min=60,
+    account_age_min=1440,
+    emote_only=True,
+    unique=True,
+    links="moderators",
+    lockdown=True,
+)
+
+
+def test_differences() -> None:
+    assert differences(NO_RULES, STRICT) == (
+        "slow mode 10 s, followers only (1 h), account age 1 day, emotes only on, "
+        "unique lines on, links by moderators only, lockdown on"
+    )
+    assert differences(STRICT, NO_RULES) == (
+        "slow mode off, followers only off, account age off, emotes only off, "
+        "unique lines off, links by everybody, lockdown off"
+    )
+    assert differences(NO_RULES, Rules(followers_min=0)) == "followers only (all of them)"
+    assert differences(STRICT, STRICT) == ""

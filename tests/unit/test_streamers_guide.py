@@ -1,0 +1,17 @@
+"""The streamer's guide knows every command of the chat, and none besides."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mediaserver.chat.commands import commands_for
+from mediaserver.moderation.ranks import Rank
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "streaming.md"
+
+
+def test_the_guide_lists_the_commands() -> None:
+    table = GUIDE.read_text().partition("### Commands")[2].partition("### Emotes")[0]
+    described = set(re.findall(r"`/([a-z]+)", table))
+    assert described == {command.name for command in commands_for(Rank.OWNER)}
