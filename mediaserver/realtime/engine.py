@@ -35,7 +35,6 @@ _log = structlog.get_logger(__name__)
 _PING = outgoing(Packet(PING))
 _TEXT_PONG, _TEXT_MESSAGE, _TEXT_CLOSE, _TEXT_UPGRADE = "3", "4", "1", "5"
 
-
 _WHY: dict[int, str] = {
     WSCloseCode.MESSAGE_TOO_BIG: "sent too large a message",
     WSCloseCode.INVALID_TEXT: "sent what is no text",
@@ -357,7 +356,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
 
 async def _close(
-    websocket: web.WebSocketResponse, transport: asyncio.BaseTransport | None, code: int
+    websocket: web.WebSocketResponse, transport: asyncio.Transport | None, code: int
 ) -> None:
     """Say goodbye to a client; one that doesn't take it is cut off."""
     try:
@@ -366,7 +365,7 @@ async def _close(
     except (TimeoutError, ConnectionError):
         pass
     finally:
-        if isinstance(transport, asyncio.Transport):
+        if transport is not None:
             transport.abort()
 
 

@@ -1,7 +1,8 @@
 """Every event that crosses the wire: its payload, its answer, what it means, and an example.
 
 The handlers, the relay and the document at /api/asyncapi.json all read these declarations; a test
-holds them together. Sequences and shapes of chat come from mediaserver/chat, which owns them.
+holds them together, which is why they stand in one module. Shapes of chat come from
+mediaserver/chat, which owns them.
 """
 
 from __future__ import annotations

@@ -329,7 +329,7 @@ def _channel(case: str) -> dict[str, Any]:
         "room": room(case),
         "mock_chat": {"live": "life", "offline": "quiet"}.get(case, "pinned"),
         "follows": False,
-        "next_entry": {"title": "Boats in the fog", "starts": moment(now_ms() + 2 * 86_400_000)}
+        "next_entry": {"title": "Boats in the fog", "starts_at_ms": now_ms() + 2 * 86_400_000}
         if case == "offline"
         else None,
         "gate": {"kind": "age", "reason": "Life drawing with a model."} if case == "gate" else None,

@@ -82,3 +82,45 @@ async def test_it_plays_at_once_and_falls_back_and_comes_back(browser: Browser, 
         await expect(page.locator("[data-viewers]").first).to_have_text("1 viewer")
     assert complaints == []
     await context.close()
+
+
+async def test_it_follows_the_encoder_and_goes_back_in_time(browser: Browser, site: Site) -> None:
+    channel = await site.new_channel()
+    context = await browser.new_context(base_url=site.url)
+    page = await context.new_page()
+    async with demo_publisher(channel):
+        await site.wait_state(channel.slug, "live", START_DEADLINE_S)
+        await page.goto(f"/@{channel.slug}")
+        await until(page, "stats.state === 'live' && stats.way === 'instant'", START_DEADLINE_S)
+        await until(page, "stats.way === 'instant' && stats.currentTime > 2", START_DEADLINE_S)
+
+        # What lies behind the live moment is with HLS, and "Live" comes back.
+        await page.locator("live-player").focus()
+        await page.keyboard.press("ArrowLeft")
+        await until(page, "stats.state === 'live' && stats.way === 'hls'", START_DEADLINE_S)
+        await until(page, "stats.edgeMs > 3000", START_DEADLINE_S)
+        await page.keyboard.press("l")
+        await until(page, "stats.state === 'live' && stats.way === 'instant'", START_DEADLINE_S)
+
+        # The details say which way it is.
+        await page.keyboard.press("i")
+        await expect(page.locator('[data-stat="way"]')).to_have_text("Instant")
+
+        # So may the viewer.
+        await page.get_by_role("button", name="Settings", exact=True).click()
+        await page.get_by_role("radio", name="Low latency").check()
+        await until(page, "stats.state === 'live' && stats.way === 'hls'", START_DEADLINE_S)
+        await page.get_by_role("radio", name="Automatic").check()
+        await until(page, "stats.state === 'live' && stats.way === 'instant'", START_DEADLINE_S)
+
+    # The encoder drops and is back: the same connection goes on with the next epoch.
+    await until(page, "stats.state === 'reconnecting'", START_DEADLINE_S)
+    async with demo_publisher(channel):
+        await until(page, "stats.state === 'live'", START_DEADLINE_S)
+        back = await stats(page)
+        assert back["way"] == "instant"
+        await until(page, f"stats.currentTime > {back['currentTime'] + 3}", START_DEADLINE_S)
+        status, _ = await site.api("POST", f"/api/v1/channels/{channel.slug}/stop")
+        assert status < 300
+        await until(page, "stats.state === 'ended'", START_DEADLINE_S)
+    await context.close()

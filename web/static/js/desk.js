@@ -11,7 +11,7 @@ import { watchChannel } from "./studio-feed.js";
 /** @typedef {import("./studio-feed.js").Health} Health */
 /** @typedef {import("./studio-feed.js").Activity} Activity */
 
-const KEYFRAMES_GOOD_MS = 4_000;
+const KEYFRAMES_GOOD_MS = 4_500;
 const ITEMS_MAX = 200;
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 

@@ -6,7 +6,6 @@ import { fetchLive, hideBrokenImages, makeCard } from "./cards.js";
 import { copyFrom } from "./copy.js";
 import { showFollow, wireFollow } from "./follow.js";
 import { setSince, setText, viewers } from "./format.js";
-import "./local-times.js";
 
 /** @typedef {import("./live-state.js").LiveView} LiveView */
 
