@@ -85,8 +85,6 @@ export class PastBar {
   /** @param {number} behindS */
   #write(behindS) {
     const isLive = behindS < LIVE_S;
-    const length = Number(this.range?.max) || 1;
-    this.box?.style.setProperty("--place", String(isLive ? 1 : 1 - behindS / length));
     this.box?.toggleAttribute("data-behind", !isLive);
     this.range?.setAttribute("aria-valuetext", isLive ? "Live" : spoken(behindS));
     setText(this.label, isLive ? "" : `−${uptime(0, behindS * 1000)}`);

@@ -67,11 +67,9 @@ export class PlayerLayers {
 
   /** The channel's own picture while its encoder is away. @param {LiveView | undefined} view */
   #backSoon(view) {
-    const picture = /** @type {HTMLImageElement | null} */ (this.player.querySelector("[data-back-soon]"));
+    const layer = /** @type {HTMLElement | null} */ (this.player.querySelector('[data-layer="reconnecting"]'));
     const url = view?.state === "reconnecting" ? view.back_soon_url : null;
-    if (!picture) return;
-    if (url && picture.getAttribute("src") !== url) picture.src = url;
-    picture.hidden = !url;
+    if (layer) layer.style.background = url ? `linear-gradient(#0009, #0009), url("${url}") 50% / cover` : "";
   }
 
   /** Names what this browser can't play. @param {string} codecs */
