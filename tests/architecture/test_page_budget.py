@@ -18,6 +18,8 @@ TEMPLATES = ROOT / "web" / "templates"
 KB = 1024
 STATIC_CALL = re.compile(r"static\('((?:css|js|vendor)/[^']+\.(?:css|js))'\)")
 IMPORT = re.compile(r"""(?:\bfrom\s+|^import\s+|\bimport\()["'](\.[^"']+\.js)["']""", re.MULTILINE)
+LATE = re.compile(r"/(chat-(card|comments|emotes|suggest)|went-live)\.js$")
+"""Modules that wait for somebody to write, to click, or for the page to stand."""
 
 
 def files_of(*templates: str) -> set[Path]:
@@ -37,7 +39,8 @@ def files_of(*templates: str) -> set[Path]:
             continue  # for design and tests: no page that people get loads it
         found.add(path)
         if path.suffix == ".js" and "vendor" not in path.parts:
-            todo += [path.parent / name for name in IMPORT.findall(path.read_text())]
+            imports = IMPORT.findall(path.read_text())
+            todo += [path.parent / name for name in imports if not LATE.search(name)]
     return found
 
 
@@ -85,7 +88,7 @@ def test_style_keeps_its_budget(page: str) -> None:
     macros = [f"macros/{name}.html" for name in ("player", "chat") if f"{name}_head(" in text]
     frame = ["studio/frame.html"] if 'extends "studio/frame.html"' in text else []
     files = files_of("base.html", page, *frame, *macros)
-    budget = 17.5 * KB if page in DESK else 15 * KB
+    budget = 17.5 * KB if page in DESK else 16 * KB
     assert weight({path for path in files if path.parent == STATIC / "css"}) <= budget
 
 

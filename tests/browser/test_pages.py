@@ -40,7 +40,7 @@ async def test_page_is_sound(open_page: Open, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/?case=many", "/?case=one", "/@mira?case=live&chat=rendered", "/studio"]
+    "path", ["/?case=many", "/?case=one", "/@mira?case=live&chat=rendered", "/studio?chat=rendered"]
 )
 async def test_nothing_jumps_while_it_loads(open_page: Open, path: str) -> None:
     page = await open_page(path)

@@ -13,6 +13,9 @@ TEMPLATES = WEB / "templates"
 IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
 NAMED = re.compile(r"""["']((?:js|vendor)/[^"']+\.js)["']""")
 
+LATE = re.compile(r"/(chat-(card|comments|emotes|suggest)|went-live)\.js$")
+"""Modules that wait for somebody to write, to click, or for the page to stand."""
+
 
 def imported_from(names: list[str]) -> set[str]:
     """`names` and all that they import, as names below web/static."""
@@ -25,7 +28,9 @@ def imported_from(names: list[str]) -> set[str]:
             found.add(name)
             if "vendor" not in path.parts:
                 waiting += [
-                    (path.parent / one).resolve() for one in IMPORT.findall(path.read_text())
+                    (path.parent / one).resolve()
+                    for one in IMPORT.findall(path.read_text())
+                    if not LATE.search(one)
                 ]
     return found
 
