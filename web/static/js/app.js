@@ -4,6 +4,8 @@ import { announce } from "./announce.js";
 import { wireCopyFields } from "./copy.js";
 import { localiseMoments, setText, uptime } from "./format.js";
 
+const NOTICES_AFTER_MS = 2_000; // the page itself comes first
+
 function tickClocks() {
   for (const time of document.querySelectorAll("time[data-since]")) {
     const since = Number(/** @type {HTMLElement} */ (time).dataset.since);
