@@ -203,11 +203,11 @@ class _Work:
     def remove(self, action: Remove) -> str:
         line = self._line(action.id)
         if line.is_removed:
-            return "That line was removed already."
+            return "That message was removed already."
         self._check_author(line)
         self._remove_lines([line.id], None)
         self._log("remove", self._author(line), line.text)
-        return "The line was removed."
+        return "The message was removed."
 
     def time_out(self, action: TimeOut) -> str:
         if not 1 <= action.seconds <= limits.TIMEOUT_S_MAX:
@@ -257,20 +257,20 @@ class _Work:
     def pin(self, action: Pin) -> str:
         line = self._line(action.id)
         if line.is_removed:
-            raise Conflict("That line was removed.", code="removed")
+            raise Conflict("That message was removed.", code="removed")
         if self.room.pinned_id == line.id:
-            return "That line is pinned already."
+            return "That message is pinned already."
         log.set_pinned(self.tx, self.room, line.id)
         self._tell("pinned", id=line.id, by=self.actor.username)
         self._log("pin", self._author(line), line.text)
-        return "The line is pinned."
+        return "The message is pinned."
 
     def unpin(self) -> str:
         if self.room.pinned_id is None:
             return "Nothing is pinned."
         self._unpin()
         self._log("unpin")
-        return "The line is no longer pinned."
+        return "The message is no longer pinned."
 
     def announce(self, action: Announce) -> str:
         text = checked_text(action.text)
@@ -370,7 +370,7 @@ class _Work:
     def _line(self, line_id: str) -> Line:
         line = log.find_lines(self.tx, self.room, [line_id]).get(line_id)
         if line is None:
-            raise NotFound("There is no such line.", code="line_not_found")
+            raise NotFound("There is no such message.", code="line_not_found")
         return line
 
     def _author(self, line: Line) -> User | None:

@@ -280,7 +280,7 @@ def _moderators(tx: Transaction, channel_id: str) -> list[ranks.Moderator]:
 def _newest_line_id(tx: Transaction, channel_id: str, user_id: str) -> str:
     line = log.newest_line(tx, log.room_of(tx, channel_id), user_id)
     if line is None or line.is_removed:
-        raise Conflict("You have no line to pin. Reply to one with /pin.", code="no_line")
+        raise Conflict("You have no message to pin. Reply to one with /pin.", code="no_line")
     return line.id
 
 

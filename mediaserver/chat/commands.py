@@ -121,7 +121,7 @@ def _links(written: Written) -> Meaning:
 def _delete(written: Written) -> Meaning:
     line_id = written.rest or written.reply_to
     if not line_id:
-        raise Invalid("Reply to the line that should go, or give its id.", field="text")
+        raise Invalid("Reply to the message that should go, or give its id.", field="text")
     return actions.Remove(line_id)
 
 
@@ -175,30 +175,32 @@ _COMMANDS: dict[str, _Command] = dict(
         _command(
             "delete",
             "[ID]",
-            "Remove a line: the one you reply to, or the one with this id.",
+            "Remove a message: the one you reply to, or the one with this id.",
             _MODERATOR,
             _delete,
         ),
-        _command("clear", "", "Remove all lines.", _MODERATOR, lambda _: actions.Clear()),
+        _command("clear", "", "Remove all messages.", _MODERATOR, lambda _: actions.Clear()),
         _command(
             "pin",
             "[ID]",
-            "Pin the line you reply to, the one with this id, or your last one.",
+            "Pin the message you reply to, the one with this id, or your last one.",
             _MODERATOR,
             _pin,
         ),
-        _command("unpin", "", "Take the pinned line down.", _MODERATOR, lambda _: actions.Unpin()),
+        _command(
+            "unpin", "", "Take the pinned message down.", _MODERATOR, lambda _: actions.Unpin()
+        ),
         _command(
             "announce",
             "[accent|good|warn] TEXT",
-            "Write a highlighted line.",
+            "Write a highlighted message.",
             _MODERATOR,
             _announce,
         ),
         _command(
             "slow",
             "[LENGTH|off]",
-            "One line in so many seconds from each viewer. Without a length 30s.",
+            "One message in so many seconds from each viewer. Without a length 30s.",
             _MODERATOR,
             _slow,
         ),
@@ -226,7 +228,7 @@ _COMMANDS: dict[str, _Command] = dict(
         _command(
             "unique",
             "[off]",
-            "No line that has just been said.",
+            "No message that has just been said.",
             _MODERATOR,
             lambda written: actions.SetRules({"unique": written.switch()}),
         ),

@@ -76,7 +76,7 @@ def write(tx: Transaction, lines: Sequence[NewLine], now_ms: int) -> list[Outcom
             if user is None:
                 raise Unauthorized("Log in first.")
             if line.reply_to and line.reply_to not in targets.get(line.channel.id, {}):
-                raise Invalid("That line isn't there to reply to.", field="reply_to")
+                raise Invalid("That message isn't there to reply to.", field="reply_to")
             admission.check(line.channel, user, line.text)
         except MediaserverError as error:
             outcomes.append(error)

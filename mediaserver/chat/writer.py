@@ -69,7 +69,7 @@ class LineWriter:
         if self._closing.is_set() or self._task is None or self._task.done():
             raise Unavailable("The site is stopping. Send it again in a moment.")
         if self._of_user[line.user.id] >= limits.CHAT_WAITING_PER_USER_MAX:
-            raise RateLimited("Wait until your last lines are sent.", retry_after_s=1)
+            raise RateLimited("Wait until your last messages are sent.", retry_after_s=1)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         try:
             self._queue.put_nowait((line, future))

@@ -61,7 +61,7 @@ DEMO_CHANNELS = (
         slug="aurora",
         name="Aurora",
         title="Northern lights, all night",
-        description="Slow colours and a quiet chord. The clock in the corner is this server’s, "
+        description="Slow colours and a quiet chord. The clock in the corner is this server's, "
         "so you can see how far behind live you are.",
         scene="aurora",
         width=1280,

@@ -106,7 +106,7 @@ def differences(before: Rules, after: Rules) -> str:
     if after.emote_only != before.emote_only:
         said.append(f"emotes only {_on(after.emote_only)}")
     if after.unique != before.unique:
-        said.append(f"unique lines {_on(after.unique)}")
+        said.append(f"unique messages {_on(after.unique)}")
     if after.links != before.links:
         said.append("links by everybody" if after.links == "all" else "links by moderators only")
     if after.lockdown != before.lockdown:

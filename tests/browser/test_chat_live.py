@@ -181,4 +181,4 @@ async def test_wrong_tokens_open_nothing(two: Two) -> None:
         answer = await page.goto(path)
         assert answer is not None
         assert answer.status == 404
-        await expect(page.get_by_text("This link doesn’t work any more")).to_be_visible()
+        await expect(page.get_by_text("This link doesn't work any more")).to_be_visible()

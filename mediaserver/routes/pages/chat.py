@@ -120,7 +120,7 @@ async def _opened(request: web.Request, kind: Kind) -> Opened:
         return await request.app[DISPLAY_TOKENS].open(kind, request.match_info["token"])
     except Unauthorized as error:
         raise NotFound(
-            "This link doesn’t work any more. The channel’s studio has the new one."
+            "This link doesn't work any more. The channel's studio has the new one."
         ) from error
 
 

@@ -18,11 +18,11 @@ STRICT = Rules(
 def test_differences() -> None:
     assert differences(NO_RULES, STRICT) == (
         "slow mode 10 s, followers only (1 h), account age 1 day, emotes only on, "
-        "unique lines on, links by moderators only, lockdown on"
+        "unique messages on, links by moderators only, lockdown on"
     )
     assert differences(STRICT, NO_RULES) == (
         "slow mode off, followers only off, account age off, emotes only off, "
-        "unique lines off, links by everybody, lockdown off"
+        "unique messages off, links by everybody, lockdown off"
     )
     assert differences(NO_RULES, Rules(followers_min=0)) == "followers only (all of them)"
     assert differences(STRICT, STRICT) == ""
