@@ -262,13 +262,17 @@ def _cancel(
     is_near = now_ms <= starts_at_ms < now_ms + limits.SCHEDULE_AHEAD_MS
     if not is_near or not any(times_of(entry, starts_at_ms, starts_at_ms + 1)):
         raise NotFound("It doesn't take place at that time.", code="occurrence_not_found")
-    this = (
-        schedule_cancellation.c.entry_id == entry_id,
-        schedule_cancellation.c.starts_at_ms == starts_at_ms,
+    kept_ms = now_ms - limits.SCHEDULE_KEPT_MS
+    tx.execute(
+        delete(schedule_cancellation).where(
+            schedule_cancellation.c.entry_id == entry_id,
+            (schedule_cancellation.c.starts_at_ms == starts_at_ms)
+            | (schedule_cancellation.c.starts_at_ms < kept_ms),
+        )
     )
-    tx.execute(delete(schedule_cancellation).where(*this))
     if is_cancelled:
-        if len(entry.cancelled) >= limits.SCHEDULE_CANCELLATIONS_MAX:
+        others = [at for at in entry.cancelled if at >= kept_ms and at != starts_at_ms]
+        if len(others) >= limits.SCHEDULE_CANCELLATIONS_MAX:
             raise Conflict("So many times are cancelled: remove it.", code="too_many_cancellations")
         tx.execute(
             insert(schedule_cancellation).values(entry_id=entry_id, starts_at_ms=starts_at_ms)

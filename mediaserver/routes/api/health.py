@@ -1,4 +1,4 @@
-"""How a channel's stream is doing, for who runs it."""
+"""How a channel's stream is doing, for its owner and moderators."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from aiohttp import web
 from pydantic import Field
 
 from mediaserver.kernel.errors import Forbidden, NotFound
+from mediaserver.moderation.ranks import Rank, check_rank
+from mediaserver.routes.api.chat import channel_of
 from mediaserver.routes.api.operation import Answer, Operations, caller
-from mediaserver.routes.keys import CHANNELS, STREAM_HEALTH
+from mediaserver.routes.keys import DESK, STREAM_HEALTH
 
 api = Operations("Live")
 
@@ -60,8 +62,11 @@ class HealthAnswer(Answer):
     errors=(Forbidden, NotFound),
 )
 async def show_health(request: web.Request) -> HealthAnswer:
-    """What was measured of the encoder and of viewers' playback, with a verdict."""
-    channel = await request.app[CHANNELS].get_managed(caller(request), request.match_info["slug"])
+    """What was measured of the encoder and of viewers' playback, with a verdict. For moderators,
+    as in the studio.
+    """
+    channel = await channel_of(request)
+    check_rank(await request.app[DESK].rank(caller(request), channel), Rank.MODERATOR)
     watch = request.app[STREAM_HEALTH]
     health = watch.current(channel.slug)
     return HealthAnswer(

@@ -192,6 +192,23 @@ async def test_single_times_are_cancelled_and_come_back(
     assert moved.cancelled == frozenset(), "times that no longer exist"
 
 
+async def test_times_that_were_cancelled_long_ago_count_no_more(
+    schedule: Schedule,
+    channel: Channel,
+    alice: User,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "SCHEDULE_CANCELLATIONS_MAX", 6)
+    made = await schedule.create(alice, "alice-tv", boats(clock, repeat="weekly"))
+    for week in range(10):
+        at_ms = made.starts_at_ms + week * limits.WEEK_MS
+        entry = await schedule.cancel(alice, "alice-tv", made.id, at_ms)
+        clock.advance(limits.WEEK_MS)
+    assert at_ms in entry.cancelled
+    assert min(entry.cancelled) >= clock.wall_ms() - limits.WEEK_MS - limits.SCHEDULE_KEPT_MS
+
+
 async def test_too_many_entries_also_at_once(
     schedule: Schedule,
     channel: Channel,
