@@ -17,7 +17,7 @@ from mediaserver.channels.channels import Channel
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database
-from mediaserver.kernel.errors import NotFound
+from mediaserver.kernel.errors import Forbidden, NotFound
 from mediaserver.kernel.ids import new_id
 from mediaserver.media.images import ImageFolder, Images, ImageShape
 
@@ -73,7 +73,7 @@ class BackSoon:
         await self._folder.put(image_id, picture.webp)
         try:
             return await self._set(actor, slug, image_id)
-        except BaseException:
+        except (Forbidden, NotFound):  # after any other error it may yet be committed
             await self._folder.remove(image_id)
             raise
 

@@ -98,7 +98,7 @@ class Emotes:
             made, replaced = await self._chat.write(
                 _put, actor, channel, emote_id, code, picture, self._clock.wall_ms()
             )
-        except BaseException:
+        except (Forbidden, NotFound, Conflict):  # after any other error it may yet be committed
             await self._folder.remove(emote_id)
             raise
         if channel is None:

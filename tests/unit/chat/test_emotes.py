@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from mediaserver.chat.events import ChatEvent
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
-from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from mediaserver.media.images import Images
 from tests import pictures
 from tests.unit.chat.conftest import Say
@@ -74,6 +75,26 @@ async def test_who_may(channel: Channel, emotes: Emotes, alice: User, bob: User)
         with pytest.raises(Invalid) as caught:
             await emotes.put(alice, channel, code, pictures.png())
         assert caught.value.field == "code"
+
+
+async def test_a_picture_outlives_a_caller_who_gave_up(
+    chat: Chat,
+    channel: Channel,
+    emotes: Emotes,
+    alice: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write = chat.write
+
+    async def write_and_answer_too_late(*args: Any) -> None:
+        await write(*args)
+        raise Unavailable("The site is too busy right now.")
+
+    monkeypatch.setattr(chat, "write", write_and_answer_too_late)
+    with pytest.raises(Unavailable):
+        await emotes.put(alice, channel, "wave", pictures.png())
+    (made,) = await emotes.list_all(channel)
+    assert emotes.file(made.url.split("/")[-1].removesuffix(".webp")).is_file()
 
 
 async def test_the_limit_holds_at_once(
