@@ -26,7 +26,7 @@ from sqlalchemy import text as sql
 
 from mediaserver.accounts.users import user_account
 from mediaserver.channels.channels import Channel, channel
-from mediaserver.channels.streams import stream
+from mediaserver.channels.streams import open_stream_id
 from mediaserver.chat.emote_list import list_emotes
 from mediaserver.chat.events import LINES, Author, ChatEvent, ChatEvents, Quote
 from mediaserver.kernel import limits
@@ -159,13 +159,7 @@ def append(
     """Add `events` to the log of a locked room and publish them after the commit."""
     if not events:
         return ()
-    stream_id = tx.execute(
-        select(stream.c.id).where(
-            stream.c.channel_id == channel.id,
-            stream.c.ended_at_ms.is_(None),
-            stream.c.started_at_ms.is_not(None),
-        )
-    ).scalar()
+    stream_id = open_stream_id(tx, channel.id)
     tx.execute(
         insert(chat_event),
         [

@@ -49,7 +49,8 @@ class Guests:
         """False for somebody who has logged out since."""
         if guest.by_session is None or guest.user is None:
             return True
-        return await self._site.user_of_session(guest.by_session) == guest.user
+        user = await self._site.user_of_session(guest.by_session)
+        return user is not None and user.id == guest.user.id
 
     async def overlay(self, auth: Mapping[str, Any]) -> Guest:
         """For the overlay of one channel. Raises `Unauthorized`."""

@@ -289,3 +289,5 @@ class Relay:
                     self._tell(messages.PRESENCE, channel_id, payload)
             except MediaserverError as error:
                 _log.warning("presence isn't told", reason=error.message)
+            except Exception:
+                _log.exception("presence isn't told")
