@@ -128,6 +128,10 @@ class Chat:
         """What the asker may do now."""
         return await self._db.read(admission.you, channel, user, self._clock.wall_ms())
 
+    async def yous(self, channel: Channel, user_ids: Sequence[str]) -> dict[str, You]:
+        """What each of them may do now; without accounts that are gone."""
+        return await self._db.read(admission.yous, channel, user_ids, self._clock.wall_ms())
+
     async def card(self, channel: Channel, viewer: User | None, username: str) -> Card:
         """Raises `NotFound`."""
         return await self._db.read(_card, channel, viewer, username, self._clock.wall_ms())

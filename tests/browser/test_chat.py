@@ -59,6 +59,7 @@ async def test_links_lead_only_to_the_web(open_page: Open) -> None:
         page, "kofi", "see https://example.org/a_(b), http://x.example/?q=1. data:text/html,x"
     )
     links = lines(page).last.locator("a")
+    await expect(links).to_have_count(2)
     assert await links.evaluate_all("all => all.map(a => a.href)") == [
         "https://example.org/a_(b)",
         "http://x.example/?q=1",
@@ -66,6 +67,7 @@ async def test_links_lead_only_to_the_web(open_page: Open) -> None:
     for name, value in (("target", "_blank"), ("rel", "noopener noreferrer nofollow ugc")):
         await expect(links.first).to_have_attribute(name, value)
     await say(page, "kofi", "https://bank.example@evil.example/ is no link, nor https://")
+    await expect(lines(page)).to_have_count(2)
     assert await lines(page).last.locator("a").count() == 0
     await say(page, "kofi", "https://аpple.example/")
     await expect(lines(page).last.locator("a")).to_have_text("xn--pple-43d.example")
@@ -651,6 +653,20 @@ async def test_a_phone_keeps_the_picture_on_top(open_page: Open) -> None:
     box = await page.locator("live-player").bounding_box()
     assert box
     assert box["y"] == 0
+
+
+async def test_what_the_connection_tells_of_the_stream(open_page: Open) -> None:
+    """Read at once: the player goes on asking the server, which knows nothing of this."""
+    page = await open_page("/@mira?case=live&chat=rendered")
+    told = await mock(
+        page,
+        "room.handlers.presence({channel: 'mira', viewers: 77, followers: 1500});"
+        " const {view} = document.querySelector('live-player');"
+        " room.handlers.live({...view, title: 'Boats at night'});"
+        " const text = name => document.querySelector(name).textContent;"
+        " return [text('[data-viewers]'), text('h1'), document.title];",
+    )
+    assert told == ["77 viewers", "Boats at night", "Boats at night · Mira Paints · Lantern"]
 
 
 async def test_the_last_lines_read_without_javascript(open_page: Open) -> None:

@@ -19,6 +19,7 @@ import mediaserver.accounts.setup
 import mediaserver.accounts.tokens
 import mediaserver.channels.display_tokens
 import mediaserver.channels.schedule
+import mediaserver.channels.stream_keys
 import mediaserver.chat.chat  # noqa: F401
 from mediaserver.accounts.users import user_account
 from mediaserver.kernel import limits

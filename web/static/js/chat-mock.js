@@ -62,6 +62,7 @@ export class MockRoom {
   sequence = 0;
   /** @type {any} what the next answers are; a test sets it */ answer = null;
   /** @type {object[]} what was asked */ asked = [];
+  /** @type {object[]} */ reports = [];
   /** @type {ChatEvent[]} */ history = [];
   rules = { ...RULES };
   you = youAre({});
@@ -130,6 +131,10 @@ export class MockRoom {
     };
   }
 
+  /** @param {object} facts */
+  report(facts) {
+    this.reports.push(facts);
+  }
   rejoin() {}
   leave() {
     clearInterval(this.timer);

@@ -33,6 +33,7 @@ export class Suggestions {
       const option = /** @type {HTMLElement} */ (event.target).closest("[role=option]");
       if (option) this.#take([...list.children].indexOf(option));
     });
+    if (document.activeElement === field) this.#look(); // what was typed while this was loaded
   }
 
   close() {

@@ -23,6 +23,7 @@ import { openPopover } from "./popover.js";
  * @property {(action: {type: string}) => Promise<any>} act
  * @property {(username: string) => Promise<any>} card
  * @property {() => void} leave
+ * @property {(facts: object) => void} [report]
  * @property {() => void} [rejoin]
  */
 /**
@@ -66,6 +67,11 @@ export class LiveChat extends HTMLElement {
 
   disconnectedCallback() {
     this.#room?.leave();
+  }
+
+  /** What is asked of the server besides: the player's reports go the same way. */
+  get room() {
+    return this.#room;
   }
 
   /** @param {Source} source */

@@ -11,6 +11,7 @@ import { setSince, setText, viewers } from "./format.js";
 
 const ALSO_MAX = 6;
 const YEAR_S = 31_536_000;
+const REPORT_MS = 10_000;
 
 const main = /** @type {HTMLElement} */ (document.querySelector("main.watch"));
 const onAir = /** @type {HTMLElement} */ (main.querySelector("[data-on-air]"));
@@ -118,6 +119,27 @@ function wireKeyboard() {
   fit();
 }
 
+/** How playback goes, for the streamer's health figures. */
+function wireReports() {
+  let stalls = 0;
+  setInterval(() => {
+    const stats = /** @type {any} */ (document.querySelector("live-player"))?.stats;
+    const video = document.querySelector("live-player video");
+    const room = /** @type {any} */ (document.querySelector("live-chat"))?.room;
+    if (!room?.report || stats?.state !== "live" || !(video instanceof HTMLVideoElement)) return;
+    const since = Math.max(0, stats.stalls - stalls);
+    stalls = stats.stalls;
+    room.report({
+      way: stats.way === "native" ? "hls" : stats.way,
+      latency_ms: Math.max(0, Math.round(stats.latencyMs ?? 0)),
+      stalls: Math.min(since, 1000),
+      dropped_frames: stats.droppedVideoFrames ?? 0,
+      width: video.videoWidth,
+      height: video.videoHeight,
+    });
+  }, REPORT_MS);
+}
+
 document.addEventListener("live-view", (event) => {
   const { view, before } = /** @type {CustomEvent} */ (event).detail;
   show(view, before);
@@ -127,5 +149,6 @@ wireShare();
 wireFollow();
 wireChatToggle();
 wireKeyboard();
+wireReports();
 hideBrokenImages();
 void showAlso();
