@@ -54,3 +54,18 @@ def test_every_module_of_a_page_is_named_in_it(page: str) -> None:
     assert set(named) == imported_from(named)
     scripts = [name for name in named if name in ("js/player.js", "js/app.js")]
     assert scripts, "nothing was looked at"
+
+
+TAKEN = re.compile(r"""^import\s*\{([^}]*)\}\s*from\s*["'](\.[^"']+)["']""", re.MULTILINE)
+GIVEN = re.compile(r"^export (?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted((STATIC / "js").glob("*.js")), ids=lambda path: path.name)
+def test_what_a_module_imports_is_exported_there(path: Path) -> None:
+    """Without a build, only a browser that comes to the line would notice."""
+    for names, source in TAKEN.findall(path.read_text()):
+        other = (path.parent / source).resolve()
+        if "vendor" in other.parts:
+            continue
+        wanted = {name.split(" as ")[0].strip() for name in names.split(",")} - {""}
+        assert wanted <= set(GIVEN.findall(other.read_text())), source
