@@ -12,7 +12,9 @@ from tests.functional.site import MakeSite, Site
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--save-watch-page", metavar="FILE", help="keep a picture of the watch page, for the README"
+        "--save-screenshots",
+        metavar="FOLDER",
+        help="keep pictures of the main pages, for README and docs",
     )
 
 

@@ -88,8 +88,11 @@ def _level(
 ) -> tuple[int, bool]:
     query = select(throttle.c.empty_at_ms).where(throttle.c.key == key)
     stored = tx.execute(query.with_for_update() if locking else query).scalar()
+    most_ms = (rule.burst - 1) * rule.interval_ms
     empty_at_ms = max(now_ms, stored or 0)
-    wait_ms = empty_at_ms - now_ms - (rule.burst - 1) * rule.interval_ms
+    if empty_at_ms > now_ms + most_ms + rule.interval_ms:  # the clock was set back
+        empty_at_ms = now_ms + most_ms  # one attempt now, then the trickle
+    wait_ms = empty_at_ms - now_ms - most_ms
     if wait_ms > 0:
         raise RateLimited(
             "Too many attempts. Wait a moment, then try again.",

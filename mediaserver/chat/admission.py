@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mediaserver.accounts.users import User
+from mediaserver.accounts.users import User, users_by_id
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.follows import followed_since_ms
 from mediaserver.chat import log
@@ -183,7 +183,17 @@ def you(
     """What the asker may do, and why not."""
     if user is None:
         return visitor(rules.get(tx, channel.id))
-    admission = Admission(tx, [channel], [user], now_ms)
+    return _you(tx, Admission(tx, [channel], [user], now_ms), channel, user, now_ms)
+
+
+def yous(tx: Transaction, channel: Channel, user_ids: Iterable[str], now_ms: int) -> dict[str, You]:
+    """`you` of several, by their ids; without accounts that are gone."""
+    users = users_by_id(tx, user_ids)
+    admission = Admission(tx, [channel], users.values(), now_ms)
+    return {user.id: _you(tx, admission, channel, user, now_ms) for user in users.values()}
+
+
+def _you(tx: Transaction, admission: Admission, channel: Channel, user: User, now_ms: int) -> You:
     rank = admission.rank(channel, user)
     refusal = admission.refusal(channel, user)
     wait_ms = admission.wait_ms(channel, user)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from mediaserver.accounts.users import User, find_by_id, find_by_username, is_username
+from mediaserver.accounts.users import User, find_by_id, find_by_typed_name
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.follows import followed_since_ms
 from mediaserver.chat import actions, admission, commands, lines, log
@@ -127,6 +127,10 @@ class Chat:
     async def you(self, channel: Channel, user: User | None) -> You:
         """What the asker may do now."""
         return await self._db.read(admission.you, channel, user, self._clock.wall_ms())
+
+    async def yous(self, channel: Channel, user_ids: Sequence[str]) -> dict[str, You]:
+        """What each of them may do now; without accounts that are gone."""
+        return await self._db.read(admission.yous, channel, user_ids, self._clock.wall_ms())
 
     async def card(self, channel: Channel, viewer: User | None, username: str) -> Card:
         """Raises `NotFound`."""
@@ -287,8 +291,7 @@ def _card(
     username: str,
     now_ms: int,
 ) -> Card:
-    name = username.strip().removeprefix("@").lower()
-    target = find_by_username(tx, name) if is_username(name) else None
+    target = find_by_typed_name(tx, username)
     if target is None:
         raise NotFound("There is nobody with that name.", code="user_not_found")
     moderates = ranks.rank_of(tx, viewer, channel) >= Rank.MODERATOR

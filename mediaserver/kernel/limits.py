@@ -672,6 +672,10 @@ REALTIME_REFUSED_MAX: Final = 100
 REALTIME_ERRANDS_MAX: Final = 1_000
 """Things to look up before clients are told; a few for each stream that starts or ends."""
 
+REALTIME_YOU_PAGE: Final = 100
+"""People for whom one read looks up what new rules let them do; the others of a room wait behind
+whatever else there is to tell."""
+
 REALTIME_PRESENCE_INTERVAL_S: Final = 5.0
 """Counts of viewers and followers are told so often, if they have changed."""
 

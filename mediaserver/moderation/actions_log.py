@@ -5,6 +5,7 @@ Owns the table `moderation_action`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, insert, select
@@ -32,6 +33,26 @@ moderation_action = table(
 
 _DETAIL_CHARS_MAX = 600
 
+_DEEDS: Mapping[str, str] = {
+    "remove": "removed a message of",
+    "timeout": "timed out",
+    "untimeout": "lifted the time-out of",
+    "ban": "banned",
+    "unban": "lifted the ban of",
+    "clear": "cleared the chat",
+    "pin": "pinned a message of",
+    "unpin": "unpinned the message",
+    "announce": "announced",
+    "rules": "changed the rules",
+    "mod": "made a moderator of",
+    "unmod": "took the moderator's rights from",
+    "block-word": "blocked a word",
+    "unblock-word": "allowed a word again",
+    "emote-add": "added an emote",
+    "emote-remove": "deleted an emote",
+}
+"""Actions as they stand between who acted and whom it concerned."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoggedAction:
@@ -43,6 +64,18 @@ class LoggedAction:
     action: str
     target: str | None
     detail: str
+
+    @property
+    def deed(self) -> str:
+        """The action in words: "timed out"."""
+        return _DEEDS.get(self.action, self.action)
+
+    @property
+    def sentence(self) -> str:
+        """All of it: "alice timed out bob: 10 min"."""
+        words = (self.actor or "A deleted account", self.deed, self.target)
+        said = " ".join(word for word in words if word)
+        return f"{said}: {self.detail}" if self.detail else said
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from mediaserver.media.audience import ViewerReport
 from mediaserver.moderation.ranks import Rank
 from mediaserver.realtime import messages
 from mediaserver.realtime.actions import action_of
+from mediaserver.realtime.asked import Act, AskCard, Join, Leave, Report, Say
 from mediaserver.realtime.engine import Socket
 from mediaserver.realtime.guests import Guests
-from mediaserver.realtime.messages import Act, AskCard, Join, Leave, Report, Say
 from mediaserver.realtime.namespace import Client, Namespace
 from mediaserver.realtime.presence import Presence
 from mediaserver.realtime.shared_reads import SharedReads
@@ -136,9 +136,23 @@ class ChatNamespace(Namespace):
         }
 
     async def report(self, client: Client, asked: Report) -> None:
-        if any(channel.slug == asked.channel for channel in client.rooms.values()):
-            report = ViewerReport(**asked.model_dump(exclude={"channel"}))
-            self._site.take_report(asked.channel, client.socket.sid, report)
+        channel = next((one for one in client.rooms.values() if one.slug == asked.channel), None)
+        if channel is None:
+            return
+        stalls, dropped = client.played.get(channel.id, (0, 0))
+        report = ViewerReport(
+            way=asked.way,
+            latency_ms=asked.latency_ms,
+            stalls=_more(asked.stalls, stalls),
+            bandwidth_bps=asked.bandwidth_bps,
+            dropped_frames=None
+            if asked.dropped_frames is None
+            else _more(asked.dropped_frames, dropped),
+            width=asked.width,
+            height=asked.height,
+        )
+        client.played[channel.id] = (asked.stalls, asked.dropped_frames or 0)
+        self._site.take_report(channel.slug, client.socket.sid, report)
 
     async def _channel(self, client: Client, slug: str) -> Channel:
         """One that the client is in, or looked up: writing doesn't need a room."""
@@ -148,3 +162,8 @@ class ChatNamespace(Namespace):
         found = await self._channels.get(slug)
         client.check_sees(found)
         return found
+
+
+def _more(count: int, before: int) -> int:
+    """What came since the report before; a smaller count is that of another player."""
+    return count - before if count >= before else count

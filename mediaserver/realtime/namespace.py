@@ -37,7 +37,7 @@ Handler = Callable[[Any, Any], Awaitable[Mapping[str, Any] | None]]
 class Client:
     """Somebody in a namespace: who they are and in which rooms."""
 
-    __slots__ = ("guest", "opened", "rooms", "say_budget", "socket", "user")
+    __slots__ = ("guest", "opened", "played", "rooms", "say_budget", "socket", "user")
 
     def __init__(self, socket: Socket, guest: Guest, clock: Clock) -> None:
         self.socket = socket
@@ -45,6 +45,7 @@ class Client:
         self.user = guest.user
         self.opened = guest.opened
         self.rooms: dict[str, Channel] = {}
+        self.played: dict[str, tuple[int, int]] = {}  # stalls and lost frames, as last reported
         self.say_budget = Budget(clock, limits.REALTIME_SAY_BURST, limits.REALTIME_SAY_PER_S)
 
     def check_sees(self, channel: Channel) -> None:
@@ -110,6 +111,12 @@ class Namespace:
         """The connections of one user."""
         return tuple(self._by_user.get(user_id, ()))
 
+    def users_in(self, room: str) -> tuple[str, ...]:
+        """The ids of those in a room who have an account, each once."""
+        members = self.rooms.members(room)
+        clients = (self.clients[member] for member in members if isinstance(member, Socket))
+        return tuple({client.user.id: None for client in clients if client.user is not None})
+
     async def answer(self, socket: Socket, event: str, payloads: list[Any]) -> bytes:
         client = self.clients[socket]
         try:
@@ -146,11 +153,12 @@ class Namespace:
 
     def leave_room(self, client: Client, channel: Channel) -> None:
         client.rooms.pop(channel.id, None)
+        client.played.pop(channel.id, None)
         self.rooms.leave(channel.id, client.socket)
 
 
 def refusal(error: MediaserverError) -> bytes:
-    """The acknowledgement that says what was wrong: `Refused` of messages.py."""
+    """The acknowledgement that says what was wrong: `Refused` of told.py."""
     body: dict[str, Any] = {"code": error.code, "message": error.message}
     field = getattr(error, "field", None)
     if field is not None:

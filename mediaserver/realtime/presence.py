@@ -59,5 +59,9 @@ class Presence:
     async def _refresh(self, channel_id: str, counts: _Counts) -> None:
         counts.viewers = self._count_viewers(counts.slug)
         if counts.is_stale:
-            counts.is_stale = False
-            counts.followers = await self._follows.count(channel_id)
+            counts.is_stale = False  # first: who follows during the look makes it stale again
+            try:
+                counts.followers = await self._follows.count(channel_id)
+            except BaseException:
+                counts.is_stale = True
+                raise

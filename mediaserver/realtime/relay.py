@@ -7,7 +7,7 @@ something up is an errand, done one after the other, so that a room hears of thi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -110,7 +110,7 @@ class Relay:
         self._tell(messages.OVERLAY_EVENTS, event.channel_id, payload)
         for one in event.events:
             if one.kind == "rules":
-                self._later(partial(self._tell_all_of_you, event.channel_slug))
+                self._later(partial(self._tell_room_of_you, event.channel_slug))
             elif one.kind == "notice":
                 self._note(event.channel_id, event.channel_slug, "chat-notice", one.text)
 
@@ -119,9 +119,8 @@ class Relay:
 
     def _moderated(self, event: Moderated) -> None:
         entry = event.entry
-        words = [entry.actor or "Somebody", entry.action, entry.target or "", entry.detail]
-        text = " ".join(word for word in words if word)
-        self._note(event.channel_id, event.channel_slug, "moderation", text, entry.actor)
+        slug = event.channel_slug
+        self._note(event.channel_id, slug, "moderation", entry.sentence, entry.actor)
 
     def _followed(self, event: Followed) -> None:
         self._presence.followers_changed(event.channel_id)
@@ -204,10 +203,22 @@ class Relay:
     async def _tell_you(self, slug: str, user_id: str) -> None:
         await self._tell_one(await self._channels.get(slug), user_id)
 
-    async def _tell_all_of_you(self, slug: str) -> None:
+    async def _tell_room_of_you(self, slug: str) -> None:
+        """After new rules: everybody in the room, some at a time."""
         channel = await self._channels.get(slug)
-        for user_id in self._namespaces[messages.CHAT].user_ids:
-            await self._tell_one(channel, user_id)
+        if inside := self._namespaces[messages.CHAT].users_in(channel.id):
+            await self._tell_some_of_you(channel, inside)
+
+    async def _tell_some_of_you(self, channel: Channel, user_ids: Sequence[str]) -> None:
+        """The first of them now; the others wait behind what else there is to tell."""
+        now, later = user_ids[: limits.REALTIME_YOU_PAGE], user_ids[limits.REALTIME_YOU_PAGE :]
+        for user_id, you in (await self._chat.yous(channel, now)).items():
+            out = encode(messages.YOU, {"channel": channel.slug, "you": you})
+            for client in self._namespaces[messages.CHAT].clients_of(user_id):
+                if channel.id in client.rooms:
+                    client.socket.push(out)
+        if later:
+            self._later(partial(self._tell_some_of_you, channel, later))
 
     async def _tell_one(self, channel: Channel, user_id: str) -> None:
         """What somebody may do has changed; whoever isn't a moderator any more leaves the desk."""

@@ -136,10 +136,3 @@ async def _publish(folder: Path, *, with_picture: bool) -> AsyncIterator[Path]:
     finally:
         process.terminate()
         await process.wait()
-
-
-@pytest.fixture
-def screenshot_path(request: pytest.FixtureRequest) -> str | None:
-    """Where to keep a picture of the watch page, when one was asked for."""
-    path = request.config.getoption("--save-watch-page")
-    return str(path) if path else None

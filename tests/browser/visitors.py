@@ -23,22 +23,26 @@ class Visitors:
     `complaints` holds what went wrong inside pages; at the end there should be none.
     """
 
-    def __init__(self, browser: Browser, site: Site) -> None:
+    def __init__(self, browser: Browser, site: Site, *, numbered: bool = True) -> None:
         self._browser = browser
         self._site = site
+        self._numbered = numbered
 
         self.complaints: list[str] = []
         self._contexts: list[Any] = []
         self._programs: list[aiohttp.ClientSession] = []
 
+    async def close_browsers(self) -> None:
+        while self._contexts:
+            await self._contexts.pop().close()
+
     async def aclose(self) -> None:
-        for context in self._contexts:
-            await context.close()
+        await self.close_browsers()
         for program in self._programs:
             await program.close()
 
     async def account(self, name: str) -> Person:
-        """A new account: `name` with a number, so that tests don't meet each other's people."""
+        """A new account. `numbered` names keep tests from meeting each other's people."""
         person = Person(
             URL(self._site.url),
             aiohttp.ClientSession(
@@ -46,7 +50,7 @@ class Visitors:
             ),
         )
         self._programs.append(person.http)
-        username = f"{name}{next(_numbers)}"
+        username = f"{name}{next(_numbers)}" if self._numbered else name
         await person.register(username)
         await person.log_in_as_program(username)
         return person

@@ -38,6 +38,20 @@ async def test_a_burst_then_a_trickle(throttles: Throttles, clock: FakeClock) ->
         await throttles.charge(A)
 
 
+async def test_a_clock_that_was_set_back_costs_the_burst_at_most(
+    throttles: Throttles, clock: FakeClock
+) -> None:
+    await throttles.charge(A)
+    clock.set_wall(-3_600_000)
+    await throttles.check(A)
+    await throttles.charge(A)
+    with pytest.raises(RateLimited) as caught:
+        await throttles.charge(A)
+    assert caught.value.retry_after_s == 10
+    clock.advance(10_000)
+    await throttles.charge(A)
+
+
 async def test_refused_attempts_cost_nothing(throttles: Throttles, clock: FakeClock) -> None:
     for _ in range(3):
         await throttles.charge(A)

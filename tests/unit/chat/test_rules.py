@@ -253,3 +253,12 @@ async def test_one_user_is_paced_over_all_channels(
     await say(alice, "one more")
     with pytest.raises(RateLimited):
         await say(alice, "and another")
+
+
+async def test_what_several_may_do_is_read_at_once(
+    chat: Chat, channel: Channel, alice: User, bob: User
+) -> None:
+    await chat.act(alice, channel, SetRules({"lockdown": True}))
+    together = await chat.yous(channel, [alice.id, bob.id, "usr_nobody"])
+    assert together == {one.id: await chat.you(channel, one) for one in (alice, bob)}
+    assert [together[one.id].can_write for one in (alice, bob)] == [True, False]

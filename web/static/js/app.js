@@ -132,7 +132,8 @@ function speakNotice() {
 /** The page is there first; a connection for notices can wait. */
 function followNotices() {
   if (!document.documentElement.hasAttribute("data-member")) return;
-  setTimeout(() => void import("./went-live.js"), NOTICES_AFTER_MS);
+  const load = () => import("./went-live.js").catch(() => {});
+  setTimeout(load, NOTICES_AFTER_MS);
 }
 
 wireCopyFields();

@@ -2,7 +2,7 @@
  *  page itself stands. */
 
 import { announce } from "./announce.js";
-import { chatSocket } from "./realtime.js";
+import { onNotice } from "./realtime.js";
 
 const SHOWN_MS = 20_000;
 
@@ -32,4 +32,4 @@ function show({ kind, slug, name, title, url }) {
   setTimeout(leave, SHOWN_MS);
 }
 
-chatSocket().on("notice", show);
+onNotice(show);

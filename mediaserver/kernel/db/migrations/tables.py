@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-_INT64 = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+INT64 = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def id_column() -> sa.Column[Any]:
@@ -19,7 +19,7 @@ def text(name: str, *, nullable: bool = False) -> sa.Column[Any]:
 
 
 def int64(name: str, *, nullable: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, _INT64, nullable=nullable)
+    return sa.Column(name, INT64, nullable=nullable)
 
 
 def create_table(name: str, *items: Any, key: str | tuple[str, ...] = "id") -> None:

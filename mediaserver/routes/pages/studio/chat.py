@@ -33,25 +33,6 @@ from mediaserver.routes.pages.studio.frame import (
     studio_page,
 )
 
-_DONE: Mapping[str, str] = {
-    "remove": "removed a message of",
-    "timeout": "timed out",
-    "untimeout": "lifted the time-out of",
-    "ban": "banned",
-    "unban": "lifted the ban of",
-    "clear": "cleared the chat",
-    "pin": "pinned a message of",
-    "unpin": "unpinned the message",
-    "announce": "announced",
-    "rules": "changed the rules",
-    "mod": "made a moderator of",
-    "unmod": "took the moderator's rights from",
-    "block-word": "blocked a word",
-    "unblock-word": "allowed a word again",
-    "emote-add": "added an emote",
-    "emote-remove": "deleted an emote",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class _Deed:
@@ -147,11 +128,9 @@ async def chat_page(
         "moderators": [dataclasses.asdict(one) for one in await desk.moderators(channel)],
         "restrictions": [dataclasses.asdict(one) for one in await desk.restrictions(user, channel)],
         "emotes": [dataclasses.asdict(one) for one in emotes if one.channel],
-        "log": [dataclasses.asdict(entry) for entry in log],
+        "log": [dataclasses.asdict(entry) | {"text": entry.deed} for entry in log],
         "older": log[-1].id if len(log) == limits.MODERATION_LOG_SHOWN else None,
     }
-    for entry in context["log"]:
-        entry["text"] = _DONE.get(entry["action"], entry["action"])
     return await studio_page(request, studio, "chat", context, returned=returned)
 
 
