@@ -219,6 +219,12 @@ def users_by_id(tx: Transaction, user_ids: Iterable[str]) -> dict[str, User]:
     return {row.id: to_user(row) for row in rows}
 
 
+def find_by_typed_name(tx: Transaction, typed: str) -> User | None:
+    """As people write a name: also in capitals, or with an @ before it."""
+    name = typed.strip().removeprefix("@").lower()
+    return find_by_username(tx, name) if is_username(name) else None
+
+
 def is_username(name: str) -> bool:
     """Whether somebody could be called that; PostgreSQL takes no NUL, for one."""
     return _USERNAME.fullmatch(name) is not None

@@ -32,7 +32,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, NotFound, Unauthorized
-from mediaserver.kernel.ids import digest, new_id, new_secret
+from mediaserver.kernel.ids import digest, is_id, new_id, new_secret
 from mediaserver.kernel.texts import checked_line
 
 _IS_OVERLAY = sql("kind = 'overlay' AND revoked_at_ms IS NULL")
@@ -64,6 +64,7 @@ realtime_token = table(
 
 Kind = Literal["overlay", "dock"]
 
+_ID = "tok"
 _PREFIXES: dict[Kind, str] = {"overlay": "ovl", "dock": "dock"}
 _SHAPE = re.compile(r"(ovl|dock)_[A-Za-z0-9_-]{27}")
 
@@ -148,7 +149,7 @@ class DisplayTokens:
 
 def _overlay(tx: Transaction, actor: User, slug: str, now_ms: int) -> str:
     found = channels.get_managed(tx, actor, slug)
-    _lock(tx, found)
+    channels.lock(tx, found.id)
     secret = tx.execute(
         select(realtime_token.c.secret).where(_works(found, "overlay"))
     ).scalar_one_or_none()
@@ -157,7 +158,7 @@ def _overlay(tx: Transaction, actor: User, slug: str, now_ms: int) -> str:
 
 def _regenerate_overlay(tx: Transaction, actor: User, slug: str, now_ms: int) -> str:
     found = channels.get_managed(tx, actor, slug)
-    _lock(tx, found)
+    channels.lock(tx, found.id)
     _revoke(tx, _works(found, "overlay"), now_ms)
     return _insert(tx, found, actor, "overlay", "", now_ms)[1]
 
@@ -172,7 +173,7 @@ def _create_dock(
 ) -> tuple[DockToken, str]:
     found = channels.get_managed(tx, actor, slug)
     name = checked_line(name, "name", limits.STREAM_KEY_NAME_CHARS_MAX) or "Dock"
-    _lock(tx, found)
+    channels.lock(tx, found.id)
     count = tx.execute(
         select(func.count()).select_from(realtime_token).where(_works(found, "dock"))
     ).scalar_one()
@@ -200,7 +201,10 @@ def _list_docks(tx: Transaction, actor: User, slug: str) -> list[DockToken]:
 
 def _revoke_dock(tx: Transaction, actor: User, slug: str, token_id: str, now_ms: int) -> None:
     found = channels.get_managed(tx, actor, slug)
-    if not _revoke(tx, _works(found, "dock") & (realtime_token.c.id == token_id), now_ms):
+    is_gone = not is_id(token_id, _ID) or not _revoke(
+        tx, _works(found, "dock") & (realtime_token.c.id == token_id), now_ms
+    )
+    if is_gone:
         raise NotFound("There is no such dock.", code="dock_token_not_found")
 
 
@@ -228,15 +232,10 @@ def _works(found: Channel, kind: Kind) -> ColumnElement[bool]:
     )
 
 
-def _lock(tx: Transaction, found: Channel) -> None:
-    """Two requests at once count one after the other."""
-    tx.execute(select(channel.c.id).where(channel.c.id == found.id).with_for_update())
-
-
 def _insert(
     tx: Transaction, found: Channel, actor: User, kind: Kind, name: str, now_ms: int
 ) -> tuple[str, str]:
-    token_id, secret = new_id("tok"), f"{_PREFIXES[kind]}_{new_secret(160)}"
+    token_id, secret = new_id(_ID), f"{_PREFIXES[kind]}_{new_secret(160)}"
     assert _SHAPE.fullmatch(secret)
     tx.execute(
         insert(realtime_token).values(

@@ -33,7 +33,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import Int64, identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Invalid, NotFound
-from mediaserver.kernel.ids import new_id
+from mediaserver.kernel.ids import is_id, new_id
 from mediaserver.kernel.texts import checked_line
 
 schedule_entry = table(
@@ -59,6 +59,9 @@ schedule_cancellation = table(
     text("entry_id", ForeignKey("schedule_entry.id", ondelete="CASCADE"), primary_key=True),
     Column("starts_at_ms", Int64, primary_key=True, autoincrement=False),
 )
+
+_ID = "sch"
+"""How identifiers of entries begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,7 @@ def _create(tx: Transaction, actor: User, slug: str, given: Given, now_ms: int) 
     if given.starts_at_ms is None:
         raise Invalid("Say when it starts.", field="starts_at_ms")
     blank = Entry(
-        id=new_id("sch"),
+        id=new_id(_ID),
         channel_id=managed.id,
         title="",
         category=None,
@@ -286,7 +289,7 @@ def _cancel(
 
 def get(tx: Transaction, channel_id: str, entry_id: str) -> Entry:
     """Raises `NotFound`."""
-    if len(entry_id) <= limits.ID_CHARS_MAX and "\0" not in entry_id:
+    if is_id(entry_id, _ID):
         row = tx.execute(
             _select().where(
                 schedule_entry.c.id == entry_id, schedule_entry.c.channel_id == channel_id

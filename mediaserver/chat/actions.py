@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mediaserver.accounts.users import User, find_by_username, is_username, users_by_id
+from mediaserver.accounts.users import User, find_by_typed_name, users_by_id
 from mediaserver.channels.channels import Channel
 from mediaserver.chat import log
 from mediaserver.chat.events import ChatEvent, YouChanged
@@ -382,8 +382,7 @@ class _Work:
             ranks.check_outranks(self.rank, ranks.rank_of(self.tx, author, self.channel))
 
     def _user(self, username: str) -> User:
-        name = username.strip().removeprefix("@").lower()
-        user = find_by_username(self.tx, name) if is_username(name) else None
+        user = find_by_typed_name(self.tx, username)
         if user is None:
             raise NotFound("There is nobody with that name.", code="user_not_found")
         return user

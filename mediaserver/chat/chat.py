@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from mediaserver.accounts.users import User, find_by_id, find_by_username, is_username
+from mediaserver.accounts.users import User, find_by_id, find_by_typed_name
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.follows import followed_since_ms
 from mediaserver.chat import actions, admission, commands, lines, log
@@ -291,8 +291,7 @@ def _card(
     username: str,
     now_ms: int,
 ) -> Card:
-    name = username.strip().removeprefix("@").lower()
-    target = find_by_username(tx, name) if is_username(name) else None
+    target = find_by_typed_name(tx, username)
     if target is None:
         raise NotFound("There is nobody with that name.", code="user_not_found")
     moderates = ranks.rank_of(tx, viewer, channel) >= Rank.MODERATOR

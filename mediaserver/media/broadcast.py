@@ -65,7 +65,7 @@ class BroadcastState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class BroadcastStatus:
     """One live stream as others may see it, once it `is_public`: until then `session` is secret.
-    `warning` is a sentence for the streamer."""
+    `dvr_window_s` is 0 while it can't be rewound. `warning` is a sentence for the streamer."""
 
     broadcast_id: str
     channel_id: str
@@ -82,7 +82,7 @@ class BroadcastStatus:
     width: int | None
     height: int | None
     bitrate_bps: int
-    has_dvr: bool
+    dvr_window_s: int
     is_full: bool
     warning: str | None
 
@@ -380,7 +380,7 @@ class Broadcast:
         return self._packager.keyframe_interval_ms
 
     def status(self, *, is_full: bool) -> BroadcastStatus:
-        epoch, muxer = self._epoch, self._muxer
+        epoch, muxer, recording = self._epoch, self._muxer, self.stream.recording
         return BroadcastStatus(
             broadcast_id=self.id,
             channel_id=self.grant.channel_id,
@@ -397,7 +397,7 @@ class Broadcast:
             width=muxer.width if muxer else None,
             height=muxer.height if muxer else None,
             bitrate_bps=self.bitrate_bps,
-            has_dvr=self.stream.recording is not None and self.stream.recording.is_playable,
+            dvr_window_s=recording.window_s if recording is not None else 0,
             is_full=is_full,
             warning=self._warning(),
         )

@@ -237,8 +237,9 @@ class Recording:
     # What players ask ---------------------------------------------------------------------------
 
     @property
-    def is_playable(self) -> bool:
-        return bool(self._segments)
+    def window_s(self) -> int:
+        """How far back players may go at most; 0 while there is nothing to play."""
+        return self._dvr.window_us // 1_000_000 if self._segments else 0
 
     def playlist(self, *, skip: bool = False) -> Rendered:
         """The media playlist of the whole window. Raises `NotFound` while there is none."""

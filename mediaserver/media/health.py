@@ -188,7 +188,7 @@ class HealthWatch:
             missing=meter.missing,
             media_ms=meter.media_ms,
             late_parts=broadcast.late_parts,
-            bytes_sent=broadcast.stream.bytes_sent,
+            bytes_sent=broadcast.stream.bytes_sent + broadcast.instant.bytes_sent,
         )
 
     def _health(self, broadcast: Broadcast, log: _Log, uplink_bps: int) -> Health:

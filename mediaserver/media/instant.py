@@ -105,6 +105,7 @@ class InstantStream:
         self._metrics = metrics
 
         self.ended = False
+        self.bytes_sent = 0
         self._seats: set[Seat] = set()
         self._epoch: Epoch | None = None
         self._muxer: Muxer | None = None
@@ -268,6 +269,7 @@ class InstantStream:
             ):
                 seat.slow_since_ms = now_ms
                 seat.viewer.close(CLOSE_SLOW, "This connection is too slow for instant playback.")
+        self.bytes_sent += sent * len(message)
         self._metrics.instant_bytes.inc(sent * len(message))
 
     def _message(self, moment: _Moment, *, is_keyframe: bool) -> bytes:

@@ -33,7 +33,7 @@ moderation_action = table(
 
 _DETAIL_CHARS_MAX = 600
 
-ACTION_WORDS: Mapping[str, str] = {
+_DEEDS: Mapping[str, str] = {
     "remove": "removed a message of",
     "timeout": "timed out",
     "untimeout": "lifted the time-out of",
@@ -51,7 +51,7 @@ ACTION_WORDS: Mapping[str, str] = {
     "emote-add": "added an emote",
     "emote-remove": "deleted an emote",
 }
-"""What each action is called behind the name of who did it."""
+"""Actions as they stand between who acted and whom it concerned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,16 @@ class LoggedAction:
     detail: str
 
     @property
+    def deed(self) -> str:
+        """The action in words: "timed out"."""
+        return _DEEDS.get(self.action, self.action)
+
+    @property
     def sentence(self) -> str:
-        """Who did what to whom, for an activity feed."""
-        done = ACTION_WORDS.get(self.action, self.action)
-        words = " ".join(word for word in (self.actor or "Somebody", done, self.target) if word)
-        return f"{words}: {self.detail}" if self.detail else f"{words}."
+        """All of it: "alice timed out bob: 10 min"."""
+        words = (self.actor or "A deleted account", self.deed, self.target)
+        said = " ".join(word for word in words if word)
+        return f"{said}: {self.detail}" if self.detail else said
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,29 +6,28 @@ from collections.abc import Callable
 from typing import Any
 
 from mediaserver.chat import actions
-from mediaserver.realtime import messages
-from mediaserver.realtime.messages import Asked
+from mediaserver.realtime import asked
 
-_SAME: dict[type[Asked], Callable[..., actions.Action]] = {
-    messages.Remove: actions.Remove,
-    messages.TimeOut: actions.TimeOut,
-    messages.Untimeout: actions.Untimeout,
-    messages.Ban: actions.Ban,
-    messages.Unban: actions.Unban,
-    messages.Clear: actions.Clear,
-    messages.Pin: actions.Pin,
-    messages.Unpin: actions.Unpin,
-    messages.Announce: actions.Announce,
-    messages.AddModerator: actions.AddModerator,
-    messages.RemoveModerator: actions.RemoveModerator,
-    messages.AddWord: actions.AddWord,
-    messages.RemoveWord: actions.RemoveWord,
+_SAME: dict[type[asked.Asked], Callable[..., actions.Action]] = {
+    asked.Remove: actions.Remove,
+    asked.TimeOut: actions.TimeOut,
+    asked.Untimeout: actions.Untimeout,
+    asked.Ban: actions.Ban,
+    asked.Unban: actions.Unban,
+    asked.Clear: actions.Clear,
+    asked.Pin: actions.Pin,
+    asked.Unpin: actions.Unpin,
+    asked.Announce: actions.Announce,
+    asked.AddModerator: actions.AddModerator,
+    asked.RemoveModerator: actions.RemoveModerator,
+    asked.AddWord: actions.AddWord,
+    asked.RemoveWord: actions.RemoveWord,
 }
 """Those whose fields have the same names."""
 
 
-def action_of(asked: Any) -> actions.Action:
-    if isinstance(asked, messages.SetRules):
-        given = asked.model_fields_set - {"type"}
-        return actions.SetRules({name: getattr(asked, name) for name in given})
-    return _SAME[type(asked)](**asked.model_dump(exclude={"type"}))
+def action_of(action: Any) -> actions.Action:
+    if isinstance(action, asked.SetRules):
+        given = action.model_fields_set - {"type"}
+        return actions.SetRules({name: getattr(action, name) for name in given})
+    return _SAME[type(action)](**action.model_dump(exclude={"type"}))

@@ -15,6 +15,7 @@ import mediaserver
 from mediaserver.kernel import limits
 from mediaserver.realtime import messages
 from mediaserver.realtime.messages import FromClient, FromServer
+from mediaserver.realtime.told import Refused
 
 _SCHEMA = "#/components/schemas/{model}"
 
@@ -49,7 +50,7 @@ get is disconnected. A page of another site may not connect."""
 def document(site_name: str, live: type[BaseModel]) -> dict[str, Any]:
     """`live` is the API's model of a live stream, as routes/ answers it."""
     models: dict[type[BaseModel], JsonSchemaMode] = {
-        messages.Refused: "serialization",
+        Refused: "serialization",
         live: "serialization",
     }
     for asked in messages.FROM_CLIENT:
@@ -86,7 +87,7 @@ def document(site_name: str, live: type[BaseModel]) -> dict[str, Any]:
         },
         "components": {
             "messages": {
-                "refused": _message("refused", messages.Refused, messages.REFUSED_EXAMPLE, named),
+                "refused": _message("refused", Refused, messages.REFUSED_EXAMPLE, named),
                 **{
                     _id(asked): _message(asked.name, asked.payload, asked.example, named)
                     for asked in messages.FROM_CLIENT

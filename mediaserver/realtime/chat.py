@@ -18,9 +18,9 @@ from mediaserver.media.audience import ViewerReport
 from mediaserver.moderation.ranks import Rank
 from mediaserver.realtime import messages
 from mediaserver.realtime.actions import action_of
+from mediaserver.realtime.asked import Act, AskCard, Join, Leave, Report, Say
 from mediaserver.realtime.engine import Socket
 from mediaserver.realtime.guests import Guests
-from mediaserver.realtime.messages import Act, AskCard, Join, Leave, Report, Say
 from mediaserver.realtime.namespace import Client, Namespace
 from mediaserver.realtime.presence import Presence
 from mediaserver.realtime.shared_reads import SharedReads

@@ -158,7 +158,7 @@ class Namespace:
 
 
 def refusal(error: MediaserverError) -> bytes:
-    """The acknowledgement that says what was wrong: `Refused` of messages.py."""
+    """The acknowledgement that says what was wrong: `Refused` of told.py."""
     body: dict[str, Any] = {"code": error.code, "message": error.message}
     field = getattr(error, "field", None)
     if field is not None:

@@ -11,9 +11,9 @@ from mediaserver.chat.chat import Chat
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.realtime import messages
+from mediaserver.realtime.asked import Hello
 from mediaserver.realtime.engine import Socket
 from mediaserver.realtime.guests import Guests
-from mediaserver.realtime.messages import Hello
 from mediaserver.realtime.namespace import Client, Namespace
 
 

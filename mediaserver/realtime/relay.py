@@ -119,7 +119,8 @@ class Relay:
 
     def _moderated(self, event: Moderated) -> None:
         entry = event.entry
-        self._note(event.channel_id, event.channel_slug, "moderation", entry.sentence, entry.actor)
+        slug = event.channel_slug
+        self._note(event.channel_id, slug, "moderation", entry.sentence, entry.actor)
 
     def _followed(self, event: Followed) -> None:
         self._presence.followers_changed(event.channel_id)

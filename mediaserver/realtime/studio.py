@@ -16,9 +16,9 @@ from mediaserver.kernel.errors import Forbidden, Unauthorized
 from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.realtime import messages
+from mediaserver.realtime.asked import Watch
 from mediaserver.realtime.engine import Socket
 from mediaserver.realtime.guests import Guests
-from mediaserver.realtime.messages import Watch
 from mediaserver.realtime.namespace import Client, Namespace
 from mediaserver.realtime.site import Site
 

@@ -41,7 +41,7 @@ class LiveStatus(Protocol):
     @property
     def height(self) -> int | None: ...
     @property
-    def has_dvr(self) -> bool: ...
+    def dvr_window_s(self) -> int: ...
     @property
     def is_full(self) -> bool: ...
     @property
@@ -94,6 +94,7 @@ class LiveView:
     warning: str | None
     broadcast_id: str
     dvr_url: str | None
+    dvr_window_s: int
     full: bool
     category: str | None
     category_slug: str | None
@@ -149,7 +150,8 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
         height=status.height,
         warning=status.warning if for_owner else None,
         broadcast_id=status.broadcast_id,
-        dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}" if status.has_dvr else None,
+        dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}" if status.dvr_window_s else None,
+        dvr_window_s=status.dvr_window_s,
         full=status.is_full,
         not_general_reason=channel.not_general_reason,
         back_soon_url=back_soon_url(channel),

@@ -44,6 +44,9 @@ at the database."""
 _ANY_HOST = ("/healthz", "/readyz", "/metrics", "/live/")
 """Paths that monitors and caches reach by whatever name they know."""
 
+_SECRET_PATHS = ("overlay", "dock")
+"""Below these stand tokens."""
+
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 
 
@@ -109,7 +112,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.RequestPayloadError:
         problem = problem_of(web.HTTPBadRequest())
     except Exception as error:
-        _log.exception("request failed", method=request.method, path=request.path)
+        _log.exception("request failed", method=request.method, path=_told_path(request))
         problem = problem_of(error)
     return _answer(request, problem)
 
@@ -120,8 +123,14 @@ def _answer(request: web.Request, problem: Problem) -> web.Response:
     try:
         return page_answer(request, problem)
     except Exception:
-        _log.exception("error page failed", path=request.path)
+        _log.exception("error page failed", path=_told_path(request))
         return web.Response(status=problem.status, text=problem.message)
+
+
+def _told_path(request: web.Request) -> str:
+    """The path for the log, which must not hold the tokens of overlays and docks."""
+    first, _, _ = request.path.lstrip("/").partition("/")
+    return f"/{first}/…" if first in _SECRET_PATHS else request.path
 
 
 @web.middleware
@@ -162,7 +171,7 @@ async def csrf(request: web.Request, handler: Handler) -> web.StreamResponse:
     is_safe = request.method in _SAFE_METHODS or _is_bearer_only(request)
     if not is_safe and is_foreign(request):
         origin = request.headers.get("Origin")
-        _log.warning("cross-site request refused", path=request.path, origin=origin)
+        _log.warning("cross-site request refused", path=_told_path(request), origin=origin)
         raise Forbidden("This came from another site, so it was refused.", code="cross_site")
     return await handler(request)
 

@@ -18,6 +18,9 @@ from typing import Any
 import uvloop
 
 _DEAF_AFTER_S = 5.0
+_ASK_EVERY_S = 8.0
+_QUESTION = b'{"clock": 1}'
+_QUESTION_FRAME = bytes((0x81, 0x80 | len(_QUESTION), 0, 0, 0, 0)) + _QUESTION
 _FRAGMENT = 2
 _HEAD_BYTES_MAX = 10 + 16
 _ASK = (
@@ -35,6 +38,7 @@ class Viewer(asyncio.Protocol):
         self._delays = delays
         self.first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost = False
+        self._loop = asyncio.get_running_loop()
         self.byte_count = 0
         self.messages = 0
         self.missed = 0
@@ -48,6 +52,13 @@ class Viewer(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         transport.write(self._ask)
+        self._loop.call_later(_ASK_EVERY_S, self._question)
+
+    def _question(self) -> None:
+        """As a page does, which also tells the server that somebody is there."""
+        if not self.lost:
+            self.transport.write(_QUESTION_FRAME)
+            self._loop.call_later(_ASK_EVERY_S, self._question)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True

@@ -67,10 +67,11 @@ DESK = ["studio/frame.html", "studio/desk.html"]
 def test_pages_with_player_keep_their_budget(pages: list[str]) -> None:
     files = files_of("base.html", "macros/player.html", "macros/chat.html", *pages)
     hls = {STATIC / "vendor" / "hls" / "hls.light.min.js"}
+    hls |= {STATIC / "js" / f"{name}.js" for name in ("hls-source", "dvr-source", "latency")}
     assert hls <= files
     # Instant playback begins without hls.js, which is fetched once the picture moves.
     assert weight(files - hls) <= 140 * KB
-    assert weight(files) <= 255 * KB
+    assert weight(files) <= 258 * KB
 
 
 PAGES = sorted(
@@ -93,7 +94,7 @@ def test_style_keeps_its_budget(page: str) -> None:
 
 def test_own_scripts_stay_small() -> None:
     lines = sum(len(path.read_text().splitlines()) for path in (STATIC / "js").glob("*.js"))
-    assert lines <= 6000
+    assert lines <= 6500
 
 
 def test_vendored_files_are_the_recorded_ones() -> None:

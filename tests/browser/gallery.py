@@ -76,6 +76,8 @@ class Scene:
     live: dict[str, Any] | None = None  # None: what the asking page was rendered with
     streams: list[dict[str, Any]] = field(default_factory=list)
     media: Path | None = None  # folder served under /live/
+    past: Any = None  # past.Past, under /live/mira/past/
+    full: bool = False  # no further viewer gets a playlist
     answer_status: int = 200
     asked: int = 0
 
@@ -150,6 +152,10 @@ def live_view(state: str, **changes: Any) -> dict[str, Any]:
         "height": 720,
         "warning": None,
         "broadcast_id": "b1",
+        "dvr_url": None,
+        "dvr_window_s": 0,
+        "full": False,
+        "back_soon_url": None,
     }
     return given | changes
 
@@ -502,9 +508,20 @@ async def _picture(request: web.Request) -> web.Response:
     return web.Response(text=picture(request.match_info["slug"]), content_type="image/svg+xml")
 
 
+async def _past(request: web.Request) -> web.Response:
+    past, name = request.app[SCENE].past, request.match_info["name"]
+    data = past.file(name) if past is not None else None
+    if data is None:
+        raise web.HTTPNotFound
+    kind = "application/vnd.apple.mpegurl" if name.endswith(".m3u8") else "video/mp4"
+    return web.Response(body=data, content_type=kind, headers={"Cache-Control": "no-store"})
+
+
 async def _media(request: web.Request) -> web.StreamResponse:
     folder = request.app[SCENE].media
     name = request.match_info["name"]
+    if request.app[SCENE].full:
+        raise web.HTTPServiceUnavailable
     if folder is None or not (folder / name).is_file():
         raise web.HTTPNotFound
     kind = "application/vnd.apple.mpegurl" if name.endswith(".m3u8") else "video/mp4"
@@ -567,6 +584,7 @@ def application(scene: Scene) -> web.Application:
     app.router.add_get("/made-up/feed", _feed)
     app.router.add_post("/studio/{rest:.*}", _posted)
     app.router.add_get("/live/mira/{name}", _media)
+    app.router.add_get("/live/mira/past/{name}", _past)
     app.router.add_post("/theme", _theme)
     app.router.add_get("/static/{name:.+}", _static)
     return app

@@ -11,6 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.functional.site import ADMIN, PASSWORD, MakeSite, Site
+from tests.rtmp.publishers import pyav_publisher
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -28,6 +29,7 @@ class Two:
     streamer: Page
     viewer: Page
     viewer_name: str
+    publish_url: str
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ async def two(browser: Browser, chat_site: Site) -> AsyncIterator[Two]:
         await page.wait_for_url(f"**/@{channel.slug}")
         await page.locator("live-chat[data-joined]").wait_for()
         pages.append(page)
-    yield Two(site, channel.slug, pages[0], pages[1], name)
+    yield Two(site, channel.slug, pages[0], pages[1], name, channel.publish_url)
     for context in contexts:
         await context.close()
 
@@ -156,6 +158,21 @@ async def test_overlay_dock_and_pop_out(two: Two, browser: Browser) -> None:
     await write(two.streamer, "/clear")
     await expect(overlay.locator(".line")).to_have_count(0)
     await context.close()
+
+
+async def test_a_followed_channel_that_goes_live_is_told_everywhere(two: Two) -> None:
+    viewer = two.viewer
+    await viewer.locator(".watch-facts").get_by_role("button", name="Follow").tap()
+    await expect(viewer.locator("#announcer")).to_contain_text("You follow")
+    async with viewer.expect_websocket():
+        await viewer.goto("/")
+    async with pyav_publisher(two.publish_url, size="320x180"):
+        toast = viewer.locator(".toast")
+        await expect(toast).to_contain_text("is live", timeout=BACK_MS)
+        await toast.get_by_role("link", name="Watch").tap()
+        await viewer.wait_for_url(f"**/@{two.slug}")
+        # the page that was open all along has turned live too, over the same connection
+        await expect(two.streamer.locator("[data-badge]")).to_have_text("Live", timeout=BACK_MS)
 
 
 async def test_wrong_tokens_open_nothing(two: Two) -> None:

@@ -1,4 +1,4 @@
-"""js/realtime.js against a made-up connection: what it asks for, hands on and drops."""
+"""js/realtime.js and rooms.js on a made-up connection: what they ask for, hand on and drop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ export function io(namespace, options) {
 """
 
 PRELUDE = """
-const { joinRoom, onState, ask } = await import("/static/js/realtime.js");
+const { onState, onNotice, ask } = await import("/static/js/realtime.js");
+const { joinRoom } = await import("/static/js/rooms.js");
 const log = [];
 const handlers = (name) => ({
   joined: (a) => log.push(`${name} joined ${a.events.map((e) => e.sequence)} ${a.reset}`),
@@ -89,6 +90,16 @@ async def test_repeats_are_dropped_and_gaps_are_asked_for(run: Any) -> None:
         "chat events 7",
     ]
     assert sent == [["join", {"channel": "ada"}], ["join", {"channel": "ada", "after": 3}]]
+
+
+async def test_notices_are_handed_on(run: Any) -> None:
+    heard = await run("""
+      const heard = []; onNotice((notice) => heard.push(notice.slug));
+      socket.up();
+      socket.fire("notice", { kind: "went-live", slug: "ada" });
+      return heard;
+    """)
+    assert heard == ["ada"]
 
 
 async def test_what_comes_before_the_answer_is_kept_for_after_it(run: Any) -> None:

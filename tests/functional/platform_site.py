@@ -32,7 +32,7 @@ class FakeStatus:
     broadcast_id: str = "brc_1"
     session: str = "secret-session"
     is_public: bool = True
-    has_dvr: bool = False
+    dvr_window_s: int = 0
     is_full: bool = False
     started_at_ms: int = 1_700_000_000_000
     viewers: int = 3

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from yarl import URL
 
 from mediaserver.realtime import messages
+from mediaserver.realtime.told import Refused
 from tests.functional.platform_site import Person
 from tests.shapes import strictly
 
@@ -55,7 +56,7 @@ class SocketPeer:
     async def emit(self, event: str, payload: Any, namespace: str = "/chat") -> int:
         """Without waiting for the answer; its number for `ack`."""
         self._id += 1
-        self._asked[self._id] = _ANSWERS.get((namespace, event), messages.Refused)
+        self._asked[self._id] = _ANSWERS.get((namespace, event), Refused)
         await self.send(f"42{namespace},{self._id}{json.dumps([event, payload])}")
         return self._id
 
@@ -114,7 +115,7 @@ class SocketPeer:
             digits, bracket, values = rest.partition("[")
             (answer,) = json.loads(bracket + values)
             model = self._asked.pop(int(digits))
-            strictly(model if answer["ok"] else messages.Refused, answer)
+            strictly(model if answer["ok"] else Refused, answer)
             self._acks[int(digits)] = answer
 
 

@@ -159,6 +159,7 @@ async def test_live_state(site: Site, alice: Person) -> None:
         "warning": None,
         "broadcast_id": "brc_1",
         "dvr_url": None,
+        "dvr_window_s": 0,
         "full": False,
     }
     assert {name: answer[name] for name in told} == told

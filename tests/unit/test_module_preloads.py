@@ -54,3 +54,21 @@ def test_every_module_of_a_page_is_named_in_it(page: str) -> None:
     assert set(named) == imported_from(named)
     scripts = [name for name in named if name in ("js/player.js", "js/app.js")]
     assert scripts, "nothing was looked at"
+
+
+NAMES = re.compile(r"""^import\s*\{([^}]*)\}\s*from\s*["'](\./[^"']+)["']""", re.MULTILINE)
+EXPORTED = re.compile(
+    r"^export\s+(?:async\s+)?(?:function\*?|class|const|let)\s+(\w+)|^export\s*\{([^}]*)\}",
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize("path", sorted((STATIC / "js").glob("*.js")), ids=lambda path: path.name)
+def test_what_a_module_imports_is_there(path: Path) -> None:
+    """One name that isn't stops the whole module, and `import().catch()` hides that."""
+    for names, source in NAMES.findall(path.read_text()):
+        wanted = {name.split(" as ")[0].strip() for name in names.split(",") if name.strip()}
+        found: set[str] = set()
+        for one, several in EXPORTED.findall((path.parent / source).read_text()):
+            found |= {one} | {name.split(" as ")[-1].strip() for name in several.split(",")}
+        assert wanted <= found, f"{source} doesn't export {wanted - found}"

@@ -39,6 +39,9 @@ class LiveOut(Answer):
     warning: str | None = Field(None, description="For the streamer; null for everybody else.")
     broadcast_id: str | None = None
     dvr_url: str | None = Field(None, description="Playlist to rewind in; null without one.")
+    dvr_window_s: int | None = Field(
+        None, description="How far back it reaches at most, and never behind the start."
+    )
     full: bool | None = Field(
         None, description="Somebody who doesn't watch yet would be refused right now."
     )

@@ -15,6 +15,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 # Importing every module that owns a table fills the metadata.
+import mediaserver.accounts.sessions
 import mediaserver.accounts.setup
 import mediaserver.accounts.tokens
 import mediaserver.channels.display_tokens

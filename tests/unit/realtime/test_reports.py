@@ -10,9 +10,9 @@ from mediaserver.channels.channels import Channel
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.media.audience import ViewerReport
+from mediaserver.realtime.asked import Report
 from mediaserver.realtime.chat import ChatNamespace
 from mediaserver.realtime.guests import Guest
-from mediaserver.realtime.messages import Report
 from tests.unit.realtime.sockets import QuietSocket
 
 

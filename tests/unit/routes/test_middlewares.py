@@ -48,3 +48,11 @@ async def test_bugs_are_logged_once() -> None:
         response = await errors(make_mocked_request("GET", "/api/x"), _raising(KeyError("x")))
     assert response.status == 500
     assert len(logs) == 1
+
+
+async def test_tokens_of_overlays_and_docks_stay_out_of_the_log() -> None:
+    for path in ("/overlay/ovl_secret/chat", "/dock/dock_secret"):
+        with capture_logs() as logs:
+            await errors(make_mocked_request("GET", path), _raising(RuntimeError()))
+        assert logs
+        assert "secret" not in str([one["path"] for one in logs])

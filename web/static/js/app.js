@@ -4,7 +4,7 @@ import { announce } from "./announce.js";
 import { wireCopyFields } from "./copy.js";
 import { localiseMoments, setText, uptime } from "./format.js";
 
-const NOTICES_AFTER_MS = 2_000;
+const NOTICES_AFTER_MS = 2_000; // the page itself comes first
 
 function tickClocks() {
   for (const time of document.querySelectorAll("time[data-since]")) {

@@ -1,7 +1,8 @@
 /** Gives every chat of the page the server's room. A dock comes with a token of its own. */
 
 import "./chat.js";
-import { chatSocket, joinRoom, onState } from "./realtime.js";
+import { chatSocket, onState } from "./realtime.js";
+import { joinRoom } from "./rooms.js";
 
 for (const element of document.querySelectorAll("live-chat")) {
   const chat = /** @type {import("./chat.js").LiveChat} */ (element);

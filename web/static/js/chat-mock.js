@@ -79,7 +79,7 @@ export class MockRoom {
     }
   }
 
-  /* As js/realtime.js */
+  /* As js/rooms.js */
 
   /** @param {string} _channel @param {any} handlers */
   joinRoom = (_channel, handlers) => {

@@ -27,7 +27,7 @@ import { openPopover } from "./popover.js";
  * @property {() => void} [rejoin]
  */
 /**
- * @typedef {object} Source as js/realtime.js
+ * @typedef {object} Source as js/realtime.js and js/rooms.js
  * @property {(channel: string, handlers: object, after?: number | null) => Room} joinRoom
  * @property {(tell: (state: "connected"|"reconnecting"|"offline") => void) => void} onState
  */

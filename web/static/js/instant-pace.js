@@ -8,7 +8,7 @@ import { CATCH_UP_RATE } from "./pace.js";
 
 const TICK_MS = 50;
 const WINDOW_MS = 15_000;
-const FLOOR_S = 0.07; // decoding and compositing in software
+const FLOOR_S = 0.13; // decoding and compositing in software, on a machine that does more
 const JITTER_S_MIN = 0.02;
 const JITTER_S_START = 0.05;
 const MEASURED_MS = 3_000; // before, the jitter isn't known well

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} LiveView
- * @property {"offline"|"starting"|"live"|"reconnecting"|"ended"} state
+ * @property {"offline"|"starting"|"held"|"live"|"reconnecting"|"ended"} state `held`: for its streamer only
  * @property {string | null} [playlist_url]
  * @property {string | null} [instant_url]
  * @property {string | null} [poster_url]
@@ -15,6 +15,10 @@
  * @property {number | null} [height]
  * @property {string | null} [warning]
  * @property {string | null} [broadcast_id]
+ * @property {string | null} [dvr_url]
+ * @property {number | null} [dvr_window_s]
+ * @property {boolean | null} [full] somebody new would be refused
+ * @property {string | null} [back_soon_url] a picture for while the encoder is away
  */
 
 /** @typedef {"idle"|"loading"|"playing"|"waiting"|"paused"|"blocked"|"ended"|"retrying"|"unsupported"} MediaState */

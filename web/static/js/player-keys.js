@@ -18,6 +18,8 @@ const KEYS = {
   ArrowDown: "quieter",
   ArrowLeft: "back",
   ArrowRight: "forward",
+  "Shift+ArrowLeft": "farBack",
+  "Shift+ArrowRight": "farForward",
 };
 
 /** Elements that use a key themselves. @param {Element} target @param {string} key */
@@ -31,7 +33,8 @@ function usesKey(target, key) {
 export function wireKeys(player, actions) {
   player.addEventListener("keydown", (event) => {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const action = actions[KEYS[key] ?? ""];
+    const shift = event.shiftKey && key.startsWith("Arrow") ? "Shift+" : "";
+    const action = actions[KEYS[shift + key] ?? ""];
     if (!action || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (usesKey(/** @type {Element} */ (event.target), key)) return;
     event.preventDefault();

@@ -1,6 +1,7 @@
 /** What the player shows over its picture: the layer of a state, chips, and a still while the source
  * changes. */
 
+import { setText } from "./format.js";
 import { playerState } from "./live-state.js";
 
 /** @typedef {import("./live-state.js").LiveView} LiveView */
@@ -8,6 +9,8 @@ import { playerState } from "./live-state.js";
 
 const STATE_DELAY_MS = 400; // a shorter wait is not worth a spinner
 const STILL_MS_MAX = 4_000;
+const SAY_MS = 6_000;
+const FULL = "As many people watch as this server can serve.";
 const CODEC_NAMES = [
   [/hvc1|hev1|hevc|h\.?265/i, "HEVC", "Safari plays it, and Chrome or Edge where the machine decodes HEVC."],
   [/av01|av1/i, "AV1", "A current Chrome, Edge or Firefox plays it."],
@@ -18,6 +21,7 @@ export class PlayerLayers {
   /** @type {number | undefined} */ #delayed;
   /** @type {HTMLCanvasElement | null} */ #still = null;
   /** @type {number | undefined} */ #stillTimer;
+  /** @type {number | undefined} */ #saying;
 
   /** @param {HTMLElement} player @param {HTMLVideoElement} video @param {HTMLElement} controller */
   constructor(player, video, controller) {
@@ -30,6 +34,7 @@ export class PlayerLayers {
   show(view, media) {
     const chip = /** @type {HTMLElement | null} */ (this.player.querySelector("[data-chip]"));
     if (chip) chip.hidden = !(view?.state === "reconnecting" && media === "playing");
+    this.#backSoon(view);
     clearTimeout(this.#delayed);
     const state = playerState(view?.state ?? "offline", media);
     if (state === this.player.dataset.state) return;
@@ -41,11 +46,30 @@ export class PlayerLayers {
     else apply();
   }
 
-  /** @param {number} waitMs */
-  retryIn(waitMs) {
-    const line = this.player.querySelector("[data-retry-text]");
+  /** @param {number} waitMs @param {boolean} full the server takes no more viewers */
+  retryIn(waitMs, full) {
+    const title = this.player.querySelector('[data-layer="retrying"] .player-layer-title');
     const seconds = waitMs / 1000;
-    if (line) line.textContent = `Trying again in ${seconds} second${seconds > 1 ? "s" : ""}.`;
+    const again = `Trying again in ${seconds} second${seconds > 1 ? "s" : ""}.`;
+    setText(title, full ? "No place is free" : "The stream can’t be reached");
+    setText(this.player.querySelector("[data-retry-text]"), full ? `${FULL} ${again}` : again);
+  }
+
+  /** A sentence over the picture, for a while. @param {string} text */
+  say(text) {
+    const line = /** @type {HTMLElement | null} */ (this.player.querySelector("[data-say]"));
+    if (!line) return;
+    clearTimeout(this.#saying);
+    line.textContent = text;
+    line.hidden = false;
+    this.#saying = window.setTimeout(() => (line.hidden = true), SAY_MS);
+  }
+
+  /** The channel's own picture while its encoder is away. @param {LiveView | undefined} view */
+  #backSoon(view) {
+    const layer = /** @type {HTMLElement | null} */ (this.player.querySelector('[data-layer="reconnecting"]'));
+    const url = view?.state === "reconnecting" ? view.back_soon_url : null;
+    if (layer) layer.style.background = url ? `linear-gradient(#0009, #0009), url("${url}") 50% / cover` : "";
   }
 
   /** Names what this browser can't play. @param {string} codecs */

@@ -4,7 +4,7 @@ import { setText } from "./format.js";
 
 const STATS_MS = 500;
 /** @type {Record<string, string>} */
-const WAYS = { instant: "Instant", hls: "Low latency (HLS)", native: "HLS" };
+const WAYS = { instant: "Instant", hls: "Low latency (HLS)", native: "HLS", dvr: "DVR (HLS)" };
 
 /**
  * @typedef {object} Details what the details panel shows

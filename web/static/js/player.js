@@ -7,6 +7,7 @@
 import { serverNowMs } from "./format.js";
 import { LivePoll } from "./live-state.js";
 import { PlayerLayers } from "./player-layers.js";
+import { PastBar } from "./past-bar.js";
 import { PlayerPanel } from "./player-panel.js";
 import { wireKeys } from "./player-keys.js";
 import { Sources } from "./sources.js";
@@ -24,6 +25,10 @@ const COUNTED_MS = 1_500; // then the server's count of viewers holds this one t
 const READY_MS = 2_000;
 const STUDIO_POLL_MS = 1_000;
 const STEP_S = 5;
+const STRIDE_S = 60;
+const LIVE_S = 5; // what is so close is live
+const PAST_S = 20; // further back is with the recording
+const KEPT_PAUSE_MS = 1_000; // a shorter one goes on with the live moment
 const VOLUME_STEP = 0.05;
 
 class LivePlayer extends HTMLElement {
@@ -37,15 +42,16 @@ class LivePlayer extends HTMLElement {
   #lastTime = 0;
   #movedAt = 0;
   #userPaused = false;
+  #pausedAt = 0;
+  #pausedBehindS = 0;
 
   connectedCallback() {
     if (this.poll) return;
     const data = this.querySelector("script[data-live]");
     this.video = /** @type {HTMLVideoElement} */ (this.querySelector("video"));
     this.controller = /** @type {HTMLElement} */ (this.querySelector("media-controller"));
-    /** @type {LiveView} */
-    this.view = JSON.parse(data?.textContent ?? '{"state": "offline"}');
     this.preview = this.hasAttribute("data-preview");
+    this.view = this.#shown(JSON.parse(data?.textContent ?? '{"state": "offline"}'));
     this.video.controls = false;
     this.video.removeAttribute("src");
     this.video.load();
@@ -63,6 +69,8 @@ class LivePlayer extends HTMLElement {
       onStall: () => (this.#stalls += 1),
       onReload: () => this.#load(),
       onSwitch: () => this.#holdPicture(),
+      onSay: (text) => this.layers?.say(text),
+      onPast: (momentMs) => this.#loadPast(momentMs),
     });
     this.panel = new PlayerPanel(this, this.video, () => this.#details(), {
       level: (level) => this.#source?.choose(level),
@@ -76,6 +84,8 @@ class LivePlayer extends HTMLElement {
       (view) => this.#heard(view),
       this.preview ? STUDIO_POLL_MS : undefined,
     );
+    this.past = new PastBar(this, () => this.#behindS, (behindS) => this.#goTo(behindS));
+    this.past.show(this.view);
     this.#wireMedia();
     this.#wireActions();
     this.#follow(true);
@@ -85,6 +95,7 @@ class LivePlayer extends HTMLElement {
 
   disconnectedCallback() {
     this.poll?.stop();
+    this.past?.stop();
     clearInterval(this.#watch);
     this.#unload();
   }
@@ -126,10 +137,22 @@ class LivePlayer extends HTMLElement {
 
   /* The server's word */
 
-  /** @param {LiveView} view */
-  #heard(view) {
+  /** A stream that is held shows in its streamer's preview only. @param {LiveView} view
+   * @returns {LiveView} */
+  #shown(view) {
+    return view.state === "held" && !this.preview ? { state: "offline" } : view;
+  }
+
+  get #onAir() {
+    return this.view?.state === "live" || this.view?.state === "held";
+  }
+
+  /** @param {LiveView} heard */
+  #heard(heard) {
     const before = this.view;
+    const view = this.#shown(heard);
     this.view = view;
+    this.past?.show(view);
     const other = view.broadcast_id !== before?.broadcast_id;
     if (other && this.#media === "unsupported") this.#media = "idle";
     if (view.state === "live" && before?.state === "reconnecting") this.#movedAt = performance.now();
@@ -140,7 +163,7 @@ class LivePlayer extends HTMLElement {
   /** Loads, keeps or drops the source as the server's word asks. @param {boolean} load */
   #follow(load) {
     const { state, playlist_url: url, poster_url: poster } = this.view ?? { state: "offline" };
-    const on = state === "live" || state === "reconnecting";
+    const on = this.#onAir || state === "reconnecting";
     if (on && url && load && this.#media !== "unsupported") {
       const age = serverNowMs() - (this.view?.started_at_ms ?? 0);
       if (poster && age > POSTER_AGE_MS) this.video?.setAttribute("poster", poster);
@@ -159,6 +182,13 @@ class LivePlayer extends HTMLElement {
     clearTimeout(this.#retry);
     this.#holdPicture();
     this.sources?.load(behindS);
+  }
+
+  /** Plays what the server keeps of the stream's past. @param {number} momentMs time of day */
+  #loadPast(momentMs) {
+    clearTimeout(this.#retry);
+    this.#holdPicture();
+    this.sources?.loadPast(momentMs);
   }
 
   /** The source is about to change: what was shown last stays until there is more. */
@@ -198,7 +228,7 @@ class LivePlayer extends HTMLElement {
     this.#attempt += 1;
     this.#unload();
     this.#setMedia("retrying");
-    this.layers?.retryIn(wait);
+    this.layers?.retryIn(wait, !!this.view?.full);
     this.#retry = window.setTimeout(() => this.#tryAgain(), wait);
     this.poll?.now();
   }
@@ -243,6 +273,8 @@ class LivePlayer extends HTMLElement {
     video.addEventListener("pause", () => {
       if (video.ended || !this.#played || this.#media === "idle") return;
       this.#userPaused = !document.hidden || this.#userPaused;
+      this.#pausedAt = performance.now();
+      this.#pausedBehindS = (this.latency?.delayMs ?? 0) / 1000;
       this.#setMedia("paused");
       // a picture that stands still for long need not keep loading
       this.#pausing = window.setTimeout(() => this.#source?.sleep(), PAUSE_LOAD_MS);
@@ -250,7 +282,7 @@ class LivePlayer extends HTMLElement {
     video.addEventListener("play", () => {
       this.#userPaused = false;
       clearTimeout(this.#pausing);
-      if (!this.#source) return;
+      if (!this.#source || this.#keepsPlace()) return;
       if (this.#source.sleeping && this.#source.way === "instant") {
         this.#load();
         return;
@@ -295,9 +327,12 @@ class LivePlayer extends HTMLElement {
       return;
     }
     // Not what the element says of pausing: it may have been paused with its source taken away.
-    const shouldMove = this.view?.state === "live" && !this.#userPaused && !document.hidden;
+    const shouldMove = this.#onAir && !this.#userPaused && !document.hidden;
     const waits = this.#media === "waiting" || this.#media === "loading" || this.#media === "ended";
-    if (shouldMove && waits && now - this.#movedAt > STUCK_MS && this.view?.playlist_url) this.#load();
+    if (shouldMove && waits && now - this.#movedAt > STUCK_MS && this.view?.playlist_url) {
+      if (this.#source?.way === "dvr") this.#loadPast(this.#source.momentMs);
+      else this.#load();
+    }
   }
 
   /* What is shown */
@@ -335,8 +370,44 @@ class LivePlayer extends HTMLElement {
     /** @type {HTMLElement | null} */ (this.querySelector(name))?.click();
   }
 
+  /** Seconds from the live moment to what is shown; 0 for who follows it. */
+  get #behindS() {
+    if (!this.latency || (this.latency.follow && !this.video.paused)) return 0;
+    return this.latency.delayMs / 1000;
+  }
+
+  /** Plays what is so far back, by whatever has it. @param {number} behindS */
+  #goTo(behindS) {
+    const source = this.#source;
+    if (behindS < LIVE_S || !this.view?.dvr_url) {
+      this.#toLive();
+    } else if (behindS >= PAST_S) {
+      const momentMs = serverNowMs() - behindS * 1000;
+      if (source?.way !== "dvr" || !source.seek(momentMs)) this.#loadPast(momentMs);
+      else if (this.video.paused) void this.#play();
+    } else if (source?.way === "hls" && !source.sleeping) {
+      source.latency.step(source.latency.delayMs / 1000 - behindS);
+    } else {
+      this.#load(behindS);
+    }
+  }
+
+  /** After a pause: where the past is kept, what was paused plays on. @returns {boolean} */
+  #keepsPlace() {
+    const pausedMs = this.#pausedAt ? performance.now() - this.#pausedAt : 0;
+    this.#pausedAt = 0;
+    const keeps = pausedMs > KEPT_PAUSE_MS && this.view?.dvr_url && !this.preview;
+    if (!keeps || this.#source.way === "dvr" || this.#source.way === "native") return false;
+    this.#goTo(Math.max(LIVE_S, this.#pausedBehindS + pausedMs / 1000));
+    return this.#source?.way !== "hls" || this.#source.sleeping;
+  }
+
   /** @param {number} seconds */
   #step(seconds) {
+    if (this.latency && this.view?.dvr_url && this.#source.way !== "native") {
+      this.#goTo(this.latency.delayMs / 1000 - seconds);
+      return;
+    }
     if (!this.latency || this.latency.step(seconds)) return;
     // what is behind the live moment is with HLS
     if (seconds < 0) this.#load(this.latency.delayMs / 1000 - seconds);
@@ -344,7 +415,8 @@ class LivePlayer extends HTMLElement {
   }
 
   #toLive() {
-    if (this.latency && !this.latency.follow && this.sources?.mayInstant) this.#load();
+    const leaves = this.latency && !this.latency.follow && this.sources?.mayInstant;
+    if (leaves || this.#source?.way === "dvr") this.#load();
     else this.latency?.toEdge();
     if (this.video.paused) void this.#play();
   }
@@ -363,6 +435,8 @@ class LivePlayer extends HTMLElement {
       quieter: () => (video.volume = Math.max(0, video.volume - VOLUME_STEP)),
       back: () => this.#step(-STEP_S),
       forward: () => this.#step(STEP_S),
+      farBack: () => this.#step(-STRIDE_S),
+      farForward: () => this.#step(STRIDE_S),
       live: () => this.#toLive(),
       fullscreen: () => this.#press("media-fullscreen-button"),
       pip: () => this.#press("media-pip-button"),

@@ -1,5 +1,5 @@
-/** What plays in the <video>: instant playback, or HLS when it can't, fails or isn't wanted. Changes
- * from one to the other; the player decides what is shown meanwhile. */
+/** What plays in the <video>: instant playback, or HLS when it can't, fails or isn't wanted, or what
+ * is kept of the past. Changes from one to the other; the player decides what is shown meanwhile. */
 
 import { InstantSource } from "./instant-source.js";
 import { Ways } from "./ways.js";
@@ -22,10 +22,12 @@ const ASK_AGAIN_MS = 4_000;
  * @property {() => void} onStall
  * @property {() => void} onReload the source has come to its end: load anew
  * @property {() => void} onSwitch another source is about to take over
+ * @property {(text: string) => void} onSay what the viewer should know
+ * @property {(momentMs: number) => void} onPast the past has come to its end: load it anew from there
  */
 
 export class Sources {
-  /** @type {any} InstantSource, HlsSource or NativeSource */ current = null;
+  /** @type {any} InstantSource, HlsSource, NativeSource or DvrSource */ current = null;
   ways = new Ways();
   /** @type {InstantSource | null} that may take over from HLS */ #candidate = null;
   /** @type {number | undefined} */ #comeback;
@@ -52,6 +54,12 @@ export class Sources {
     else void this.#loadHls(behindS);
   }
 
+  /** Plays what the server keeps of the past. @param {number} momentMs time of day */
+  loadPast(momentMs) {
+    this.unload();
+    void this.#loadDvr(momentMs);
+  }
+
   unload() {
     clearTimeout(this.#comeback);
     this.#loads += 1;
@@ -66,7 +74,8 @@ export class Sources {
   choose(choice) {
     this.ways.choose(choice);
     const wanted = this.mayInstant ? "instant" : "hls";
-    return !!this.current && this.current.way !== "native" && this.current.way !== wanted;
+    const way = this.current?.way;
+    return !!way && way !== "native" && way !== "dvr" && way !== wanted;
   }
 
   /** @param {number} behindS @returns {InstantSource} */
@@ -153,5 +162,27 @@ export class Sources {
         onStall: () => this.hooks.onStall(),
       });
     }
+  }
+
+  /** @param {number} momentMs */
+  async #loadDvr(momentMs) {
+    const load = this.#loads;
+    const { DvrSource } = await import("./dvr-source.js");
+    const url = this.hooks.view()?.dvr_url;
+    if (load !== this.#loads || !url) return;
+    const source = new DvrSource(this.video, url, { preview: this.preview, momentMs }, {
+      onPlaced: () => this.hooks.onReady(),
+      onBeyond: (over) => {
+        this.hooks.onSay("That moment is no longer kept. This is the earliest one.");
+        if (over && source === this.current) this.hooks.onPast(0);
+      },
+      onGone: () => {
+        if (source !== this.current) return;
+        this.hooks.onSay("The past of this stream is gone. This is live.");
+        this.hooks.onReload();
+      },
+      onStall: () => this.hooks.onStall(),
+    });
+    this.current = source;
   }
 }

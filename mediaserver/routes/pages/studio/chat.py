@@ -22,7 +22,6 @@ from mediaserver.chat.actions import (
 )
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Forbidden, NotFound
-from mediaserver.moderation.actions_log import ACTION_WORDS
 from mediaserver.moderation.ranks import Rank
 from mediaserver.routes.keys import CHAT, DESK, EMOTES
 from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
@@ -129,11 +128,9 @@ async def chat_page(
         "moderators": [dataclasses.asdict(one) for one in await desk.moderators(channel)],
         "restrictions": [dataclasses.asdict(one) for one in await desk.restrictions(user, channel)],
         "emotes": [dataclasses.asdict(one) for one in emotes if one.channel],
-        "log": [dataclasses.asdict(entry) for entry in log],
+        "log": [dataclasses.asdict(entry) | {"text": entry.deed} for entry in log],
         "older": log[-1].id if len(log) == limits.MODERATION_LOG_SHOWN else None,
     }
-    for entry in context["log"]:
-        entry["text"] = ACTION_WORDS.get(entry["action"], entry["action"])
     return await studio_page(request, studio, "chat", context, returned=returned)
 
 
