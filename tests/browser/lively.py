@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import scenery
 from visitors import Visitors
@@ -119,7 +120,7 @@ TALK: tuple[tuple[str, str], ...] = (
     ("lena_k", "really? which one"),
     ("tern", "the one that needs paint"),
     ("joan", "I tried this at home, mine looks like soup :leaf:"),
-    ("kofi", "soup is fine too, ask me tomorrow at five"),
+    ("kofi", "soup is fine too, I make one for six people today"),
     ("ana_outdoors", "those hills are the ones I walked up on Sunday"),
     ("ines", "how long does a picture like this take you?"),
     ("mira", "Two hours when I talk, one when I don't."),
@@ -134,6 +135,15 @@ def soon_ms(hours: float) -> int:
     ahead = datetime.now(UTC) + timedelta(hours=hours)
     half = ahead.replace(minute=30 if ahead.minute >= 30 else 0, second=0, microsecond=0)
     return int(half.timestamp() * 1000)
+
+
+OFFLINE_TALK = (
+    ("joan", "the soup of last week is our new Sunday"),
+    ("kofi_cooks", "that makes my day. Today it has groundnuts, bring an appetite"),
+    ("rahim", "how long before do I soak them?"),
+    ("kofi_cooks", "not at all, roast them"),
+    ("noor", "see you later then"),
+)
 
 
 @dataclass(slots=True)
@@ -195,6 +205,8 @@ class Lively:
                 line["reply_to"] = said["tern"]
             answer = await self.call(name, "POST", "/channels/mira/chat", line)
             said[name] = answer["id"]
+        for name, text in OFFLINE_TALK:
+            await self.call(name, "POST", "/channels/kofi-cooks/chat", {"text": text})
         announcement = {"text": "Break at half past, then the reflections.", "colour": "accent"}
         await self.call("mira", "POST", "/channels/mira/chat/announcements", announcement)
 
@@ -204,6 +216,20 @@ class Lively:
         headers = {"Authorization": f"Bearer {mira.token}", "Content-Type": "image/png"}
         async with mira.http.put(url, data=scenery.emote(code), headers=headers) as response:
             assert response.status < 300, await response.text()
+
+    async def watched(self, viewers: Mapping[str, int]) -> None:
+        """So many more people ask for the playlist of each channel; they count for some seconds."""
+        async with aiohttp.ClientSession() as http:
+            for slug, count in viewers.items():
+                url = f"{self.site.url}/live/{slug}/index.m3u8"
+                for number in range(count):
+                    cookie = {"Cookie": f"viewer=made-up-viewer-{slug}-{number:05}"}
+                    async with http.get(url, headers=cookie) as response:
+                        text = await response.text()
+                    names = [line for line in text.splitlines() if line.endswith(".m3u8")]
+                    media = response.url.join(URL(names[0]))
+                    async with http.get(media, headers=cookie) as response:
+                        assert response.status == 200
 
     @asynccontextmanager
     async def on_air(self, folder: Path, *slugs: str, height: int = 360) -> AsyncIterator[None]:
@@ -217,7 +243,15 @@ class Lively:
                     await stack.enter_async_context(_publishing(made.scene, folder, url, *shape))
             for slug in slugs:
                 await self.site.wait_state(slug, "live", ON_AIR_S)
+            async with asyncio.timeout(ON_AIR_S), aiohttp.ClientSession() as http:
+                for slug in slugs:
+                    while not await self._has_thumbnail(http, slug):
+                        await asyncio.sleep(0.2)
             yield
+
+    async def _has_thumbnail(self, http: aiohttp.ClientSession, slug: str) -> bool:
+        async with http.get(f"{self.site.url}/live/{slug}/thumbnail.jpg") as response:
+            return response.status == 200
 
 
 @asynccontextmanager

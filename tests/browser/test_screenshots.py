@@ -28,7 +28,8 @@ pytestmark = [
 Keep = Callable[[Page, str], Awaitable[None]]
 PLAYING_MS = 60_000
 BYTES_MAX = 300_000
-ALL_ON_AIR = tuple(made.slug for made in CHANNELS if made.scene is not None)
+ALL_ON_AIR = tuple(made.slug for made in CHANNELS if made.scene is not None)[:4]
+VIEWERS = {"mira": 41, "small-builds": 23, "ridge-walk": 12, "night-desk": 17}
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +38,19 @@ def folder(request: pytest.FixtureRequest) -> Path | None:
     return Path(given) if given else None
 
 
+@pytest.fixture(scope="module")
+def on_air(folder: Path | None) -> tuple[str, ...]:
+    """One channel is enough when no pictures are kept."""
+    return ALL_ON_AIR if folder else ALL_ON_AIR[:1]
+
+
 @pytest.fixture
 def keep(folder: Path | None) -> Keep:
     async def keep(page: Page, name: str) -> None:
         """A picture of the window as `name`, if pictures were asked for."""
         if folder is None:
             return
-        await page.wait_for_timeout(1500)  # pictures have faded in, charts have points
+        await page.wait_for_timeout(3500)  # pictures have faded in, charts have points
         shot = Image.open(io.BytesIO(await page.screenshot()))
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}.webp"
@@ -58,9 +65,10 @@ async def lively(
     browser: Browser,
     make_site: MakeSite,
     folder: Path | None,
+    on_air: tuple[str, ...],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Lively]:
-    """The site with five channels on air, or with one when no pictures are kept."""
+    """The site with those channels on air."""
     site = make_site(
         config={"site": {"name": "Lantern", "description": "Live from the harbour town."}},
         limits={"REGISTER_PER_ADDRESS_BURST": 1000},
@@ -69,9 +77,8 @@ async def lively(
     town = Lively(site, visitors)
     try:
         await town.fill()
-        shown = ALL_ON_AIR if folder else ALL_ON_AIR[:1]
         pictures = tmp_path_factory.mktemp("scenes")
-        async with town.on_air(pictures, *shown, height=720 if folder else 360):
+        async with town.on_air(pictures, *on_air, height=720 if folder else 360):
             yield town
     finally:
         await visitors.aclose()
@@ -79,8 +86,9 @@ async def lively(
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def closed_browsers(lively: Lively) -> AsyncIterator[None]:
-    """A page that plays costs as much as a publisher."""
+async def audience(lively: Lively, on_air: tuple[str, ...]) -> AsyncIterator[None]:
+    """Others watch too. At the end browsers go: one that plays costs as much as a publisher."""
+    await lively.watched({slug: VIEWERS[slug] for slug in on_air})
     yield
     await lively.visitors.close_browsers()
 
@@ -91,22 +99,32 @@ async def playing(page: Page) -> None:
     )
 
 
-async def thumbnails(page: Page) -> None:
+async def turn_up(page: Page) -> None:
+    """With sound, as who stays watches; where the browser began without."""
+    button = page.get_by_role("button", name="Tap for sound")
+    if await button.is_visible():
+        await button.click()
+        await expect(button).to_be_hidden()
+        await page.locator(".chat-head").hover()  # the player's bar goes away
+
+
+async def thumbnails(page: Page, count: int) -> None:
     """Every card on air has its picture."""
     await page.wait_for_function(
-        """() => [...document.querySelectorAll('img[src*="/live/"]')]
-          .every(image => image.complete && image.naturalWidth > 0)""",
+        """count => [...document.querySelectorAll('img[src*="/live/"]')]
+          .filter(image => image.complete && image.naturalWidth > 0).length >= count""",
+        arg=count,
         timeout=PLAYING_MS,
     )
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-async def test_home(lively: Lively, keep: Keep, theme: str) -> None:
+async def test_home(lively: Lively, keep: Keep, on_air: tuple[str, ...], theme: str) -> None:
     page = await lively.visitors.browse("/", lively.people["joan"], color_scheme=theme)
     await expect(page.locator("article.card[data-slug=mira]")).to_contain_text("Mira Paints")
     for text in ("Groundnut soup for six", "Art"):
         await expect(page.get_by_text(text).first).to_be_visible()
-    await thumbnails(page)
+    await thumbnails(page, len(on_air))
     await keep(page, "home" if theme == "dark" else "home-light")
 
 
@@ -125,7 +143,8 @@ async def test_watch_live(lively: Lively, keep: Keep, theme: str) -> None:
     await expect(lines(page, "the small boat is mine").first).to_be_attached()
     await expect(page.locator("img.emote").first).to_be_attached()
     await expect(field(page)).to_be_in_viewport(ratio=1)
-    await keep(page, "watch" if theme == "dark" else "watch-light")
+    await turn_up(page)
+    await keep(page, "watch-live" if theme == "dark" else "watch-live-light")
 
 
 async def test_watch_offline(lively: Lively, keep: Keep) -> None:
@@ -157,6 +176,7 @@ async def test_theatre(lively: Lively, keep: Keep) -> None:
     assert box
     assert (box["x"], box["y"], box["height"]) == (0, 0, 900)
     await expect(field(page)).to_be_in_viewport(ratio=1)
+    await turn_up(page)
     await keep(page, "theatre")
 
 
@@ -172,7 +192,9 @@ async def test_studio(lively: Lively, keep: Keep, theme: str) -> None:
 
 
 async def test_schedule(lively: Lively, keep: Keep) -> None:
-    page = await lively.visitors.browse("/@mira/schedule", lively.people["joan"])
+    page = await lively.visitors.browse(
+        "/@mira/schedule", lively.people["joan"], color_scheme="dark"
+    )
     for text in ("Boats in the fog", "Mixing greys, for beginners"):
         await expect(page.get_by_text(text).first).to_be_visible()
     await expect(page.get_by_role("link", name="calendar").first).to_be_visible()
