@@ -173,7 +173,7 @@ class Server:
         follows = Follows(db, clock, throttles)
         schedule = Schedule(db, clock)
 
-        gate = StreamKeyGate(db, throttles, events)
+        gate = StreamKeyGate(db, throttles, events, clock)
         broadcasts = _Broadcasts()
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
         chat = await stack.enter_async_context(Chat(db, clock))

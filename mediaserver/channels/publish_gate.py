@@ -11,6 +11,7 @@ from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.channels import channels, stream_keys, streams
 from mediaserver.channels.stream_keys import FoundKey
 from mediaserver.kernel import limits
+from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import RateLimited, Unavailable
 from mediaserver.kernel.events import Events
@@ -35,10 +36,11 @@ class StreamKeyGate:
     unless they came from the same address.
     """
 
-    def __init__(self, db: Database, throttles: Throttles, events: Events) -> None:
+    def __init__(self, db: Database, throttles: Throttles, events: Events, clock: Clock) -> None:
         self._db = db
         self._throttles = throttles
         self._events = events
+        self._clock = clock
 
     async def authorise(self, request: PublishRequest) -> PublishGrant:
         bucket = (_FAILURES, _FAILURES.key(request.peer_address))
@@ -57,7 +59,7 @@ class StreamKeyGate:
                     "This is not a stream key. Copy the whole key from the studio page: "
                     "it begins with live_."
                 )
-            found, starts_automatically = await self._db.read(_find, key)
+            found, starts_automatically = await self._db.read(_find, key, self._clock.wall_ms())
             if found is None:
                 raise PublishRefused("This stream key is unknown. Make a new one in the studio.")
             if found.is_revoked:
@@ -83,7 +85,7 @@ class StreamKeyGate:
             return  # refused either way
 
 
-def _find(tx: Transaction, key: str) -> tuple[FoundKey | None, bool]:
+def _find(tx: Transaction, key: str, now_ms: int) -> tuple[FoundKey | None, bool]:
     """The key, and whether what it opens is public at once."""
     found = stream_keys.find(tx, key)
     if found is None:
@@ -91,4 +93,5 @@ def _find(tx: Transaction, key: str) -> tuple[FoundKey | None, bool]:
     return found, (
         channels.get_by_id(tx, found.channel_id).starts_automatically
         or streams.start_is_asked(tx, found.channel_id)
+        or streams.was_cut_off(tx, found.channel_id, now_ms)
     )

@@ -38,6 +38,7 @@ from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
 from mediaserver.kernel.ids import new_id
+from mediaserver.media.events import SERVER_STOPS
 
 _OPEN = "ended_at_ms IS NULL AND started_at_ms IS NOT NULL"
 
@@ -68,6 +69,7 @@ stream = table(
 
 STOPPED = "The stream was stopped from the studio."
 CANCELLED = "It was cancelled."
+_CRASHED = "The server stopped unexpectedly."
 
 Phase = Literal["planned", "waiting", "started", "ended", "cancelled"]
 
@@ -192,6 +194,23 @@ def start_is_asked(tx: Transaction, channel_id: str) -> bool:
     return _waiting(tx, channel_id) is not None
 
 
+def was_cut_off(tx: Transaction, channel_id: str, now_ms: int) -> bool:
+    """Whether the channel's latest stream was public and only the server's own stop, or crash, took
+    it off air, a moment ago. A crash leaves no time of its own: the start after it counts."""
+    latest = tx.execute(
+        select(stream.c.live_at_ms, stream.c.ended_at_ms, stream.c.end_reason)
+        .where(stream.c.channel_id == channel_id, stream.c.started_at_ms.is_not(None))
+        .order_by(stream.c.started_at_ms.desc(), stream.c.id.desc())
+        .limit(1)
+    ).first()
+    return (
+        latest is not None
+        and latest.live_at_ms is not None
+        and latest.end_reason in (SERVER_STOPS, _CRASHED)
+        and now_ms - latest.ended_at_ms <= limits.RESTART_RESUMES_MS
+    )
+
+
 def begin(
     tx: Transaction, channel_id: str, broadcast_id: str, stream_key_id: str, at_ms: int
 ) -> bool:
@@ -250,9 +269,7 @@ def copy_information(tx: Transaction, channel_id: str) -> None:
 def close_left_open(tx: Transaction, now_ms: int) -> int:
     """End what a crash has left running; how many there were."""
     return tx.execute(
-        update(stream)
-        .where(sql(_OPEN))
-        .values(ended_at_ms=now_ms, end_reason="The server stopped unexpectedly.")
+        update(stream).where(sql(_OPEN)).values(ended_at_ms=now_ms, end_reason=_CRASHED)
     ).rowcount
 
 

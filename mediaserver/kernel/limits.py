@@ -353,6 +353,11 @@ STREAM_WRITE_RETRY_S: Final = 0.5
 STREAM_WRITE_RETRY_S_MAX: Final = 30.0
 """Wait before such an event is written again while the database is down; doubled each time."""
 
+RESTART_RESUMES_MS: Final = 2 * 60 * 1000
+"""So long after the server took a stream off air its encoder may go on with it, in public, where
+streams start by hand. A restart takes seconds and encoders try again every few seconds, ever
+slower; whoever comes later may not expect to be seen any more."""
+
 CHANNELS_LISTED_MAX: Final = 200
 """Channels on one page or in one answer."""
 

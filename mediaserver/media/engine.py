@@ -13,6 +13,7 @@ from mediaserver.kernel.metrics import Metrics
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.broadcast import Broadcasts
 from mediaserver.media.dvr import Dvr, Folder
+from mediaserver.media.events import SERVER_STOPS
 from mediaserver.media.gate import PublishGate
 from mediaserver.media.health import HealthWatch
 from mediaserver.media.origin import Origin
@@ -59,7 +60,7 @@ class Engine:
             stack.push_async_callback(self.dvr.aclose)
             stack.push_async_callback(tasks.aclose)
             stack.push_async_callback(self._ingest.aclose)
-            stack.callback(self.broadcasts.end_all, "The server stops.")  # first: encoders hear why
+            stack.callback(self.broadcasts.end_all, SERVER_STOPS)  # first: encoders hear why
             tasks.start(self.broadcasts.run(), "broadcasts")
             tasks.start(self.dvr.run(), "dvr")
             tasks.start(self.health.run(), "health")

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SERVER_STOPS = "The server stops."
+"""Why a broadcast ended that the server's own end took off air."""
+
 
 @dataclass(frozen=True, slots=True)
 class BroadcastStarted:

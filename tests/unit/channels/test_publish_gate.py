@@ -17,8 +17,8 @@ from mediaserver.media.gate import PublishGate, PublishGrant, PublishRefused, Pu
 
 
 @pytest.fixture
-def gate(db: Database, throttles: Throttles, events: Events) -> PublishGate:
-    return StreamKeyGate(db, throttles, events)
+def gate(db: Database, throttles: Throttles, events: Events, clock: FakeClock) -> PublishGate:
+    return StreamKeyGate(db, throttles, events, clock)
 
 
 def _request(key: str, app: str = "live", address: str = "1.1.1.1") -> PublishRequest:

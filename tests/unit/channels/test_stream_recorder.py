@@ -12,16 +12,22 @@ from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import User
 from mediaserver.channels import stream_recorder
 from mediaserver.channels import streams as stream_rows
-from mediaserver.channels.channels import Channel
+from mediaserver.channels.channels import Channel, Channels
 from mediaserver.channels.publish_gate import PublishGranted, StreamKeyGate
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import KEY_REVOKED, StreamRecorder
-from mediaserver.channels.streams import Streams
+from mediaserver.channels.streams import STOPPED, Streams
+from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.events import Events
-from mediaserver.media.events import BroadcastEnded, BroadcastStarted, BroadcastWentLive
+from mediaserver.media.events import (
+    SERVER_STOPS,
+    BroadcastEnded,
+    BroadcastStarted,
+    BroadcastWentLive,
+)
 from mediaserver.media.gate import PublishRequest
 
 
@@ -188,7 +194,7 @@ async def test_revoking_a_live_key_stops_its_stream(
     throttles: Throttles,
     clock: FakeClock,
 ) -> None:
-    gate = StreamKeyGate(db, throttles, events)
+    gate = StreamKeyGate(db, throttles, events, clock)
     key, secret = await stream_keys.create(alice, "alice-tv", "OBS")
     other, _ = await stream_keys.create(alice, "alice-tv", "Phone")
     await gate.authorise(PublishRequest("live", secret, "1.1.1.1", "OBS"))
@@ -233,6 +239,56 @@ async def test_a_key_revoked_while_its_encoder_connects(
     events.publish(PublishGranted("alice-tv", key.id))
     await recorder.flushed()
     assert registry.stopped == [("alice-tv", KEY_REVOKED)] * 2
+
+
+@pytest.mark.parametrize(
+    ("went_live", "reason", "late_ms", "goes_on"),
+    [
+        (True, SERVER_STOPS, limits.RESTART_RESUMES_MS, True),
+        (True, None, limits.RESTART_RESUMES_MS, True),
+        (True, SERVER_STOPS, limits.RESTART_RESUMES_MS + 1, False),
+        (True, None, limits.RESTART_RESUMES_MS + 1, False),
+        (False, SERVER_STOPS, 0, False),
+        (False, None, 0, False),
+        (True, STOPPED, 0, False),
+        (True, "The encoder did not come back in time.", 0, False),
+    ],
+)
+async def test_a_restart_does_not_take_a_stream_off_air(
+    events: Events,
+    channels: Channels,
+    channel: Channel,
+    stream_keys: StreamKeys,
+    alice: User,
+    db: Database,
+    registry: Registry,
+    throttles: Throttles,
+    clock: FakeClock,
+    went_live: bool,
+    reason: str | None,
+    late_ms: int,
+    goes_on: bool,
+) -> None:
+    """Where streams start by hand, what was public goes on, once. Without a reason: a crash."""
+    gate = StreamKeyGate(db, throttles, events, clock)
+    key, secret = await stream_keys.create(alice, "alice-tv", "OBS")
+    request = PublishRequest("live", secret, "1.1.1.1", "OBS")
+    await channels.update(alice, "alice-tv", starts_automatically=False)
+    broadcast = ("brc_1", channel.id, "alice-tv")
+    async with StreamRecorder(db, clock, events, registry):
+        events.publish(BroadcastStarted(*broadcast, key.id, clock.wall_ms()))
+        if went_live:
+            events.publish(BroadcastWentLive(*broadcast, clock.wall_ms()))
+        if reason:
+            events.publish(BroadcastEnded(*broadcast, clock.wall_ms(), reason, went_live))
+    async with StreamRecorder(db, clock, Events(), registry) as recorder:
+        clock.advance(late_ms)
+        assert (await gate.authorise(request)).starts_automatically is goes_on
+        await db.write(stream_rows.begin, channel.id, "brc_2", key.id, clock.wall_ms() + 1)
+        await db.write(stream_rows.set_live, "brc_2", clock.wall_ms() + 2)
+        await db.write(stream_rows.set_ended, "brc_2", clock.wall_ms() + 3, STOPPED)
+        assert (await gate.authorise(request)).starts_automatically is False
+        await recorder.flushed()
 
 
 async def test_when_a_channel_was_live_last(

@@ -239,8 +239,9 @@ async def test_the_gate_knows_what_is_held(
     db: Database,
     throttles: Throttles,
     events: Events,
+    clock: FakeClock,
 ) -> None:
-    gate = StreamKeyGate(db, throttles, events)
+    gate = StreamKeyGate(db, throttles, events, clock)
     _, secret = await stream_keys.create(alice, "alice-tv", "OBS")
     request = PublishRequest("live", secret, "1.1.1.1", "OBS")
     assert (await gate.authorise(request)).starts_automatically is True
