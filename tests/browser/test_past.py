@@ -254,3 +254,20 @@ async def test_the_channels_picture_while_its_encoder_is_away(
     await expect(layer).to_have_css("background-image", re.compile("/picture/mira.svg"))
     await hears(page, scene, "reconnecting", playlist_url=None)
     await expect(layer).not_to_have_css("background-image", re.compile("/picture/mira.svg"))
+
+
+async def test_a_step_while_paused_stays_paused(on_air: Scene, open_page: Open) -> None:
+    page = await watching(open_page, on_air)
+    await page.locator("live-player").focus()
+    await page.keyboard.press("k")
+    await shows(page, "paused")
+    await page.keyboard.press("ArrowLeft")
+    await page.keyboard.press("Shift+ArrowLeft")
+    await page.wait_for_function("() => document.querySelector('live-player').stats.way === 'dvr'")
+    await page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+    await page.wait_for_timeout(1500)
+    await shows(page, "paused", 1)
+    assert (await stats(page))["stalls"] == 0
+    await page.keyboard.press("k")
+    await shows(page, "live")
+    assert (await stats(page))["way"] == "dvr"

@@ -61,12 +61,16 @@ class LivePlayer extends HTMLElement {
       view: () => this.view,
       isWatched: () => this.#media === "playing" && !!this.latency?.follow && !document.hidden,
       onReady: () => {
-        if (!this.#userPaused) void this.#play();
+        if (this.#userPaused) this.#stayPaused();
+        else void this.#play();
       },
       onLevels: () => this.panel?.showLevels(this.#source.levels, -1),
       onFailure: (failure) => this.#failed(failure),
       onNone: () => this.#unsupported(""),
-      onStall: () => (this.#stalls += 1),
+      onStall: () => {
+        // a pause, or a place that was asked for, is no stall
+        if (this.#played && !this.video.paused && !this.video.seeking) this.#stalls += 1;
+      },
       onReload: () => this.#load(),
       onSwitch: () => this.#holdPicture(),
       onSay: (text) => this.layers?.say(text),
@@ -195,9 +199,16 @@ class LivePlayer extends HTMLElement {
   #holdPicture() {
     clearTimeout(this.#pausing);
     if (this.#played) this.layers?.hold();
-    this.#setMedia(this.#played ? "waiting" : "loading");
+    this.#setMedia(this.#userPaused ? "paused" : this.#played ? "waiting" : "loading");
     this.#movedAt = performance.now();
     this.#played = false;
+  }
+
+  /** Another place or source, for who has paused: its picture stands. */
+  #stayPaused() {
+    this.#setMedia("paused");
+    clearTimeout(this.#pausing);
+    this.#pausing = window.setTimeout(() => this.#source?.sleep(), PAUSE_LOAD_MS);
   }
 
   #unload() {
@@ -264,6 +275,9 @@ class LivePlayer extends HTMLElement {
       if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(() => this.layers?.release());
       else this.layers?.release();
       this.#setMedia("playing");
+    });
+    video.addEventListener("loadeddata", () => {
+      if (this.#userPaused) this.layers?.release();
     });
     video.addEventListener("waiting", () => this.#waits());
     video.addEventListener("ended", () => {
@@ -384,7 +398,7 @@ class LivePlayer extends HTMLElement {
     } else if (behindS >= PAST_S) {
       const momentMs = serverNowMs() - behindS * 1000;
       if (source?.way !== "dvr" || !source.seek(momentMs)) this.#loadPast(momentMs);
-      else if (this.video.paused) void this.#play();
+      else if (this.video.paused && !this.#userPaused) void this.#play();
     } else if (source?.way === "hls" && !source.sleeping) {
       source.latency.step(source.latency.delayMs / 1000 - behindS);
     } else {
@@ -405,7 +419,12 @@ class LivePlayer extends HTMLElement {
   /** @param {number} seconds */
   #step(seconds) {
     if (this.latency && this.view?.dvr_url && this.#source.way !== "native") {
-      this.#goTo(this.latency.delayMs / 1000 - seconds);
+      const behindS = this.latency.delayMs / 1000 - seconds;
+      if (this.#userPaused) {
+        this.#pausedAt = performance.now(); // it plays on from there
+        this.#pausedBehindS = behindS;
+      }
+      this.#goTo(behindS);
       return;
     }
     if (!this.latency || this.latency.step(seconds)) return;
@@ -415,6 +434,8 @@ class LivePlayer extends HTMLElement {
   }
 
   #toLive() {
+    this.#userPaused = false;
+    this.#pausedAt = 0; // not on from the pause
     const leaves = this.latency && !this.latency.follow && this.sources?.mayInstant;
     if (leaves || this.#source?.way === "dvr") this.#load();
     else this.latency?.toEdge();
