@@ -263,3 +263,55 @@ async def test_failing_polls_slow_down_and_the_picture_plays_on(
     await page.wait_for_timeout(1500)
     await shows(page, "live")
     on_air.answer_status = 200
+
+
+async def test_settings_fit_a_phone(on_air: Scene, open_page: Open) -> None:
+    page = await open_page("/@mira?case=live", 390, 844, has_touch=True, is_mobile=True)
+    await shows(page, "live")
+    await page.locator("live-player").tap()
+    await page.get_by_role("button", name="Settings", exact=True).click()
+    panel = await page.get_by_role("group", name="Player settings").bounding_box()
+    picture = await page.locator("live-player").bounding_box()
+    assert panel is not None
+    assert picture is not None
+    assert panel["y"] >= picture["y"]
+    assert panel["y"] + panel["height"] <= picture["y"] + picture["height"] + 1
+    for name in ("Automatic", "Instant", "Low latency"):
+        await page.get_by_role("radio", name=name).scroll_into_view_if_needed()
+        await expect(page.get_by_role("radio", name=name)).to_be_in_viewport()
+    await page.get_by_role("button", name="Stream details").scroll_into_view_if_needed()
+    await expect(page.get_by_role("button", name="Stream details")).to_be_in_viewport()
+    await expect(page.get_by_role("button", name="Keyboard")).to_be_hidden()
+    await expect(page.locator(".player-panel kbd").first).to_be_hidden()
+
+
+async def test_a_source_may_go_before_it_is_open(on_air: Scene, open_page: Open) -> None:
+    """As when the server goes away meanwhile. An uncaught error would fail this test."""
+    page = await open_page("/@mira?case=live")
+    open_page.missing.append("/instant-source.js")  # type: ignore[attr-defined]
+    await page.evaluate(
+        """async () => {
+            const url = document.querySelector("link[href$='/js/instant-source.js']").href;
+            const { InstantSource } = await import(url);
+            const listen = MediaSource.prototype.addEventListener;
+            const opened = new Promise((resolve) => {
+                MediaSource.prototype.addEventListener = function (kind, heard, options) {
+                    if (kind !== "sourceopen") return listen.call(this, kind, heard, options);
+                    listen.call(this, kind, (event) => {
+                        resolve();
+                        setTimeout(heard, 50, event);
+                    }, options);
+                };
+            });
+            const none = () => {};
+            const names = ["onReady", "onPlaced", "onTrouble", "onOtherTracks", "onStall"];
+            const hooks = Object.fromEntries(names.map((name) => [name, none]));
+            const options = { preview: true, behindS: 0 };
+            const video = document.createElement("video");
+            const source = new InstantSource(video, "/live/mira/instant", options, hooks);
+            source.attach();
+            await opened;
+            source.destroy();
+            await new Promise((resolve) => setTimeout(resolve, 100));
+        }"""
+    )

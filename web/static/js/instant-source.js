@@ -101,6 +101,7 @@ export class InstantSource {
     this.video.disableRemotePlayback = true; // else Safari's managed source never opens
     const opened = () => {
       URL.revokeObjectURL(this.#url);
+      if (this.#media.readyState !== "open") return; // taken away before it was told
       this.#media.duration = Infinity;
       this.#isOpen = true;
       this.#pump();
