@@ -381,6 +381,7 @@ class Broadcast:
 
     def status(self, *, is_full: bool) -> BroadcastStatus:
         epoch, muxer, recording = self._epoch, self._muxer, self.stream.recording
+        viewers = self.stream.viewers
         return BroadcastStatus(
             broadcast_id=self.id,
             channel_id=self.grant.channel_id,
@@ -389,8 +390,8 @@ class Broadcast:
             state=self.state,
             is_public=self.is_public,
             started_at_ms=self.started_at_ms,
-            viewers=self.stream.viewers,
-            viewers_instant=self.instant.viewers,
+            viewers=viewers,
+            viewers_instant=min(self.instant.viewers, viewers),  # two pages may be one viewer's
             has_instant_room=self.instant.has_room,
             video_codec=epoch.video.codecs if epoch and epoch.video else None,
             audio_codec=epoch.audio.codecs if epoch and epoch.audio else None,

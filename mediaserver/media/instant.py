@@ -70,6 +70,7 @@ class Seat:
     """A viewer's place. `epoch` is the one whose head they have; `waits` for a keyframe."""
 
     viewer: Viewer
+    is_counted: bool = True
     epoch: int | None = None
     waits: bool = True
     slow_since_ms: int | None = None
@@ -116,7 +117,8 @@ class InstantStream:
 
     @property
     def viewers(self) -> int:
-        return len(self._seats)
+        """Without streamers who look at their own."""
+        return sum(seat.is_counted for seat in self._seats)
 
     @property
     def has_room(self) -> bool:
@@ -208,13 +210,13 @@ class InstantStream:
 
     # Viewers ------------------------------------------------------------------------------------
 
-    def join(self, viewer: Viewer) -> Seat:
+    def join(self, viewer: Viewer, *, is_counted: bool = True) -> Seat:
         """Begin to watch, with what is there of the current group. Raises `Unavailable`."""
         if self._room.is_full:
             raise Unavailable(
                 "The server has no room for another viewer with instant playback.", code="full"
             )
-        seat = Seat(viewer)
+        seat = Seat(viewer, is_counted)
         if self._epoch is not None and self._group.is_open:
             self._mux_moments()
             seat.epoch, seat.waits = self._epoch.number, False

@@ -69,7 +69,7 @@ class _Instant:
         viewer, key = _Viewer(transport), viewer_of(request)
         try:
             self._admission.admit(stream, key)
-            seat = instant.join(viewer)
+            seat = instant.join(viewer, is_counted=key is not None)
         except Unavailable as error:
             await connection.close(code=CLOSE_FULL, message=error.message.encode())
             return connection

@@ -379,3 +379,12 @@ def test_the_end_sends_everybody_away() -> None:
     stream.instant.end()
     assert viewer.closed == [CLOSE_ENDED]
     assert stream.instant.ended
+
+
+def test_a_streamers_own_look_is_no_viewer() -> None:
+    stream = Stream()
+    stream.join()
+    look = stream.instant.join(FakeViewer(), is_counted=False)
+    assert (stream.instant.viewers, stream.room.viewers) == (1, 2), "it takes room all the same"
+    stream.instant.leave(look)
+    assert (stream.instant.viewers, stream.room.viewers) == (1, 1)
