@@ -190,6 +190,31 @@ async def test_a_new_broadcast_is_loaded(on_air: Scene, open_page: Open) -> None
     assert (await stats(page))["broadcastId"] == "b2"
 
 
+async def test_a_new_broadcast_is_loaded_though_the_last_one_still_plays(
+    on_air: Scene, open_page: Open
+) -> None:
+    """The server says that it begins before there is anything of it."""
+    page = await open_page("/@mira?case=live")
+    await shows(page, "live")
+    await hears(page, on_air, "starting", broadcast_id="b2")
+    await page.wait_for_function(
+        "() => document.querySelector('live-player').stats.broadcastId === 'b2'"
+    )
+    await page.evaluate(
+        """() => {
+            const player = document.querySelector("live-player");
+            const load = player.sources.load.bind(player.sources);
+            player.sources.load = (behindS) => {
+                player.dataset.loads = "yes";
+                load(behindS);
+            };
+        }"""
+    )
+    await hears(page, on_air, "live", broadcast_id="b2")
+    await expect(page.locator("live-player")).to_have_attribute("data-loads", "yes")
+    await shows(page, "live")
+
+
 async def test_a_codec_it_cannot_play_is_named(
     scene: Scene, open_page: Open, tmp_path: Path
 ) -> None:

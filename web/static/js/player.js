@@ -44,6 +44,7 @@ class LivePlayer extends HTMLElement {
   #userPaused = false;
   #pausedAt = 0;
   #pausedBehindS = 0;
+  /** @type {string | null | undefined} */ #loadedId;
 
   connectedCallback() {
     if (this.poll) return;
@@ -157,7 +158,8 @@ class LivePlayer extends HTMLElement {
     const view = this.#shown(heard);
     this.view = view;
     this.past?.show(view);
-    const other = view.broadcast_id !== before?.broadcast_id;
+    // than what is loaded: the first word of a new one may come while nothing of it plays yet
+    const other = view.broadcast_id !== this.#loadedId;
     if (other && this.#media === "unsupported") this.#media = "idle";
     if (view.state === "live" && before?.state === "reconnecting") this.#movedAt = performance.now();
     this.#follow(other || (this.#source === null && this.#media !== "retrying"));
@@ -185,6 +187,7 @@ class LivePlayer extends HTMLElement {
     if (this.#media === "unsupported") this.#media = "idle";
     clearTimeout(this.#retry);
     this.#holdPicture();
+    this.#loadedId = this.view?.broadcast_id;
     this.sources?.load(behindS);
   }
 
