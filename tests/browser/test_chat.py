@@ -149,7 +149,7 @@ async def test_rules_and_clearing_are_told(open_page: Open) -> None:
     page = await open_page(QUIET)
     await say(page, "kofi", "hello")
     await mock(page, "room.tellOf('rules', {by: 'lena_k', rules: {...room.rules, slow_s: 120}})")
-    await expect(lines(page).last).to_have_text("lena_k set: Slow mode, 2 minutes.")
+    await expect(lines(page).last).to_have_text("lena_k turned on slow mode (2 minutes).")
     await expect(page.get_by_role("list", name="Rules in force")).to_have_text(
         "Slow mode, 2 minutes"
     )

@@ -132,7 +132,7 @@ function speakNotice() {
 /** The page is there first; a connection for notices can wait. */
 function followNotices() {
   if (!document.documentElement.hasAttribute("data-member")) return;
-  const load = () => import("./went-live.js").catch(() => {});
+  const load = () => import("./went-live.js").catch((error) => console.warn("no notices", error));
   setTimeout(load, NOTICES_AFTER_MS);
 }
 

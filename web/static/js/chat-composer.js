@@ -55,6 +55,8 @@ export class Composer {
     for (const one of /** @type {NodeListOf<HTMLElement>} */ (this.blocked.querySelectorAll("[data-for]"))) {
       one.hidden = one.dataset.for !== you.code;
     }
+    const why = /** @type {HTMLElement | null} */ (this.blocked.querySelector("[data-why]"));
+    if (why) why.hidden = you.code === "sign_in"; // the button says it
     if (!you.can_write) this.reply(null);
     this.#tick();
   }

@@ -2,6 +2,7 @@
 
 import { hueOf, isForMe, noticeText, spoken } from "./chat-events.js";
 import { isEmotesAlone, tokens } from "./chat-text.js";
+import { clockTime } from "./format.js";
 
 /** @typedef {import("./chat-events.js").ChatEvent} ChatEvent */
 /** @typedef {import("./chat-events.js").Emote} Emote */
@@ -19,7 +20,6 @@ const ROLES = {
   admin: ["shield-check", "Site admin"],
 };
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const SVG = "http://www.w3.org/2000/svg";
 
 /** @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {string} className @param {string} [text] */
@@ -89,7 +89,7 @@ export function nameOf(author, context) {
 
 /** @param {number} atMs */
 export function timeOf(atMs) {
-  const time = make("time", "line-time", clock.format(atMs));
+  const time = make("time", "line-time", clockTime(new Date(atMs)));
   time.dateTime = new Date(atMs).toISOString();
   time.title = new Date(atMs).toLocaleString();
   return time;
@@ -148,5 +148,5 @@ export function notice(text, context, symbol = "info") {
 export function sentenceOf(line) {
   const { user, text, at } = line.dataset;
   if (!user) return line.textContent ?? "";
-  return `${user}, ${clock.format(Number(at))}: ${text ? spoken(text) : "removed by a moderator"}`;
+  return `${user}, ${clockTime(new Date(Number(at)))}: ${text ? spoken(text) : "removed by a moderator"}`;
 }

@@ -6,6 +6,7 @@
  */
 
 import { make, makeLine, notice, removedText, sentenceOf } from "./chat-line.js";
+import { clockTime } from "./format.js";
 
 /** @typedef {import("./chat-events.js").ChatEvent} ChatEvent */
 /** @typedef {import("./chat-line.js").LineContext} LineContext */
@@ -218,7 +219,7 @@ export class ChatView {
 /** "Today, 21:40", "Yesterday, 9:02", "Friday 14 November, 20:15". @param {number} atMs */
 export function moment(atMs) {
   const at = new Date(atMs);
-  const time = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  const time = clockTime(at);
   const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(atMs).setHours(0, 0, 0, 0)) / 86_400_000);
   if (days === 0) return time;
   if (days === 1) return `Yesterday, ${time}`;

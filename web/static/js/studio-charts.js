@@ -3,7 +3,7 @@
 
 import { showFacts } from "./studio-facts.js";
 import { watchChannel } from "./studio-feed.js";
-import { serverNowMs, setText } from "./format.js";
+import { clockTime, serverNowMs, setText } from "./format.js";
 
 /** @typedef {import("./studio-feed.js").Health} Health */
 /** @typedef {{label: string, of: (health: Health) => number | null | undefined}} Line */
@@ -128,7 +128,7 @@ function fillTable(figure) {
   /** @type {Map<string, Health>} */
   const minutes = new Map();
   for (const one of points) {
-    minutes.set(new Date(one.at_ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }), one);
+    minutes.set(clockTime(new Date(one.at_ms)), one);
   }
   const rows = [...minutes].reverse().map(([minute, one]) => {
     const row = document.createElement("tr");
