@@ -284,7 +284,7 @@ async def test_hostile_text_stays_text(site: Site, alice: Person) -> None:
         (
             {"age_restricted": True, "not_general": True, "not_general_reason": "Talks of war"},
             "age.not_general",
-            "Talks of war",
+            "older, and not for everyone among them.</p>\n  <p>Reason: Talks of war",
         ),
     ],
 )

@@ -71,6 +71,11 @@ export class Composer {
     this.field.focus();
   }
 
+  /** Nobody answers to what was removed. @param {string[]} ids */
+  removed(ids) {
+    if (this.#replyTo && ids.includes(this.#replyTo.id)) this.reply(null);
+  }
+
   /** Puts words in at the cursor. @param {string} text */
   insert(text) {
     const { selectionStart: start, selectionEnd: end, value } = this.field;

@@ -133,14 +133,23 @@ function replyTo(to, context) {
   return quote;
 }
 
-export function removedText() {
-  return make("span", "line-removed", "removed by a moderator");
+/** What was quoted was removed: whose it was stays. @param {HTMLElement} quote */
+export function blankQuote(quote) {
+  quote.querySelector("bdi")?.replaceChildren();
 }
 
-/** A line of the room itself. @param {string} text @param {{icons: string}} context @param {string} [symbol] */
+/** @param {number} count how many lines it stands for */
+export function removedText(count = 1) {
+  const what = count > 1 ? `${count} messages ` : "";
+  return make("span", "line-removed", `${what}removed by a moderator`);
+}
+
+/** What the room itself says, in one or more lines. @param {string} text @param {{icons: string}} context @param {string} [symbol] */
 export function notice(text, context, symbol = "info") {
   const line = make("div", "line line-notice");
-  line.append(icon(context.icons, symbol), make("span", "line-notice-text", text));
+  const said = make("span", "line-notice-text");
+  for (const part of text.split("\n")) said.append(...(said.hasChildNodes() ? [make("br", "")] : []), part);
+  line.append(icon(context.icons, symbol), said);
   return line;
 }
 
