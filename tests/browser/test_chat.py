@@ -197,7 +197,8 @@ async def test_a_message_of_many_lines_shows_its_beginning(open_page: Open) -> N
     box = await line.bounding_box()
     await line.get_by_role("button", name="Show all").click()
     whole = await line.bounding_box()
-    assert box and whole
+    assert box
+    assert whole
     assert whole["height"] > box["height"]
     await expect(line.get_by_role("button", name="Show all")).to_have_count(0)
 
