@@ -51,9 +51,8 @@ def _zones(entries: Sequence[Entry]) -> dict[str, int]:
 
 
 def _event(channel: Channel, entry: Entry, page_url: str) -> Event:
-    zone = zone_of(entry)
-    if entry.repeat == "none" or zone.key == UTC_ZONE:
-        zone = UTC
+    own = zone_of(entry)
+    zone = UTC if entry.repeat == "none" or own.key == UTC_ZONE else own
     event = Event()
     event.add("uid", f"{entry.id}@mediaserver")
     event.add("dtstamp", _utc(entry.updated_at_ms))
