@@ -255,11 +255,17 @@ async def test_a_time_out_holds_wherever_the_viewer_writes(meeting: Meeting) -> 
 async def test_a_short_time_out_ends_by_itself(meeting: Meeting) -> None:
     await write(meeting.phone, "hm")
     await meeting.see("hm")
-    await write(meeting.desk, f"/timeout {meeting.viewer.username} 3s slow down")
-    await expect(blocked(meeting.phone)).to_contain_text("slow down")
+    await write(meeting.desk, f"/timeout {meeting.viewer.username} 5s slow down")
+    await expect(blocked(meeting.phone)).to_contain_text(re.compile("another .*slow down"))
     await expect(field(meeting.phone)).to_be_visible(timeout=SLOW_MS)
     await write(meeting.phone, "calm again")
     await meeting.see("calm again")
+
+
+async def test_a_new_account_is_told_what_it_waits_for(meeting: Meeting) -> None:
+    await write(meeting.desk, "/accountage 7d")
+    await expect(blocked(meeting.phone)).to_contain_text("account must be 7 days old")
+    await expect(blocked(meeting.phone)).to_contain_text("another 7 days")
 
 
 async def test_a_ban_holds_and_is_lifted(meeting: Meeting) -> None:

@@ -51,6 +51,7 @@ def keep(folder: Path | None) -> Keep:
         if folder is None:
             return
         await page.wait_for_timeout(3500)  # pictures have faded in, charts have points
+        await expect(page.locator(".player-wait:visible")).to_have_count(0, timeout=PLAYING_MS)
         shot = Image.open(io.BytesIO(await page.screenshot()))
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}.webp"

@@ -127,7 +127,7 @@ async def test_a_client_whose_clock_is_wrong_resumes_by_number(site: Site) -> No
     for number in range(3):
         await alice.api("POST", CHAT, {"text": f"line {number}"})
     async with connected(alice, "/chat") as a:
-        joined = await a.ask("join", {"channel": "alice", "after": 2**53})
+        joined = await a.ask("join", {"channel": "alice", "after": limits.CHAT_SEQUENCE_MAX})
         assert (joined["reset"], len(joined["events"])) == (True, 3)
         joined = await a.ask("join", {"channel": "alice", "after": joined["sequence"]})
         assert (joined["reset"], joined["events"]) == (False, [])

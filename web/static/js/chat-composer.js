@@ -7,6 +7,8 @@ import { serverNowMs, setText } from "./format.js";
 /** @typedef {import("./chat-events.js").ReplyTo} ReplyTo */
 
 const COUNT_FROM = 100; // characters left
+/** What the server says of a time-out: the length at that moment, then the moderator's reason. */
+const TIMED_OUT = /^You can't write here for [^.]*\.\s*(.*)$/s;
 const RECALL_MAX = 20;
 const LINES_MAX = 4;
 
@@ -181,8 +183,11 @@ export class Composer {
     const digits = wait > 99 ? `${Math.ceil(wait / 60)}m` : String(wait);
     setText(this.button.querySelector("span"), wait ? digits : "");
     if (this.you && !this.you.can_write) {
-      const left = blockedS ? `You can’t write here for another ${lengthInWords(blockedS)}.` : "";
-      const why = left || this.you.why_not || "You can’t write here right now.";
+      const words = this.you.why_not || "You can’t write here right now.";
+      const left = `You can’t write here for another ${lengthInWords(blockedS)}.`;
+      const [, reason = ""] = TIMED_OUT.exec(words) ?? [];
+      let why = words;
+      if (blockedS) why = this.you.code === "timed_out" ? `${left} ${reason}` : `${words} ${left}`;
       setText(this.blocked.querySelector("[data-why]"), why);
     }
     if (this.#untilMs && !blockedS) {
