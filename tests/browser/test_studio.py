@@ -125,7 +125,7 @@ async def test_times_and_zone_are_the_browsers(open_page: Open) -> None:
     page = await open_page("/studio/mira/schedule?case=none", timezone_id="Asia/Dhaka")
     await expect(page.get_by_label("Time zone")).to_have_value("Asia/Dhaka")
     page = await open_page(
-        "/studio/mira/schedule?case=some", timezone_id="Asia/Dhaka", locale="en-US"
+        "/studio/mira/schedule?case=some", timezone_id="Asia/Dhaka", locale="en-GB"
     )
     first = page.locator("time[data-moment]").first
     written = await first.evaluate("e => [e.textContent, Number(e.dataset.moment)]")

@@ -30,6 +30,7 @@ export function uptime(sinceMs, nowMs = serverNowMs()) {
 
 // English, as the pages are; with the reader's habits where theirs is English too
 const LOCALE = navigator.language.startsWith("en") ? navigator.language : "en-GB";
+const HOURS = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions().hourCycle;
 const DAY_MS = 86_400_000;
 const WEEK_DAYS = 7;
 
@@ -38,9 +39,10 @@ function dateText(at, parts) {
   return new Intl.DateTimeFormat(LOCALE, parts).format(at);
 }
 
-/** 23:30, on every page, as the server writes it. @param {Date} at */
+/** The time of day, on every page as the reader writes it. @param {Date} at */
 export function clockTime(at) {
-  return dateText(at, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const hour = HOURS?.startsWith("h1") ? "numeric" : "2-digit"; // 4:00 PM and 04:00
+  return dateText(at, { hour, minute: "2-digit", hourCycle: HOURS });
 }
 
 /** Today, Tomorrow, Friday, or Fri 4 Dec. @param {Date} at @param {Date} now */

@@ -95,7 +95,7 @@ function draw() {
         y: { range: (/** @type {any} */ _u, /** @type {number} */ _low, /** @type {number} */ high) => [0, (high || 1) * 1.15] },
       },
       axes: [
-        { ...axis, size: 28, space: 80, values: [[60, "{HH}:{mm}"]] },
+        { ...axis, size: 28, space: 80, values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map((s) => clockTime(new Date(s * 1000))) },
         { ...axis, size: 56, space: 40 },
       ],
       series: [
