@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, Timezone, vDuration, vText
 
 from mediaserver.channels.channels import Channel
-from mediaserver.channels.timetable import UTC_ZONE, Entry
+from mediaserver.channels.timetable import UTC_ZONE, Entry, zone_of
 from mediaserver.kernel import limits
 
 _PRODUCT = "-//mediaserver//schedule//EN"
@@ -44,16 +43,16 @@ def _zones(entries: Sequence[Entry]) -> dict[str, int]:
     """Zones that weekly entries need, with the earliest time at which they do."""
     found: dict[str, int] = {}
     for entry in entries:
-        if entry.repeat == "weekly" and entry.time_zone != UTC_ZONE:
-            earliest = found.setdefault(entry.time_zone, entry.starts_at_ms)
-            found[entry.time_zone] = min(earliest, entry.starts_at_ms)
+        name = zone_of(entry).key
+        if entry.repeat == "weekly" and name != UTC_ZONE:
+            earliest = found.setdefault(name, entry.starts_at_ms)
+            found[name] = min(earliest, entry.starts_at_ms)
     return found
 
 
 def _event(channel: Channel, entry: Entry, page_url: str) -> Event:
-    zone = (
-        UTC if entry.repeat == "none" or entry.time_zone == UTC_ZONE else ZoneInfo(entry.time_zone)
-    )
+    own = zone_of(entry)
+    zone = UTC if entry.repeat == "none" or own.key == UTC_ZONE else own
     event = Event()
     event.add("uid", f"{entry.id}@mediaserver")
     event.add("dtstamp", _utc(entry.updated_at_ms))

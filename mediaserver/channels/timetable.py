@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+import structlog
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid
@@ -20,6 +22,8 @@ REPEATS: tuple[Repeat, ...] = ("none", "weekly")
 UTC_ZONE = "UTC"
 
 MINUTE_MS = 60_000
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def times_of(entry: Entry, from_ms: int, until_ms: int) -> Iterator[Occurrence]:
     if entry.repeat == "none":
         starts = iter((entry.starts_at_ms,))
     else:
-        starts = _weekly(entry.starts_at_ms, ZoneInfo(entry.time_zone), from_ms)
+        starts = _weekly(entry.starts_at_ms, zone_of(entry), from_ms)
     for starts_at_ms in starts:
         if starts_at_ms >= until_ms:
             return
@@ -108,6 +112,22 @@ def _weekly(first_ms: int, zone: ZoneInfo, from_ms: int) -> Iterator[int]:
             starts_at_ms = first_ms
         yield starts_at_ms
         week += 1
+
+
+def zone_of(entry: Entry) -> ZoneInfo:
+    """Its time zone. One that isn't known here (any more) counts as UTC: it must not take all the
+    other entries of a page, or of the clock's round, with it.
+    """
+    return _zone(entry.time_zone)
+
+
+@lru_cache(limits.TIME_ZONES_KEPT)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        _log.warning("a scheduled stream has an unknown time zone, taken as UTC", time_zone=name)
+        return ZoneInfo(UTC_ZONE)
 
 
 @cache

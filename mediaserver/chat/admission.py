@@ -152,7 +152,7 @@ class Admission:
 
 
 def refusal_of(held: Restriction, now_ms: int) -> Refusal:
-    because = f" {held.reason}" if held.reason else ""
+    because = f" Reason: {held.reason}" if held.reason else ""
     if held.until_ms is None:
         return Refusal("banned", f"You are banned from this chat.{because}")
     left = in_words(-(-(held.until_ms - now_ms) // 1000))

@@ -10,9 +10,6 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid
 from mediaserver.kernel.texts import checked_line
 
-_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Hangul fillers and the empty Braille cell: letters that show nothing."""
-
 _NONCE = re.compile(rf"[A-Za-z0-9_.:-]{{1,{limits.CHAT_NONCE_CHARS_MAX}}}")
 
 EMOTE_CODE = r"[a-z0-9_]{2,24}"
@@ -38,17 +35,7 @@ Every repetition is bounded, so that no text takes long."""
 
 def checked_text(value: str) -> str:
     """The text as it is kept. Raises `Invalid` when it is too long or empty to the eye."""
-    text = checked_line(value, "text", limits.CHAT_TEXT_CHARS_MAX, is_required=True)
-    if not any(is_seen(char) for char in text):
-        raise Invalid("This can't be empty.", field="text")
-    return text
-
-
-def is_seen(char: str) -> bool:
-    return (
-        unicodedata.category(char) not in ("Cf", "Zs", "Cn", "Co", "Mn", "Me")
-        and char not in _BLANK_LETTERS
-    )
+    return checked_line(value, "text", limits.CHAT_TEXT_CHARS_MAX, is_required=True)
 
 
 def checked_nonce(value: str) -> str:

@@ -419,6 +419,9 @@ UPCOMING_LISTED_MAX: Final = 12
 LOCAL_TIME_CHARS_MAX: Final = 30
 """A date and a time as a browser's field sends them."""
 
+TIME_ZONES_KEPT: Final = 640
+"""Zones by name that stay read: all there are (about 600)."""
+
 SCHEDULE_DUE_MAX: Final = 100
 """Entries whose time has come that are told in one transaction."""
 

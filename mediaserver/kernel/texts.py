@@ -16,10 +16,15 @@ _UNSEEN = frozenset(
 """Marks that turn the direction of what follows (Unicode UAX #9) or show nothing: with them one
 name looks like another and a message runs over the line beside it."""
 
+_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Hangul fillers and the empty Braille cell: letters that show nothing."""
+
 
 def checked_line(value: str, field: str, chars_max: int, *, is_required: bool = False) -> str:
-    """One line of text for people, trimmed. Raises `Invalid`."""
+    """One line of text for people, trimmed, empty if nothing of it is seen. Raises `Invalid`."""
     value = _normalised(value, field)
+    if not any(is_seen(char) for char in value):
+        value = ""
     if is_required and not value:
         raise Invalid("This can't be empty.", field=field)
     if len(value) > chars_max:
@@ -37,6 +42,14 @@ def checked_paragraphs(value: str, field: str, chars_max: int) -> str:
     if any(char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cs") for char in value):
         raise Invalid("Use plain text.", field=field)
     return value
+
+
+def is_seen(char: str) -> bool:
+    """Whether it puts something on the line by itself."""
+    return (
+        unicodedata.category(char) not in ("Cf", "Zs", "Cn", "Co", "Mn", "Me")
+        and char not in _BLANK_LETTERS
+    )
 
 
 def _normalised(value: str, field: str) -> str:

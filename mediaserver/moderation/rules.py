@@ -86,8 +86,8 @@ def changed(rules: Rules, changes: dict[str, Any]) -> Rules:
                 f"There is no rule {name[:40]} with such a value.", field=name[:40] or "rules"
             )
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= bound:
-            unit = "seconds" if name == "slow_s" else "minutes"
-            raise Invalid(f"Use 0 to {bound} {unit}.", field=name)
+            longest = in_words(bound if name == "slow_s" else bound * 60)
+            raise Invalid(f"Use {longest} at most.", field=name)
     return dataclasses.replace(rules, **changes)
 
 

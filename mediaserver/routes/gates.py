@@ -19,9 +19,12 @@ Kind = Literal["age", "not_general"]
 
 
 class Gate(TypedDict):
-    """What is asked, and what the streamer says of it."""
+    """What is asked: of the viewer's age first, and in the same words (`is_not_general`) what the
+    streamer says of the rest.
+    """
 
     kind: Kind
+    is_not_general: bool
     reason: str
 
 
@@ -33,7 +36,11 @@ def gate_of(request: web.Request, channel: Channel) -> Gate | None:
     waiting = [kind for kind in _kinds(channel) if kind not in passed]
     if not waiting:
         return None
-    return {"kind": waiting[0], "reason": channel.not_general_reason}
+    return {
+        "kind": waiting[0],
+        "is_not_general": "not_general" in waiting,
+        "reason": channel.not_general_reason,
+    }
 
 
 def pass_gate(request: web.Request, response: web.StreamResponse, channel: Channel) -> None:

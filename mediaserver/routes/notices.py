@@ -42,6 +42,10 @@ NOTICES: Mapping[str, str] = {
 }
 
 
+WRONG = frozenset(NOTICES[name] for name in ("encoder-away", "stream-not-live"))
+"""What did not work: it stays in the page, the others go after some seconds."""
+
+
 def leave_notice(request: web.Request, response: web.StreamResponse, name: str) -> None:
     """Have the next page say what stands under `name`."""
     assert name in NOTICES, name

@@ -14,7 +14,7 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized, Unavailable
 from mediaserver.routes.keys import CONFIG, RENDERER, RTMP_PORT, VIEWER
-from mediaserver.routes.notices import leave_notice, notice_of, take_notice
+from mediaserver.routes.notices import WRONG, leave_notice, notice_of, take_notice
 from mediaserver.routes.render import CSP_PAGE, THEMES
 
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
@@ -56,7 +56,7 @@ def page(
         user=user,
         theme=theme(request),
         path=request.path,
-        context={"notice": notice, **context},
+        context={"notice": notice, "notices_wrong": WRONG, **context},
     )
     response = web.Response(
         text=html,

@@ -332,7 +332,9 @@ def _channel(case: str) -> dict[str, Any]:
         "next_entry": {"title": "Boats in the fog", "starts_at_ms": now_ms() + 2 * 86_400_000}
         if case == "offline"
         else None,
-        "gate": {"kind": "age", "reason": "Life drawing with a model."} if case == "gate" else None,
+        "gate": {"kind": "age", "is_not_general": True, "reason": "Life drawing with a model."}
+        if case == "gate"
+        else None,
     }
 
 
@@ -409,7 +411,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             channel = {"slug": "mira", "name": "Mira Paints"}
             return {"channel": channel, "room": room(member), "kind": kind, "mock_chat": "pinned"}
         case "embed.html":
-            gate = {"kind": "not_general", "reason": "Talks about war."} if case == "gate" else None
+            asked = {"kind": "not_general", "is_not_general": True, "reason": "Talks about war."}
+            gate = asked if case == "gate" else None
             return {"channel": CHANNEL, "live": ON_AIR.get(case), "gate": gate}
         case "setup.html":
             return _form(case, step="token" if case == "token" else "account")

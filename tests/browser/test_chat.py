@@ -145,14 +145,81 @@ async def test_lines_removed_while_the_reader_is_above(open_page: Open) -> None:
     await expect(page.locator(".chat-lines")).not_to_contain_text("awful")
 
 
+async def test_a_removed_message_leaves_the_quotes_too(open_page: Open) -> None:
+    page = await open_page(QUIET)
+    await mock(
+        page,
+        """const asked = room.push('kofi', 'awful');
+        const reply_to = {id: asked.id, username: 'kofi', text: 'awful'};
+        room.push('tern', 'what a thing to say', {reply_to});
+        room.push('ana', 'yes', {reply_to});""",
+    )
+    await expect(page.locator(".line-reply bdi")).to_have_text(["awful", "awful"])
+    await mock(page, "room.silence('kofi')")
+    await expect(page.locator(".line-reply bdi")).to_have_text(["", ""])
+    await expect(page.locator(".line-reply").first).to_contain_text("@kofi")
+    assert "awful" not in await page.locator("live-chat").evaluate(
+        "chat => chat.querySelector('.chat-body').innerHTML"
+    )
+
+
+async def test_removed_lines_beside_each_other_become_one(open_page: Open) -> None:
+    page = await open_page(QUIET)
+    for text in ("one", "two", "three"):
+        await say(page, "kofi", text)
+    await say(page, "tern", "good")
+    await mock(page, "room.silence('kofi')")
+    await expect(page.locator(".chat-lines .line:visible")).to_have_count(2)
+    gone = lines(page).nth(2)
+    await expect(gone.locator(".line-removed")).to_have_text("3 messages removed by a moderator")
+    await expect(gone.locator(".line-name")).to_be_hidden()
+    await expect(page.locator(".line-folded")).to_have_count(0)
+
+
+async def test_the_name_comes_again_after_three_folded_lines_or_a_long_one(
+    open_page: Open,
+) -> None:
+    page = await open_page(QUIET)
+    now = await page.evaluate("Date.now()")
+    for text in ("1", "2", "3", "4", "5", "6", "word " * 60, "8"):
+        await say(page, "kofi", text, at_ms=now)
+    await expect(lines(page)).to_have_count(8)
+    folded = await lines(page).evaluate_all(
+        "all => all.map(line => line.classList.contains('line-folded'))"
+    )
+    assert folded == [False, True, True, True, False, True, True, False]
+
+
+async def test_a_message_of_many_lines_shows_its_beginning(open_page: Open) -> None:
+    page = await open_page(QUIET)
+    await say(page, "kofi", "word " * 99)
+    line = lines(page).last
+    box = await line.bounding_box()
+    await line.get_by_role("button", name="Show all").click()
+    whole = await line.bounding_box()
+    assert box
+    assert whole
+    assert whole["height"] > box["height"]
+    await expect(line.get_by_role("button", name="Show all")).to_have_count(0)
+
+
+async def test_an_answer_of_many_lines_is_one_block(open_page: Open) -> None:
+    page = await open_page(QUIET)
+    await page.locator("live-chat").evaluate("chat => chat.view.tell('/mods: a\\n/help: b')")
+    await expect(lines(page)).to_have_count(1)
+    await expect(page.locator(".line-notice-text br")).to_have_count(1)
+
+
 async def test_rules_and_clearing_are_told(open_page: Open) -> None:
     page = await open_page(QUIET)
     await say(page, "kofi", "hello")
     await mock(page, "room.tellOf('rules', {by: 'lena_k', rules: {...room.rules, slow_s: 120}})")
-    await expect(lines(page).last).to_have_text("lena_k set: Slow mode, 2 minutes.")
+    await expect(lines(page).last).to_have_text("lena_k turned on slow mode (2 minutes).")
     await expect(page.get_by_role("list", name="Rules in force")).to_have_text(
         "Slow mode, 2 minutes"
     )
+    await mock(page, "room.tellOf('rules', {by: 'lena_k', rules: {...room.rules, slow_s: 0}})")
+    await expect(lines(page).last).to_have_text("lena_k turned off slow mode.")
     await mock(page, "room.tellOf('cleared', {by: 'lena_k'})")
     await expect(lines(page)).to_have_text(["lena_k cleared the chat."])
 

@@ -86,6 +86,20 @@ async def test_a_notice_is_spoken_once(open_page: Open) -> None:
     await expect(page.get_by_role("status").filter(has_text="Saved.")).to_have_count(1)
 
 
+async def test_a_notice_moves_nothing_and_goes_when_the_stream_changes(open_page: Open) -> None:
+    page = await open_page("/studio/mira/connect?case=keys")
+    notice = page.locator("[data-notice]")
+    top = "document.querySelector('.studio').getBoundingClientRect().top"
+    before = await page.evaluate(top)
+    change = """state => document.dispatchEvent(
+      new CustomEvent("live-view", {detail: {view: {state}}}))"""
+    await page.evaluate(change, "starting")
+    await expect(notice).to_be_visible()
+    await page.evaluate(change, "live")
+    await expect(notice).to_have_count(0)
+    assert await page.evaluate(top) == before
+
+
 ACCENTS = (
     *("#000000", "#ffffff", "#808080", "#ff0000", "#00ff00", "#0000ff", "#ffff00", "#00ffff"),
     *("#ff00ff", "#ff8800", "#88ff00", "#0088ff", "#ff0088", "#8800ff", "#00ff88", "#123456"),

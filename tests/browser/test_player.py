@@ -140,13 +140,15 @@ async def test_it_follows_a_stream_from_offline_to_its_end(
     await page.evaluate("document.querySelector('live-player video').pause()")
     await shows(page, "ended")
     await expect(page.locator(".watch-live")).to_be_hidden()
-    await expect(page.locator(".watch-off")).to_have_text(re.compile("Ended *Last live just now"))
+    await expect(page.locator(".watch-off")).to_have_text(re.compile("Ended *Live until just now"))
     stopped = await page.locator(".watch-live time").text_content()
     await page.wait_for_timeout(1500)
     assert await page.locator(".watch-live time").text_content() == stopped
     scene.live = {"state": "offline"}
     await page.evaluate("document.querySelector('live-player').poll.now()")
-    await expect(page.locator(".watch-off")).to_have_text(re.compile("Offline *Last live just now"))
+    await expect(page.locator(".watch-off")).to_have_text(
+        re.compile("Offline *Live until just now")
+    )
 
 
 async def test_it_waits_for_the_streamer_and_goes_on_by_itself(

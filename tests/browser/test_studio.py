@@ -68,6 +68,34 @@ async def test_health_and_activity_come_by_themselves(open_page: Open) -> None:
     await expect(feed.last).to_contain_text("You went live")
 
 
+async def test_an_encoder_that_drops_moves_nothing(open_page: Open) -> None:
+    page = await open_page("/studio?case=live")
+    await expect(page.locator("[data-fact=fps]")).to_have_text("30 a second")
+    checks = page.locator(".desk-checks")
+    await checks.locator("li").evaluate_all("all => all.forEach(li => li.classList.add('done'))")
+    await expect(checks).to_be_hidden()
+    bar = page.locator(".studio-state")
+    before = await bar.bounding_box()
+    await page.evaluate(
+        """async () => {
+          const view = {state: "reconnecting", viewers: 1284, started_at_ms: Date.now() - 9e6,
+            audio_codec: "mp4a.40.2"};
+          document.dispatchEvent(new CustomEvent("live-view", {detail: {view}}));
+          const {href} = document.querySelector("link[href$='studio-facts.js']");
+          const {showFacts} = await import(href);
+          showFacts({state: "reconnecting", verdict: "bad", advice: "Your encoder has dropped.",
+            bitrate_bps: 4e6, fps: 30, width: 1280, height: 720});
+        }"""
+    )
+    await expect(bar.get_by_text("Your encoder dropped")).to_be_visible()
+    after = await bar.bounding_box()
+    assert before
+    assert after
+    assert after["height"] == before["height"]
+    await expect(checks).to_be_hidden()
+    await expect(page.locator("[data-fact=fps], [data-fact=bitrate]")).to_have_text(["–", "–"])
+
+
 async def test_charts_have_tables_and_follow_the_theme(open_page: Open) -> None:
     page = await open_page("/studio/mira/health?case=live", color_scheme="dark")
     charts = page.locator("[data-chart]")

@@ -284,7 +284,7 @@ async def test_hostile_text_stays_text(site: Site, alice: Person) -> None:
         (
             {"age_restricted": True, "not_general": True, "not_general_reason": "Talks of war"},
             "age.not_general",
-            "Talks of war",
+            "Reason: Talks of war",
         ),
     ],
 )
@@ -297,6 +297,7 @@ async def test_the_gate(
         _, text, _ = await person.get("/@alice-tv")
         assert 'action="/@alice-tv/gate"' in text
         assert says in text
+        assert ("people of 18 and older" in text) == kind.startswith("age")
         assert "<mediaserver-player" not in text
         assert 'rel="preload"' not in text
         status, _, response = await person.post("/@alice-tv/gate")

@@ -107,9 +107,9 @@ async def test_offline_channels_tell_when_they_were_live(site: Site, alice: Pers
         while "Not live yet" in text:
             await asyncio.sleep(0.02)
             _, text, _ = await visitor.get("/")
-    assert re.search(r"Last live <time data-at=\"\d+\">2 days ago</time>", text)
+    assert re.search(r"Live until <time data-at=\"\d+\">2 days ago</time>", text)
     _, text, _ = await visitor.get("/@alice-tv")
-    assert re.search(r"Last live <time data-at=\"\d+\">2 days ago</time>", text)
+    assert re.search(r"Live until <time data-at=\"\d+\">2 days ago</time>", text)
     assert ">Offline</span>" in text
 
 

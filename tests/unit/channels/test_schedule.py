@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from mediaserver.accounts.users import User
+from mediaserver.channels.calendar import calendar_of
 from mediaserver.channels.channels import Channel, Channels
-from mediaserver.channels.schedule import Given, Schedule, ScheduleChanged
+from mediaserver.channels.schedule import Given, Schedule, ScheduleChanged, schedule_entry
 from mediaserver.channels.schedule_clock import ScheduleClock, ScheduleStarted
 from mediaserver.channels.timetable import Entry
 from mediaserver.kernel import limits
@@ -327,6 +329,28 @@ async def test_an_edit_of_words_tells_nothing_again(
     await schedule.change(alice, "alice-tv", made.id, Given(title="Boats and rain"))
     await schedule_clock.check()
     assert len(started) == 1
+
+
+async def test_an_unknown_time_zone_keeps_no_other_entry_from_being_told(
+    db: Database,
+    schedule: Schedule,
+    schedule_clock: ScheduleClock,
+    channel: Channel,
+    alice: User,
+    clock: FakeClock,
+    started: list[ScheduleStarted],
+) -> None:
+    """Such as one that was renamed, or the files of a system without them."""
+    odd = await schedule.create(alice, "alice-tv", boats(clock, repeat="weekly"))
+    zone = update(schedule_entry).values(time_zone="Mars/Olympus")
+    await db.write(lambda tx: tx.execute(zone))
+    other = await schedule.create(alice, "alice-tv", boats(clock, title="Rain"))
+    clock.advance(HOUR_MS)
+    assert await schedule_clock.check() == 2
+    assert {one.entry_id for one in started} == {odd.id, other.id}
+    assert len(await schedule.occurrences(channel.id)) >= 2
+    file = calendar_of(channel, await schedule.entries(channel.id), "http://site/@alice-tv")
+    assert b"Boats" in file
 
 
 async def test_it_runs_by_itself(

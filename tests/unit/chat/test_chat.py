@@ -221,7 +221,7 @@ async def test_a_time_out_takes_lines_and_ends(
     you = (await chat.join(channel, bob)).you
     assert (you.can_write, you.code) == (False, "timed_out")
     assert you.until_ms == clock.wall_ms() + 60_000
-    assert "Calm down." in (you.why_not or "")
+    assert "Reason: Calm down." in (you.why_not or "")
     clock.advance(60_000)
     await say(bob, "sorry")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mediaserver.moderation.rules import NO_RULES, Rules, differences
+import pytest
+
+from mediaserver.kernel.errors import Invalid
+from mediaserver.moderation.rules import NO_RULES, Rules, changed, differences
 
 STRICT = Rules(
     slow_s=10,
@@ -26,3 +29,12 @@ def test_differences() -> None:
     )
     assert differences(NO_RULES, Rules(followers_min=0)) == "followers only (all of them)"
     assert differences(STRICT, STRICT) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [("slow_s", 7200, "Use 1 h at most."), ("account_age_min", -1, "Use 365 days at most.")],
+)
+def test_a_length_out_of_bounds_is_told_in_words(name: str, value: int, says: str) -> None:
+    with pytest.raises(Invalid, match=says):
+        changed(NO_RULES, {name: value})

@@ -4,6 +4,7 @@ import { announce } from "./announce.js";
 import { wireCopyFields } from "./copy.js";
 import { localiseMoments, setText, uptime } from "./format.js";
 
+const NOTICE_SHOWN_MS = 8_000;
 const NOTICES_AFTER_MS = 2_000; // the page itself comes first
 
 function tickClocks() {
@@ -123,16 +124,25 @@ function wireConfirm() {
   });
 }
 
-/** A status that stands in the page from the start is not spoken by itself. */
+/** A status that stands in the page from the start is not spoken by itself. It goes after a while,
+ * and at once when the stream's state is another one; a mistake stays. */
 function speakNotice() {
-  const notice = document.querySelector("[data-notice]")?.textContent?.trim();
-  if (notice) announce(notice);
+  const notice = /** @type {HTMLElement | null} */ (document.querySelector("[data-notice]"));
+  if (!notice) return;
+  announce(notice.textContent?.trim() ?? "");
+  if (notice.dataset.notice !== "wrong") setTimeout(() => notice.remove(), NOTICE_SHOWN_MS);
+  /** @type {string | undefined} */ let state;
+  document.addEventListener("live-view", (event) => {
+    const now = /** @type {CustomEvent} */ (event).detail.view.state;
+    if (state !== undefined && state !== now) notice.remove();
+    state = now;
+  });
 }
 
 /** The page is there first; a connection for notices can wait. */
 function followNotices() {
   if (!document.documentElement.hasAttribute("data-member")) return;
-  const load = () => import("./went-live.js").catch(() => {});
+  const load = () => import("./went-live.js").catch((error) => console.warn("no notices", error));
   setTimeout(load, NOTICES_AFTER_MS);
 }
 

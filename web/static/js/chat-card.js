@@ -1,5 +1,6 @@
 /** The card of a person: who they are here, and what a moderator may do. Loaded on first use. */
 
+import { clockTime } from "./format.js";
 import { moderates } from "./chat-events.js";
 import { make } from "./chat-line.js";
 import { menuItem, outranks, restrictions } from "./chat-menu.js";
@@ -103,5 +104,5 @@ function restrictionText(restriction) {
   if (restriction.kind === "ban") return "Banned from this chat";
   const until = restriction.until_ms;
   if (!until) return "Timed out";
-  return `Timed out until ${new Date(until).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })}`;
+  return `Timed out until ${clockTime(new Date(until))}`;
 }

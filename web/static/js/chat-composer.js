@@ -57,6 +57,8 @@ export class Composer {
     for (const one of /** @type {NodeListOf<HTMLElement>} */ (this.blocked.querySelectorAll("[data-for]"))) {
       one.hidden = one.dataset.for !== you.code;
     }
+    const why = /** @type {HTMLElement | null} */ (this.blocked.querySelector("[data-why]"));
+    if (why) why.hidden = you.code === "sign_in"; // the button says it
     if (!you.can_write) this.reply(null);
     this.#tick();
   }
@@ -69,6 +71,11 @@ export class Composer {
     setText(this.bar.querySelector("strong"), `@${to.username}`);
     setText(this.bar.querySelector("bdi"), spoken(to.text));
     this.field.focus();
+  }
+
+  /** Nobody answers to what was removed. @param {string[]} ids */
+  removed(ids) {
+    if (this.#replyTo && ids.includes(this.#replyTo.id)) this.reply(null);
   }
 
   /** Puts words in at the cursor. @param {string} text */

@@ -99,10 +99,30 @@ export function noticeText(event, before) {
   if (event.kind === "notice") return event.text;
   if (event.kind === "cleared") return `${by} cleared the chat.`;
   if (event.kind !== "rules") return "";
-  const was = new Set(ruleLabels(before));
-  const now = ruleLabels(event.data.rules);
-  const added = now.filter((label) => !was.has(label));
-  if (added.length) return `${by} set: ${added.join(", ")}.`;
-  const gone = [...was].filter((label) => !now.includes(label));
-  return gone.length ? `${by} ended: ${gone.join(", ")}.` : "";
+  const was = rulePhrases(before);
+  const now = rulePhrases(event.data.rules);
+  const on = [...now].filter(([name, phrase]) => was.get(name) !== phrase).map(([, phrase]) => phrase);
+  const off = [...was.keys()].filter((name) => !now.has(name));
+  const parts = [on.length ? `turned on ${on.join(", ")}` : "", off.length ? `turned off ${off.join(", ")}` : ""];
+  const said = parts.filter(Boolean).join(" and ");
+  return said && `${by} ${said}.`;
+}
+
+/** The rules in force as parts of a sentence: name, and with its length. @param {Rules | null} rules */
+function rulePhrases(rules) {
+  const phrases = /** @type {Map<string, string>} */ (new Map());
+  const add = (/** @type {unknown} */ isOn, /** @type {string} */ name, detail = "") => {
+    if (isOn) phrases.set(name, detail ? `${name} (${detail})` : name);
+  };
+  const minutes = (/** @type {number} */ count) => lengthInWords(count * 60);
+  if (!rules) return phrases;
+  const { slow_s, followers_min, account_age_min } = rules;
+  add(rules.lockdown, "the lock");
+  add(slow_s, "slow mode", slow_s % 60 ? `${slow_s} s` : lengthInWords(slow_s));
+  add(followers_min !== null, "followers only", followers_min ? minutes(followers_min) : "");
+  add(account_age_min, "a minimum account age", minutes(account_age_min));
+  add(rules.emote_only, "emotes only");
+  add(rules.unique, "no repeated messages");
+  add(rules.links === "moderators", "no links");
+  return phrases;
 }

@@ -2,6 +2,7 @@
 
 import { hueOf, isForMe, noticeText, spoken } from "./chat-events.js";
 import { isEmotesAlone, tokens } from "./chat-text.js";
+import { clockTime } from "./format.js";
 
 /** @typedef {import("./chat-events.js").ChatEvent} ChatEvent */
 /** @typedef {import("./chat-events.js").Emote} Emote */
@@ -19,7 +20,6 @@ const ROLES = {
   admin: ["shield-check", "Site admin"],
 };
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const SVG = "http://www.w3.org/2000/svg";
 
 /** @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {string} className @param {string} [text] */
@@ -89,7 +89,7 @@ export function nameOf(author, context) {
 
 /** @param {number} atMs */
 export function timeOf(atMs) {
-  const time = make("time", "line-time", clock.format(atMs));
+  const time = make("time", "line-time", clockTime(new Date(atMs)));
   time.dateTime = new Date(atMs).toISOString();
   time.title = new Date(atMs).toLocaleString();
   return time;
@@ -133,14 +133,23 @@ function replyTo(to, context) {
   return quote;
 }
 
-export function removedText() {
-  return make("span", "line-removed", "removed by a moderator");
+/** What was quoted was removed: whose it was stays. @param {HTMLElement} quote */
+export function blankQuote(quote) {
+  quote.querySelector("bdi")?.replaceChildren();
 }
 
-/** A line of the room itself. @param {string} text @param {{icons: string}} context @param {string} [symbol] */
+/** @param {number} count how many lines it stands for */
+export function removedText(count = 1) {
+  const what = count > 1 ? `${count} messages ` : "";
+  return make("span", "line-removed", `${what}removed by a moderator`);
+}
+
+/** What the room itself says, in one or more lines. @param {string} text @param {{icons: string}} context @param {string} [symbol] */
 export function notice(text, context, symbol = "info") {
   const line = make("div", "line line-notice");
-  line.append(icon(context.icons, symbol), make("span", "line-notice-text", text));
+  const said = make("span", "line-notice-text");
+  for (const part of text.split("\n")) said.append(...(said.hasChildNodes() ? [make("br", "")] : []), part);
+  line.append(icon(context.icons, symbol), said);
   return line;
 }
 
@@ -148,5 +157,5 @@ export function notice(text, context, symbol = "info") {
 export function sentenceOf(line) {
   const { user, text, at } = line.dataset;
   if (!user) return line.textContent ?? "";
-  return `${user}, ${clock.format(Number(at))}: ${text ? spoken(text) : "removed by a moderator"}`;
+  return `${user}, ${clockTime(new Date(Number(at)))}: ${text ? spoken(text) : "removed by a moderator"}`;
 }

@@ -5,7 +5,8 @@
  * The scroller is a reversed column, so its scrollTop is 0 at the bottom and negative above.
  */
 
-import { make, makeLine, notice, removedText, sentenceOf } from "./chat-line.js";
+import { blankQuote, make, makeLine, notice, removedText, sentenceOf } from "./chat-line.js";
+import { clockTime } from "./format.js";
 
 /** @typedef {import("./chat-events.js").ChatEvent} ChatEvent */
 /** @typedef {import("./chat-line.js").LineContext} LineContext */
@@ -13,13 +14,16 @@ import { make, makeLine, notice, removedText, sentenceOf } from "./chat-line.js"
 const NODES_MAX = 200;
 const PINNED_PX = 32;
 const FOLD_MS = 40_000;
+const FOLDED_MAX = 3;
+const LONG_CHARS = 150; // a shorter one is not measured
+const LONG_LINES = 6;
 const GAP_MS = 30 * 60_000;
 const FLASH_MS = 1_600;
 
 export class ChatView {
   /** @type {ChatEvent[]} */ #queue = [];
   #frame = 0;
-  /** @type {{user: string, atMs: number} | null} */ #head = null;
+  /** @type {{user: string, atMs: number, folded: number} | null} */ #head = null;
   #lastAtMs = 0;
   /** @type {Set<string>} */ #holds = new Set();
 
@@ -79,11 +83,16 @@ export class ChatView {
     const gone = new Set(ids);
     for (const event of this.#queue) {
       if (gone.has(event.id)) Object.assign(event, { removed: true, text: "" });
+      if (event.reply_to && gone.has(event.reply_to.id)) event.reply_to = { ...event.reply_to, text: "" };
+    }
+    for (const quote of /** @type {NodeListOf<HTMLElement>} */ (this.lines.querySelectorAll(".line-reply"))) {
+      if (gone.has(quote.dataset.replyTo ?? "")) blankQuote(quote);
     }
     for (const id of gone) {
       const line = this.line(id);
       if (line?.dataset.text) this.#blank(line);
     }
+    this.#gather();
   }
 
   clear() {
@@ -108,7 +117,7 @@ export class ChatView {
 
   /** A sentence that only this reader sees. @param {string} text @param {string} [symbol] */
   tell(text, symbol) {
-    for (const part of text.split("\n")) this.lines.append(notice(part, this.context, symbol));
+    this.lines.append(notice(text, this.context, symbol));
     this.#head = null;
     this.#trim();
     if (this.isPinned) this.scroller.scrollTop = 0;
@@ -116,7 +125,7 @@ export class ChatView {
 
   /** The next line by arrow keys. @param {number} step @returns {HTMLElement | null} */
   focusStep(step) {
-    const all = /** @type {HTMLElement[]} */ ([...this.lines.querySelectorAll(".line[data-id]")]);
+    const all = /** @type {HTMLElement[]} */ ([...this.lines.querySelectorAll(".line[data-id]:not([hidden])")]);
     const here = all.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     const at = here < 0 ? (step < 0 ? all.length - 1 : -1) : here + step;
     if (at >= all.length) {
@@ -157,8 +166,11 @@ export class ChatView {
       this.#fold(line, event);
       fragment.append(line);
     }
+    const fresh = /** @type {HTMLElement[]} */ ([...fragment.children]);
     this.lines.append(fragment);
     this.#trim();
+    for (const line of fresh) if ((line.dataset.text ?? "").length > LONG_CHARS) this.#shorten(line);
+    if (events.some((event) => event.removed)) this.#gather();
   }
 
   /** Says when it went on, after a silence: a chat that is always open has old lines.
@@ -176,9 +188,51 @@ export class ChatView {
   #fold(line, event) {
     const user = event.kind === "message" && event.author ? event.author.username : "";
     const head = this.#head;
-    if (user && head?.user === user && event.at_ms - head.atMs < FOLD_MS && !event.reply_to) {
+    const isNear = user && head?.user === user && event.at_ms - head.atMs < FOLD_MS;
+    if (isNear && head.folded < FOLDED_MAX && !event.reply_to && !event.removed) {
       line.classList.add("line-folded");
-    } else this.#head = user ? { user, atMs: event.at_ms } : null;
+      head.folded += 1;
+    } else this.#head = user ? { user, atMs: event.at_ms, folded: 0 } : null;
+    // after a long one nobody remembers whose it was
+    if (this.#head && (event.removed || event.text.length > LONG_CHARS)) this.#head.folded = FOLDED_MAX;
+  }
+
+  /** A message of many lines shows its beginning. @param {HTMLElement} line */
+  #shorten(line) {
+    const body = /** @type {HTMLElement | null} */ (line.querySelector(".line-text"));
+    if (!body || body.offsetHeight < (LONG_LINES + 0.5) * parseFloat(getComputedStyle(line).lineHeight)) return;
+    const part = make("div", "line-long");
+    part.append(...[...line.childNodes].filter((node) => !(/** @type {Element} */ (node).matches?.(".line-reply, .line-tools"))));
+    const more = make("button", "line-again", "Show all");
+    more.type = "button";
+    more.addEventListener("click", () => {
+      part.classList.remove("line-long");
+      more.remove();
+    });
+    line.append(part, more);
+  }
+
+  /** Removed lines that follow each other become one, which counts them. */
+  #gather() {
+    /** @type {HTMLElement[]} */ let run = [];
+    for (const line of /** @type {HTMLElement[]} */ ([...this.lines.children])) {
+      const isGone = line.querySelector(".line-removed") !== null;
+      if (isGone) run.push(line);
+      const next = line.nextElementSibling;
+      if (run.length === 0 || (isGone && next?.querySelector(".line-removed"))) continue;
+      const count = run.length;
+      run.forEach((one, i) => {
+        one.hidden = i < count - 1;
+        if (one.hidden && one === document.activeElement) run[count - 1].focus({ preventScroll: true });
+        one.classList.remove("line-folded");
+      });
+      const last = run[count - 1];
+      const name = /** @type {HTMLElement | null} */ (last.querySelector(".line-name"));
+      if (name) name.hidden = count > 1;
+      last.querySelector(".line-removed")?.replaceWith(removedText(count));
+      next?.classList.remove("line-folded");
+      run = [];
+    }
   }
 
   #trim() {
@@ -191,6 +245,7 @@ export class ChatView {
   #blank(line) {
     line.dataset.text = "";
     line.querySelector(".line-text")?.replaceWith(removedText());
+    line.querySelector(".line-again")?.remove();
     line.querySelector(".line-reply")?.remove();
     if (line.hasAttribute("aria-label")) line.setAttribute("aria-label", sentenceOf(line));
   }
@@ -218,7 +273,7 @@ export class ChatView {
 /** "Today, 21:40", "Yesterday, 9:02", "Friday 14 November, 20:15". @param {number} atMs */
 export function moment(atMs) {
   const at = new Date(atMs);
-  const time = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  const time = clockTime(at);
   const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(atMs).setHours(0, 0, 0, 0)) / 86_400_000);
   if (days === 0) return time;
   if (days === 1) return `Yesterday, ${time}`;

@@ -124,8 +124,10 @@ export class LiveChat extends HTMLElement {
       if (event.kind === "removed") {
         view.remove(data.ids);
         this.comments?.remove(data.ids);
+        this.composer?.removed(data.ids);
       } else if (event.kind === "cleared") {
         view.clear();
+        this.composer?.reply(null);
         this.comments?.clear();
       } else if (event.kind === "pinned") this.#pin(data.line ?? null);
       else if (event.kind === "unpinned") this.#pin(null);

@@ -3,7 +3,7 @@
 
 import "./player.js";
 import { announce } from "./announce.js";
-import { setSince, setText, viewers } from "./format.js";
+import { clockTime, setSince, setText, viewers } from "./format.js";
 import { showFacts } from "./studio-facts.js";
 import { watchChannel } from "./studio-feed.js";
 
@@ -13,7 +13,6 @@ import { watchChannel } from "./studio-feed.js";
 
 const KEYFRAMES_GOOD_MS = 4_500;
 const ITEMS_MAX = 200;
-const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 const panel = document.querySelector("[data-studio-state]");
 const feed = document.querySelector("[data-feed]");
@@ -64,7 +63,7 @@ function line(item) {
   entry.dataset.kind = item.kind;
   const time = document.createElement("time");
   time.dateTime = new Date(item.at_ms).toISOString();
-  time.textContent = TIME.format(item.at_ms);
+  time.textContent = clockTime(new Date(item.at_ms));
   entry.append(time, Object.assign(document.createElement("span"), { textContent: item.text }));
   return entry;
 }

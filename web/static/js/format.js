@@ -39,8 +39,8 @@ function dateText(at, parts) {
   return new Intl.DateTimeFormat(LOCALE, parts).format(at);
 }
 
-/** @param {Date} at */
-function clockTime(at) {
+/** The time of day, on every page as the reader writes it. @param {Date} at */
+export function clockTime(at) {
   const hour = HOURS?.startsWith("h1") ? "numeric" : "2-digit"; // 4:00 PM and 04:00
   return dateText(at, { hour, minute: "2-digit", hourCycle: HOURS });
 }

@@ -3,7 +3,7 @@
 
 import { showFacts } from "./studio-facts.js";
 import { watchChannel } from "./studio-feed.js";
-import { serverNowMs, setText } from "./format.js";
+import { clockTime, serverNowMs, setText } from "./format.js";
 
 /** @typedef {import("./studio-feed.js").Health} Health */
 /** @typedef {{label: string, of: (health: Health) => number | null | undefined}} Line */
@@ -95,7 +95,7 @@ function draw() {
         y: { range: (/** @type {any} */ _u, /** @type {number} */ _low, /** @type {number} */ high) => [0, (high || 1) * 1.15] },
       },
       axes: [
-        { ...axis, size: 28, space: 80, values: [[60, "{HH}:{mm}"]] },
+        { ...axis, size: 28, space: 80, values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map((s) => clockTime(new Date(s * 1000))) },
         { ...axis, size: 56, space: 40 },
       ],
       series: [
@@ -128,7 +128,7 @@ function fillTable(figure) {
   /** @type {Map<string, Health>} */
   const minutes = new Map();
   for (const one of points) {
-    minutes.set(new Date(one.at_ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }), one);
+    minutes.set(clockTime(new Date(one.at_ms)), one);
   }
   const rows = [...minutes].reverse().map(([minute, one]) => {
     const row = document.createElement("tr");

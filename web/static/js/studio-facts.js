@@ -4,10 +4,13 @@ import { setText } from "./format.js";
 
 /** @typedef {import("./studio-feed.js").Health} Health */
 
+/** While the encoder is away, what it sent before says nothing. @param {Health} health */
+const isHere = (health) => health.state !== "reconnecting";
+
 /** @type {Record<string, (health: Health) => string>} */
 const FACTS = {
-  bitrate: (h) => (h.bitrate_bps ? `${Math.floor(h.bitrate_bps / 1000).toLocaleString("en")} kb/s` : ""),
-  fps: (h) => (h.fps ? `${h.fps.toFixed(0)} a second` : ""),
+  bitrate: (h) => (isHere(h) && h.bitrate_bps ? `${Math.floor(h.bitrate_bps / 1000).toLocaleString("en")} kb/s` : ""),
+  fps: (h) => (isHere(h) && h.fps ? `${h.fps.toFixed(0)} a second` : ""),
   keyframes: (h) => (h.keyframe_interval_ms ? `every ${(h.keyframe_interval_ms / 1000).toFixed(1)} s` : ""),
   picture: (h) => (h.width ? `${h.width} × ${h.height}` : h.audio_codec ? "Sound only" : ""),
   delay: (h) => (h.latency_p50_ms ? `${(h.latency_p50_ms / 1000).toFixed(1)} s` : ""),

@@ -31,7 +31,7 @@ function showOver(wasLive) {
   const lastLive = /** @type {HTMLElement} */ (offAir.querySelector("[data-last-live]"));
   setSince(onAir.querySelector("time"), null);
   if (!wasLive) return;
-  lastLive.textContent = "Last live just now";
+  lastLive.textContent = "Live until just now";
   lastLive.hidden = false;
 }
 

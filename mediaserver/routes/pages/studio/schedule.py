@@ -6,12 +6,18 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from mediaserver.channels.schedule import Given
-from mediaserver.channels.timetable import UTC_ZONE, Entry, Occurrence, local_to_ms, time_zones
+from mediaserver.channels.timetable import (
+    UTC_ZONE,
+    Entry,
+    Occurrence,
+    local_to_ms,
+    time_zones,
+    zone_of,
+)
 from mediaserver.kernel import limits
 from mediaserver.routes.keys import SCHEDULE
 from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
@@ -148,7 +154,7 @@ def _shown(entry: Entry, times: list[Occurrence]) -> dict[str, Any]:
 
 
 def _of_entry(entry: Entry) -> dict[str, str]:
-    local = datetime.fromtimestamp(entry.starts_at_ms / 1000, ZoneInfo(entry.time_zone))
+    local = datetime.fromtimestamp(entry.starts_at_ms / 1000, zone_of(entry))
     return {
         "title": entry.title,
         "starts": local.strftime("%Y-%m-%dT%H:%M"),
