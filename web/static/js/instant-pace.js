@@ -8,7 +8,7 @@ import { CATCH_UP_RATE } from "./pace.js";
 
 const TICK_MS = 50;
 const WINDOW_MS = 15_000;
-const FLOOR_S = 0.13; // decoding and compositing in software, on a machine that does more
+const FLOOR_S = 0.18; // decoding in software; Chromium stalled now and then with 0.13
 const JITTER_S_MIN = 0.02;
 const JITTER_S_START = 0.05;
 const MEASURED_MS = 3_000; // before, the jitter isn't known well
@@ -22,7 +22,7 @@ const GAIN = 0.3; // of the distance in a second
 const SMOOTH = 0.15;
 const STALL_EXTRA_S = 0.05;
 const STALL_EXTRA_S_MAX = 0.6;
-const CALM_MS = 30_000;
+const CALM_MS = 300_000; // what a stall has taught isn't forgotten soon: the next one would follow
 
 export class InstantPace {
   #timer;
