@@ -189,7 +189,9 @@ async def test_a_new_broadcast_is_loaded(on_air: Scene, open_page: Open) -> None
     async with page.expect_response("**/index.m3u8"):
         await hears(page, on_air, "live", broadcast_id="b2")
     await shows(page, "live")
-    assert (await stats(page))["broadcastId"] == "b2"
+    await page.wait_for_function(
+        "() => document.querySelector('live-player').stats.broadcastId === 'b2'"
+    )
 
 
 async def test_a_new_broadcast_is_loaded_though_the_last_one_still_plays(

@@ -76,7 +76,8 @@ export class LineMenu {
     });
     view.lines.addEventListener("pointerover", (event) => this.#over(event));
     view.scroller.addEventListener("pointerleave", () => this.#hideTools());
-    tools.addEventListener("pointerenter", () => view.hold("tools", true));
+    // not pointerenter: lines that move under a mouse at rest would hold themselves up
+    tools.addEventListener("pointermove", () => view.hold("tools", true));
     tools.addEventListener("pointerleave", () => view.hold("tools", false));
     tools.addEventListener("click", (event) => this.#tool(event));
     view.lines.addEventListener("click", (event) => this.#click(event));
