@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from mediaserver.kernel import limits
+from mediaserver.kernel.budget import Budget
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import RateLimited
 
 
 class Pace:
-    """For each user the moment at which their allowance is whole again. In memory and bounded."""
+    """Each user's allowance. In memory and bounded."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-        self._whole_at_ms: dict[str, int] = {}
+        self._budgets: dict[str, Budget] = {}  # in order of last use
 
     def charge(self, user_id: str) -> None:
         """Count one message. Raises `RateLimited`, and then counts nothing."""
-        now_ms = self._clock.monotonic_ms()
-        whole_at_ms = max(now_ms, self._whole_at_ms.pop(user_id, 0))
-        allowance_ms = (limits.CHAT_LINES_BURST - 1) * limits.CHAT_LINES_INTERVAL_MS
-        wait_ms = whole_at_ms - now_ms - allowance_ms
-        if wait_ms > 0:
-            self._whole_at_ms[user_id] = whole_at_ms
+        budget = self._budgets.pop(user_id, None) or Budget(
+            self._clock, limits.CHAT_LINES_BURST, 1000 / limits.CHAT_LINES_INTERVAL_MS
+        )
+        self._budgets[user_id] = budget
+        if not budget.take():
             raise RateLimited(
-                "That was too fast. Wait a moment.", retry_after_s=-(-wait_ms // 1000)
+                "That was too fast. Wait a moment.", retry_after_s=budget.retry_after_s()
             )
-        self._whole_at_ms[user_id] = whole_at_ms + limits.CHAT_LINES_INTERVAL_MS
-        if len(self._whole_at_ms) > limits.CHAT_USERS_COUNTED_MAX:
-            del self._whole_at_ms[next(iter(self._whole_at_ms))]  # the longest silent one
+        if len(self._budgets) > limits.CHAT_USERS_COUNTED_MAX:
+            del self._budgets[next(iter(self._budgets))]  # the longest silent one

@@ -25,9 +25,9 @@ from engineio.packet import CLOSE, NOOP, OPEN, PING, Packet
 from engineio.payload import Payload
 
 from mediaserver.kernel import limits
+from mediaserver.kernel.budget import Budget
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.tasks import Tasks
-from mediaserver.realtime.budget import Budget
 from mediaserver.realtime.packets import Outgoing, outgoing, text_frame
 
 _log = structlog.get_logger(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic_core import to_json
 
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel import limits
+from mediaserver.kernel.budget import Budget
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import (
     Conflict,
@@ -24,7 +26,6 @@ from mediaserver.kernel.errors import (
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.realtime import packets
 from mediaserver.realtime.broadcast import Rooms
-from mediaserver.realtime.budget import Budget
 from mediaserver.realtime.engine import Socket
 from mediaserver.realtime.guests import Guest
 from mediaserver.realtime.messages import FromClient, FromServer
@@ -54,7 +55,7 @@ class Client:
             raise Forbidden("This token is for another channel.")
 
 
-class Namespace:
+class Namespace(ABC):
     """A namespace answers the events for which it has a handler.
 
     A subclass says in `enter` who may come in, and lets them in with `admit`.
@@ -81,8 +82,9 @@ class Namespace:
         """The names of what clients may send."""
         return frozenset(self._handlers)
 
+    @abstractmethod
     async def enter(self, socket: Socket, request: web.Request, auth: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+        """Look at who comes, and `admit` them or raise."""
 
     def admit(self, socket: Socket, guest: Guest) -> Client:
         client = self.clients[socket] = Client(socket, guest, self._clock)

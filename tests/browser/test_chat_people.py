@@ -148,7 +148,7 @@ async def test_a_mention_is_marked_and_spoken_and_other_lines_are_not(meeting: M
     marked = await lines(phone, "have a look").evaluate("e => getComputedStyle(e).backgroundColor")
     plain = await lines(phone, "hello all").evaluate("e => getComputedStyle(e).backgroundColor")
     assert marked != plain
-    await phone.wait_for_function("window.heard.length > 0")
+    await phone.wait_for_function("() => window.heard.length > 0")
     streamer = meeting.streamer.username
     assert await heard(phone) == [f"{streamer} mentions you: @{name} have a look"]
 
@@ -203,7 +203,7 @@ async def test_announcements_stand_out_and_are_spoken(meeting: Meeting) -> None:
     await write(meeting.desk, "/announce good Break of five minutes")
     for page in (meeting.desk, meeting.phone):
         await expect(page.locator(".line-announcement")).to_contain_text("Break of five minutes")
-    await meeting.phone.wait_for_function("window.heard.length > 0")
+    await meeting.phone.wait_for_function("() => window.heard.length > 0")
     said = f"Announcement by {meeting.streamer.username}: Break of five minutes"
     assert await heard(meeting.phone) == [said]
 

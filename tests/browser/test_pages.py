@@ -196,9 +196,9 @@ async def test_studio_turns_green_when_the_encoder_connects(open_page: Open, sce
     scene.live = {"state": "offline"}
     page = await open_page("/studio?case=welcome")
     status = page.locator(".studio-state-text")
-    await expect(status).to_contain_text("Waiting for your encoder")
+    await expect(status).to_have_text("Waiting for your encoder", use_inner_text=True)
     scene.live = live_view("starting")
-    await expect(status).to_contain_text("Your encoder is connected", timeout=2500)
+    await expect(status).to_have_text("Connected, the picture is on its way", use_inner_text=True)
     await expect(page.locator("[data-studio-state]")).to_have_attribute(
         "data-studio-state", "starting"
     )

@@ -80,7 +80,7 @@ async def test_volume_is_remembered(on_air: Scene, open_page: Open) -> None:
     await page.locator("live-player").focus()
     for _ in range(4):
         await page.keyboard.press("ArrowDown")
-    await page.wait_for_function("JSON.parse(localStorage.volume).volume < 0.81")
+    await page.wait_for_function("() => JSON.parse(localStorage.volume).volume < 0.81")
     await page.reload()
     await shows(page, "live")
     assert await page.evaluate("document.querySelector('video').volume") == pytest.approx(0.8)

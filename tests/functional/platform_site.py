@@ -189,6 +189,20 @@ class Site:
         self.sessions.append(http)
         return Person(self.base, http)
 
+    async def member(self, name: str) -> Person:
+        """Somebody with an account, logged in in a browser and as a program."""
+        person = self.person()
+        await person.register(name)
+        await person.log_in_as_program(name)
+        return person
+
+    async def streamer(self, name: str = "alice") -> Person:
+        """A member with a channel of the same name."""
+        person = await self.member(name)
+        status, answer = await person.api("POST", "/channels", {"slug": name})
+        assert status == 201, answer
+        return person
+
     @property
     def setup_token(self) -> str:
         assert self.server.setup_url is not None

@@ -26,6 +26,11 @@ _ANSWERS = {(one.namespace, one.name): one.answer for one in messages.FROM_CLIEN
 _EVENTS = {(one.namespace, one.name): one.payload for one in messages.FROM_SERVER}
 
 
+def line(text: str, number: int, **more: Any) -> dict[str, Any]:
+    """What `say` takes, in the channel alice."""
+    return {"channel": "alice", "text": text, "nonce": f"nonce-{number:04}", **more}
+
+
 class SocketPeer:
     """One WebSocket. Packets that nobody has waited for yet are kept, by namespace and name."""
 

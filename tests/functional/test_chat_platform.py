@@ -14,8 +14,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import SystemClock
 from tests import pictures
 from tests.functional.platform_site import Person, Site, running_site
-from tests.functional.socket_peer import connected
-from tests.functional.test_realtime import line, person, streamer
+from tests.functional.socket_peer import connected, line
 
 CHAT = "/channels/alice/chat"
 
@@ -43,8 +42,8 @@ async def kept(person: Person) -> list[dict[str, Any]]:
 
 async def test_two_moderators_at_once(site: Site) -> None:
     """Both act on the same line and the same person at the same moment: it happens, and once."""
-    alice = await streamer(site)
-    bob, carol, dave = [await person(site, name) for name in ("bob", "carol", "dave")]
+    alice = await site.streamer()
+    bob, carol, dave = [await site.member(name) for name in ("bob", "carol", "dave")]
     await moderated_by(alice, "bob", "carol")
     _, said = await dave.api("POST", CHAT, {"text": "an awful line"})
     async with (
@@ -82,8 +81,8 @@ async def test_two_moderators_at_once(site: Site) -> None:
 
 
 async def test_a_moderator_who_is_dismissed_while_acting(site: Site) -> None:
-    alice = await streamer(site)
-    bob, dave = [await person(site, name) for name in ("bob", "dave")]
+    alice = await site.streamer()
+    bob, dave = [await site.member(name) for name in ("bob", "dave")]
     await moderated_by(alice, "bob")
     async with connected(bob, "/chat") as b:
         await b.ask("join", {"channel": "alice"})
@@ -101,8 +100,8 @@ async def test_a_moderator_who_is_dismissed_while_acting(site: Site) -> None:
 
 async def test_clocks_that_are_wrong(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server's clock jumps: order stays, nobody waits for longer than slow mode."""
-    alice = await streamer(site)
-    bob = await person(site, "bob")
+    alice = await site.streamer()
+    bob = await site.member("bob")
     await alice.api("PATCH", f"{CHAT}/rules", {"slow_s": 30})
     wall_ms = SystemClock.wall_ms
     shift_ms = 0
@@ -123,7 +122,7 @@ async def test_clocks_that_are_wrong(site: Site, monkeypatch: pytest.MonkeyPatch
 
 async def test_a_client_whose_clock_is_wrong_resumes_by_number(site: Site) -> None:
     """`after` counts, times don't: from the future it starts anew, and nothing is repeated."""
-    alice = await streamer(site)
+    alice = await site.streamer()
     for number in range(3):
         await alice.api("POST", CHAT, {"text": f"line {number}"})
     async with connected(alice, "/chat") as a:
@@ -134,7 +133,7 @@ async def test_a_client_whose_clock_is_wrong_resumes_by_number(site: Site) -> No
 
 
 async def test_emote_bombs_at_once_leave_the_chat_alone(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     async with connected(alice, "/chat") as a:
         await a.ask("join", {"channel": "alice"})
 
@@ -154,7 +153,7 @@ async def test_emote_bombs_at_once_leave_the_chat_alone(site: Site) -> None:
 
 
 async def test_a_frame_of_one_mebibyte_ends_its_connection_only(site: Site) -> None:
-    alice, bob = await streamer(site), await person(site, "bob")
+    alice, bob = await site.streamer(), await site.member("bob")
     async with connected(alice, "/chat") as a, connected(bob, "/chat") as b:
         for peer in (a, b):
             await peer.ask("join", {"channel": "alice"})
@@ -165,7 +164,7 @@ async def test_a_frame_of_one_mebibyte_ends_its_connection_only(site: Site) -> N
 
 
 async def test_a_banned_user_joins_reads_and_writes_by_no_way(site: Site) -> None:
-    alice, bob = await streamer(site), await person(site, "bob")
+    alice, bob = await site.streamer(), await site.member("bob")
     await alice.api("POST", CHAT, {"text": "/ban bob"})
     async with connected(bob, "/chat") as b, connected(alice, "/chat") as a:
         joined = await b.ask("join", {"channel": "alice"})
@@ -191,7 +190,7 @@ async def test_a_banned_user_joins_reads_and_writes_by_no_way(site: Site) -> Non
 
 
 async def test_a_schedule_in_the_past_over_each_way(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     now_ms = SystemClock().wall_ms()
     entry = {"title": "Boats", "starts_at_ms": now_ms + 3_600_000, "duration_min": 60}
     status, made = await alice.api("POST", "/channels/alice/schedule", entry)

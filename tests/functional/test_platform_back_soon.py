@@ -22,16 +22,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         yield running
 
 
-async def _person(site: Site, name: str) -> Person:
-    person = site.person()
-    await person.register(name)
-    await person.log_in_as_program(name)
-    return person
-
-
 @pytest.fixture
 async def alice(site: Site) -> Person:
-    person = await _person(site, "alice")
+    person = await site.member("alice")
     await person.api("POST", "/channels", {"slug": "alice-tv"})
     return person
 
@@ -106,7 +99,7 @@ async def test_what_is_no_picture(site: Site, alice: Person, data: bytes, status
 
 
 async def test_who_may(site: Site, alice: Person) -> None:
-    bob = await _person(site, "bob")
+    bob = await site.member("bob")
     assert (await _put(bob, _picture("PNG", (8, 8)), "image/png"))[0] == 403
     assert (await _put(site.person(), b"x"))[0] == 401
     assert (await bob.api("DELETE", PATH))[0] == 403

@@ -28,16 +28,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         yield running
 
 
-async def _person(site: Site, name: str) -> Person:
-    person = site.person()
-    await person.register(name)
-    await person.log_in_as_program(name)
-    return person
-
-
 @pytest.fixture
 async def alice(site: Site) -> Person:
-    person = await _person(site, "alice")
+    person = await site.member("alice")
     status, _ = await person.api("POST", "/channels", {"slug": "alice-tv"})
     assert status == 201
     return person
@@ -45,12 +38,12 @@ async def alice(site: Site) -> Person:
 
 @pytest.fixture
 async def bob(site: Site) -> Person:
-    return await _person(site, "bob")
+    return await site.member("bob")
 
 
 @pytest.fixture
 async def carol(site: Site) -> Person:
-    return await _person(site, "carol")
+    return await site.member("carol")
 
 
 async def _say(person: Person, text: str, **more: Any) -> tuple[int, Any]:
@@ -399,7 +392,7 @@ async def test_pictures_that_are_not_there(site: Site, name: str) -> None:
 
 async def test_what_was_said_survives_a_restart(tmp_path: Path) -> None:
     async with running_site(tmp_path) as site:
-        alice = await _person(site, "alice")
+        alice = await site.member("alice")
         await alice.api("POST", "/channels", {"slug": "alice-tv"})
         _, said = await _say(alice, "still here")
         await alice.api("PUT", f"{CHAT}/pin", {"id": said["id"]})

@@ -28,23 +28,16 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         yield running
 
 
-async def _person(site: Site, name: str) -> Person:
-    person = site.person()
-    await person.register(name)
-    await person.log_in_as_program(name)
-    return person
-
-
 @pytest.fixture
 async def alice(site: Site) -> Person:
-    person = await _person(site, "alice")
+    person = await site.member("alice")
     await person.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
     return person
 
 
 @pytest.fixture
 async def bob(site: Site) -> Person:
-    return await _person(site, "bob")
+    return await site.member("bob")
 
 
 def _in(hours: float) -> int:
@@ -169,7 +162,9 @@ async def test_the_schedule_page(site: Site, alice: Person) -> None:
     assert text.count("<h2>Boats</h2>") == 4
     assert text.count(">Cancelled</span>") == 1
     assert re.search(r'href="webcal://127\.0\.0\.1:\d+/@alice-tv/schedule\.ics"', text)
-    assert re.search(r'<time data-moment="\d+" datetime="[\dT:Z-]+">\w+ \d+ \w+, [\d:]+ UTC<', text)
+    start = r'<time data-moment="\d+" datetime="[\dT:Z-]+">\w+ \d+ \w+, [\d:]+</time>'
+    end = r'<time data-moment="\d+" data-look="time" datetime="[\dT:Z-]+">[\d:]+ UTC</time>'
+    assert re.search(f"{start}&nbsp;– {end}", text)
     assert 'aria-current="page">Schedule</a>' in text
     _, text, _ = await visitor.get("/@alice-tv/videos")
     assert "No videos yet" in text
@@ -384,7 +379,7 @@ async def test_the_site_says_when_a_time_has_come(
     """The clock of the running site is the machine's, so the entry is moved instead."""
     monkeypatch.setattr(limits, "SCHEDULE_CHECK_S", 0.02)
     async with running_site(tmp_path) as site:
-        alice = await _person(site, "alice")
+        alice = await site.member("alice")
         await alice.api("POST", "/channels", {"slug": "alice-tv"})
         said: asyncio.Queue[ScheduleStarted] = asyncio.Queue()
         assert site.media.events is not None

@@ -25,23 +25,16 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         yield running
 
 
-async def _person(site: Site, name: str) -> Person:
-    person = site.person()
-    await person.register(name)
-    await person.log_in_as_program(name)
-    return person
-
-
 @pytest.fixture
 async def alice(site: Site) -> Person:
-    person = await _person(site, "alice")
+    person = await site.member("alice")
     await person.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
     return person
 
 
 @pytest.fixture
 async def bob(site: Site) -> Person:
-    return await _person(site, "bob")
+    return await site.member("bob")
 
 
 async def _connect(site: Site, alice: Person) -> PublishGrant:

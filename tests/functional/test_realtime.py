@@ -19,8 +19,8 @@ from mediaserver.kernel import limits
 from mediaserver.media.audience import ViewerReport
 from mediaserver.media.events import BroadcastWentLive
 from mediaserver.media.health import BroadcastMeasured, Health
-from tests.functional.platform_site import FakeStatus, Person, Site, running_site
-from tests.functional.socket_peer import connected
+from tests.functional.platform_site import FakeStatus, Site, running_site
+from tests.functional.socket_peer import connected, line
 
 
 @pytest.fixture
@@ -29,31 +29,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         yield site
 
 
-async def person(site: Site, name: str) -> Person:
-    somebody = site.person()
-    await somebody.register(name)
-    await somebody.log_in_as_program(name)
-    return somebody
-
-
-async def streamer(site: Site, name: str = "alice") -> Person:
-    somebody = await person(site, name)
-    status, answer = await somebody.api("POST", "/channels", {"slug": name})
-    assert status == 201, answer
-    return somebody
-
-
-def nonce(number: int) -> str:
-    return f"nonce-{number:04}"
-
-
-def line(text: str, number: int, **more: Any) -> dict[str, Any]:
-    return {"channel": "alice", "text": text, "nonce": nonce(number), **more}
-
-
 @pytest.mark.parametrize("transports", [["websocket"], ["polling"], ["polling", "websocket"]])
 async def test_official_client_on_each_transport(site: Site, transports: list[str]) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     status, ticket = await alice.api("POST", "/realtime/ticket")
     assert status == 201
     client = socketio.AsyncClient(reconnection=False)
@@ -82,7 +60,7 @@ async def test_official_client_on_each_transport(site: Site, transports: list[st
 
 
 async def test_everybody_sees_every_line_once_and_in_order(site: Site) -> None:
-    alice, bob = await streamer(site), await person(site, "bob")
+    alice, bob = await site.streamer(), await site.member("bob")
     async with (
         connected(alice, "/chat") as a,
         connected(bob, "/chat") as b,
@@ -105,7 +83,7 @@ async def test_everybody_sees_every_line_once_and_in_order(site: Site) -> None:
 async def test_nothing_is_lost_or_overtaken_on_the_way_from_polling_to_a_websocket(
     site: Site,
 ) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     _, channel = await alice.api("GET", "/channels/alice")
     events = site.media.events
     assert events is not None
@@ -147,7 +125,7 @@ async def test_nothing_is_lost_or_overtaken_on_the_way_from_polling_to_a_websock
 
 
 async def test_who_returns_gets_what_they_missed(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     async with connected(alice, "/chat") as first:
         assert (await first.ask("join", {"channel": "alice"}))["events"] == []
         await first.ask("say", line("one", 1))
@@ -163,7 +141,7 @@ async def test_who_returns_gets_what_they_missed(site: Site) -> None:
 
 
 async def test_the_same_nonce_writes_one_line(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     async with connected(alice, "/chat") as first, connected(alice, "/chat") as second:
         said = await first.ask("say", line("once", 1))
         assert await second.ask("say", line("once", 1)) == said
@@ -171,7 +149,7 @@ async def test_the_same_nonce_writes_one_line(site: Site) -> None:
 
 
 async def test_moderation_reaches_everybody_at_once(site: Site) -> None:
-    alice, bob = await streamer(site), await person(site, "bob")
+    alice, bob = await site.streamer(), await site.member("bob")
     async with (
         connected(alice, "/chat", "/studio") as a,
         connected(bob, "/chat") as b,
@@ -196,7 +174,7 @@ async def test_moderation_reaches_everybody_at_once(site: Site) -> None:
 
 
 async def test_rules_change_what_people_may_do(site: Site) -> None:
-    alice, bob = await streamer(site), await person(site, "bob")
+    alice, bob = await site.streamer(), await site.member("bob")
     async with connected(alice, "/chat") as a, connected(bob, "/chat") as b:
         for peer in (a, b):
             await peer.ask("join", {"channel": "alice"})
@@ -209,7 +187,7 @@ async def test_rules_change_what_people_may_do(site: Site) -> None:
 
 
 async def test_a_banned_user_may_read_and_not_write(site: Site) -> None:
-    alice, bob = await streamer(site), await person(site, "bob")
+    alice, bob = await site.streamer(), await site.member("bob")
     async with connected(alice, "/chat") as a:
         ban = {"type": "ban", "username": "bob"}
         assert (await a.ask("act", {"channel": "alice", "action": ban}))["ok"]
@@ -221,7 +199,7 @@ async def test_a_banned_user_may_read_and_not_write(site: Site) -> None:
 
 
 async def test_moderators_do_not_act_on_the_owner(site: Site) -> None:
-    alice, bob = await streamer(site), await person(site, "bob")
+    alice, bob = await site.streamer(), await site.member("bob")
     async with connected(alice, "/chat") as a, connected(bob, "/chat") as b:
         for peer in (a, b):
             await peer.ask("join", {"channel": "alice"})
@@ -242,7 +220,7 @@ async def test_live_and_presence_follow_the_stream(
 
 
 async def _live_and_presence(site: Site) -> None:
-    alice, bob = await streamer(site), await person(site, "bob")
+    alice, bob = await site.streamer(), await site.member("bob")
     _, channel = await alice.api("GET", "/channels/alice")
     assert site.media.events is not None
     async with connected(bob, "/chat") as b, connected(alice, "/studio") as desk:
@@ -261,9 +239,9 @@ async def _live_and_presence(site: Site) -> None:
 
 async def test_followers_hear_once_that_a_channel_is_live(site: Site) -> None:
     alice, bob, carol = (
-        await streamer(site),
-        await person(site, "bob"),
-        await person(site, "carol"),
+        await site.streamer(),
+        await site.member("bob"),
+        await site.member("carol"),
     )
     _, channel = await alice.api("GET", "/channels/alice")
     assert site.media.events is not None
@@ -287,7 +265,7 @@ async def test_followers_hear_once_that_a_channel_is_live(site: Site) -> None:
 
 
 async def test_health_reaches_the_studio_and_reports_the_engine(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     _, channel = await alice.api("GET", "/channels/alice")
     assert site.media.events is not None
     async with connected(alice, "/studio", "/chat") as a:
@@ -307,8 +285,8 @@ async def test_health_reaches_the_studio_and_reports_the_engine(site: Site) -> N
 
 
 async def test_the_studio_is_for_moderators(site: Site) -> None:
-    await streamer(site)
-    bob = await person(site, "bob")
+    await site.streamer()
+    bob = await site.member("bob")
     async with connected(bob, "/studio") as b:
         answer = await b.ask("watch", {"channel": "alice"}, "/studio")
         assert answer["error"]["code"] == "forbidden"
@@ -318,7 +296,7 @@ async def test_the_studio_is_for_moderators(site: Site) -> None:
 
 
 async def test_overlay_by_token_until_it_is_regenerated(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     _, made = await alice.api("GET", "/channels/alice/overlay-token")
     token = made["token"]
     assert (await alice.api("GET", "/channels/alice/overlay-token"))[1] == made
@@ -344,7 +322,7 @@ async def test_overlay_by_token_until_it_is_regenerated(site: Site) -> None:
 
 
 async def test_dock_acts_as_its_maker_in_its_channel_until_revoked(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     await alice.api("POST", "/channels", {"slug": "second"})
     status, made = await alice.api("POST", "/channels/alice/dock-tokens", {"name": "OBS"})
     assert status == 201
@@ -368,8 +346,8 @@ async def test_dock_acts_as_its_maker_in_its_channel_until_revoked(site: Site) -
 
 
 async def test_tokens_are_for_who_manages_the_channel(site: Site) -> None:
-    await streamer(site)
-    bob = await person(site, "bob")
+    await site.streamer()
+    bob = await site.member("bob")
     for method, path in (
         ("GET", "overlay-token"),
         ("POST", "overlay-token"),
@@ -382,7 +360,7 @@ async def test_tokens_are_for_who_manages_the_channel(site: Site) -> None:
 
 
 async def test_logging_out_ends_connections_of_that_session(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     other = site.person()
     await other.post("/login", {"username": "alice", "password": "correct horse battery"})
     async with connected(alice, "/chat") as a, connected(other, "/chat") as elsewhere:
@@ -393,7 +371,7 @@ async def test_logging_out_ends_connections_of_that_session(site: Site) -> None:
 
 async def test_a_restart_is_announced_and_loses_nothing(tmp_path: Path) -> None:
     async with running_site(tmp_path) as site:
-        alice = await streamer(site)
+        alice = await site.streamer()
         cookies = alice.http.cookie_jar
         async with connected(alice, "/chat") as a:
             await a.ask("join", {"channel": "alice"})

@@ -17,8 +17,7 @@ from yarl import URL
 from mediaserver.chat.events import ChatEvent, ChatEvents
 from mediaserver.kernel import limits
 from tests.functional.platform_site import Person, Site, running_site
-from tests.functional.socket_peer import connected
-from tests.functional.test_realtime import line, person, streamer
+from tests.functional.socket_peer import connected, line
 
 CUT = 1006
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
@@ -59,7 +58,7 @@ async def test_pages_of_other_sites_may_not_connect(site: Site) -> None:
 
 
 async def test_another_site_uses_no_cookie_of_ours(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     headers = {"Origin": "https://evil.example"}
     with pytest.raises(aiohttp.WSServerHandshakeError):
         async with connected(alice, "/chat", headers=headers):
@@ -67,7 +66,7 @@ async def test_another_site_uses_no_cookie_of_ours(site: Site) -> None:
 
 
 async def test_tickets(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     _, good = await alice.api("POST", "/realtime/ticket")
     monkeypatch.setattr(limits, "REALTIME_TICKET_S", 0)
     _, expired = await alice.api("POST", "/realtime/ticket")
@@ -130,7 +129,7 @@ async def test_a_connection_without_a_namespace_ends(
 
 
 async def test_forged_rooms_and_users(site: Site) -> None:
-    alice, bob = await streamer(site), await person(site, "bob")
+    alice, bob = await site.streamer(), await site.member("bob")
     async with connected(bob, "/chat") as peer:
         for channel in ("nobody", "chn_1", "../alice", "Alice", "", "a" * 31, 5, None, ["alice"]):
             answer = await peer.ask("join", {"channel": channel})
@@ -150,7 +149,7 @@ async def test_forged_rooms_and_users(site: Site) -> None:
 
 
 async def test_lines_that_are_refused(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     texts: list[Any] = ["", "   ", "x" * 501, "x" * 5000, "a\nb", "a\x00b", "\u202e\u202e", 5]
     texts.append("a" + "\u0301" * 2_000)
     for text in texts:
@@ -160,7 +159,7 @@ async def test_lines_that_are_refused(site: Site) -> None:
 
 
 async def test_text_comes_back_as_it_was_written_but_for_its_direction(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     text = '<script>alert(1)</script> "&amp;" \u202eevil\u202c \U0001f44b'
     async with connected(alice, "/chat") as peer:
         await peer.ask("join", {"channel": "alice"})
@@ -226,7 +225,7 @@ WRONG: list[tuple[str, Any, str]] = [
 
 
 async def test_wrong_payloads_are_answered(site: Site) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     for event, payload, code in WRONG:
         async with connected(alice, "/chat") as peer:
             assert (await peer.ask(event, payload))["error"]["code"] == code, (event, payload)
@@ -259,7 +258,7 @@ async def test_two_hundred_events_a_second(
     site: Site, log_lines: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "REALTIME_PACKETS_PER_S", 0.001)  # the test's speed is no matter
-    await streamer(site)
+    await site.streamer()
     async with (
         connected(site.person(), "/chat") as peer,
         connected(site.person(), "/chat") as other,
@@ -279,7 +278,7 @@ async def test_lines_beyond_the_pace_of_a_person(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "REALTIME_SAY_PER_S", 0.001)
-    alice = await streamer(site)
+    alice = await site.streamer()
     async with connected(alice, "/chat") as peer:
         numbers = [await peer.emit("say", line(f"line {index}", index)) for index in range(8)]
         answers = [await peer.ack(number) for number in numbers]
@@ -289,7 +288,7 @@ async def test_lines_beyond_the_pace_of_a_person(
 
 async def test_rooms_of_one_connection_are_bounded(site: Site) -> None:
     for name in ("alice", "bob"):
-        somebody = await streamer(site, name)
+        somebody = await site.streamer(name)
         for index in range(4):
             assert (await somebody.api("POST", "/channels", {"slug": f"{name}-{index}"}))[0] == 201
     async with connected(site.person(), "/chat") as peer:
@@ -313,7 +312,7 @@ def big_events(channel_id: str, sequence: int) -> ChatEvents:
 async def test_who_stops_reading_is_cut_and_nobody_else_waits(
     site: Site, log_lines: list[Any]
 ) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     _, channel = await alice.api("GET", "/channels/alice")
     assert site.media.events is not None
     deaf = socket.socket()
@@ -343,7 +342,7 @@ async def test_who_stops_polling_is_cut(
     site: Site, log_lines: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "REALTIME_QUEUE_PACKETS_MAX", 5)
-    alice = await streamer(site)
+    alice = await site.streamer()
     _, channel = await alice.api("GET", "/channels/alice")
     assert site.media.events is not None
     visitor = site.person()
@@ -412,7 +411,7 @@ async def test_two_polls_at_once_end_the_connection(site: Site) -> None:
 
 
 async def test_no_line_of_chat_reaches_the_log(site: Site, log_lines: list[Any]) -> None:
-    alice = await streamer(site)
+    alice = await site.streamer()
     async with connected(alice, "/chat") as peer:
         await peer.ask("join", {"channel": "alice"})
         await peer.ask("say", line("a private word", 1))

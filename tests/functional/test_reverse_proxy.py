@@ -15,8 +15,7 @@ from yarl import URL
 
 from tests.functional.platform_site import Person, Site, running_site
 from tests.functional.site import until
-from tests.functional.socket_peer import connected
-from tests.functional.test_realtime import line
+from tests.functional.socket_peer import connected, line
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reverse-proxy.md"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

@@ -1,4 +1,7 @@
-"""How often one connection may do something: a token bucket without a timer."""
+"""How often somebody may do something: a token bucket in memory, without a timer.
+
+accounts/throttles.py keeps the like in the database, where it outlives a restart.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from mediaserver.kernel.budget import Budget
 from mediaserver.kernel.clock import FakeClock
-from mediaserver.realtime.budget import Budget
 
 
 def test_a_burst_and_then_one_at_a_time() -> None:
