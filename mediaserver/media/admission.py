@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from mediaserver.kernel.config import MediaConfig
 from mediaserver.kernel.errors import Unavailable
-from mediaserver.media.origin import LiveStream, Origin
+from mediaserver.media.live_stream import LiveStream
+from mediaserver.media.origin import Origin
 
 
 class Full(Unavailable):

@@ -11,7 +11,7 @@ from mediaserver.kernel.config import Config
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.kernel.tasks import Tasks
-from mediaserver.media.broadcast import Broadcasts
+from mediaserver.media.broadcasts import Broadcasts
 from mediaserver.media.dvr import Dvr, Folder
 from mediaserver.media.events import SERVER_STOPS
 from mediaserver.media.gate import PublishGate

@@ -16,7 +16,8 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.events import Events
 from mediaserver.media.advice import Facts, Verdict, judge
 from mediaserver.media.audience import Audience, Playback, ViewerReport
-from mediaserver.media.broadcast import Broadcast, Broadcasts, BroadcastState
+from mediaserver.media.broadcast import Broadcast, BroadcastState
+from mediaserver.media.broadcasts import Broadcasts
 
 _RATE_SAMPLES = 5
 """Rates are means over 10 s."""

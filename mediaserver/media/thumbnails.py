@@ -16,7 +16,8 @@ import structlog
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import NotFound
 from mediaserver.kernel.metrics import Metrics
-from mediaserver.media.origin import LiveStream, Origin
+from mediaserver.media.live_stream import LiveStream
+from mediaserver.media.origin import Origin
 
 _log = structlog.get_logger(__name__)
 

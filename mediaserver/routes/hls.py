@@ -21,13 +21,13 @@ from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.admission import Admission, Full
 from mediaserver.media.audience import ViewerReport, Way
 from mediaserver.media.dvr import DVR_PLAYLIST
-from mediaserver.media.origin import (
+from mediaserver.media.live_stream import (
     MEDIA_PLAYLIST,
     MULTIVARIANT_PLAYLIST,
     LiveStream,
-    Origin,
     PlaylistRequest,
 )
+from mediaserver.media.origin import Origin
 from mediaserver.media.playlist import Rendered
 from mediaserver.media.thumbnails import Thumbnails
 from mediaserver.routes.cmcd import cmcd_of

@@ -20,7 +20,8 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import NotFound, Unavailable
 from mediaserver.media.admission import Admission
 from mediaserver.media.instant import CLOSE_FULL, CLOSE_SLOW, InstantStream
-from mediaserver.media.origin import LiveStream, Origin
+from mediaserver.media.live_stream import LiveStream
+from mediaserver.media.origin import Origin
 from mediaserver.routes.viewers import viewer_of
 
 # Python 3.12 names it; it is 25 on Linux.

@@ -24,7 +24,8 @@ from mediaserver.kernel.clock import SystemClock
 from mediaserver.kernel.config import MediaConfig
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.admission import Admission
-from mediaserver.media.origin import LiveStream, Origin, PlaylistRequest
+from mediaserver.media.live_stream import LiveStream, PlaylistRequest
+from mediaserver.media.origin import Origin
 from mediaserver.media.parts import PRESETS, Epoch, Part, Timing
 from mediaserver.media.thumbnails import Thumbnails
 from mediaserver.routes.hls import hls_routes

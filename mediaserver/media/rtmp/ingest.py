@@ -21,7 +21,8 @@ from mediaserver.kernel.config import RtmpConfig
 from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.kernel.tasks import Tasks
-from mediaserver.media.broadcast import Broadcast, Broadcasts
+from mediaserver.media.broadcast import Broadcast
+from mediaserver.media.broadcasts import Broadcasts
 from mediaserver.media.frames import Unsupported
 from mediaserver.media.gate import PublishGate, PublishRefused, PublishRequest
 from mediaserver.media.rtmp import commands

@@ -8,7 +8,8 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import MediaConfig
 from mediaserver.media.admission import Admission, Full
-from mediaserver.media.origin import LiveStream, Origin
+from mediaserver.media.live_stream import LiveStream
+from mediaserver.media.origin import Origin
 from mediaserver.media.parts import PRESETS, Epoch, Part, Timing
 from tests.unit.media.streams import AUDIO, VIDEO, WALL_MS
 

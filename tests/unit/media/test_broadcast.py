@@ -16,7 +16,8 @@ from mediaserver.kernel.errors import NotFound
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media import events as media_events
-from mediaserver.media.broadcast import Broadcast, Broadcasts, BroadcastState
+from mediaserver.media.broadcast import Broadcast, BroadcastState
+from mediaserver.media.broadcasts import Broadcasts
 from mediaserver.media.events import (
     BroadcastEnded,
     BroadcastInterrupted,
@@ -26,7 +27,8 @@ from mediaserver.media.events import (
 )
 from mediaserver.media.frames import Unsupported
 from mediaserver.media.gate import PublishGrant, PublishRefused
-from mediaserver.media.origin import Origin, PlaylistRequest
+from mediaserver.media.live_stream import PlaylistRequest
+from mediaserver.media.origin import Origin
 from tests.unit.media.captured import messages
 
 GRANT = PublishGrant("chn_1", "film", "key_1")

@@ -17,7 +17,8 @@ from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.fmp4 import Muxer
 from mediaserver.media.frames import Frame
-from mediaserver.media.origin import LiveStream, Origin
+from mediaserver.media.live_stream import LiveStream
+from mediaserver.media.origin import Origin
 from mediaserver.media.packager import Packager
 from mediaserver.media.parts import PRESETS, Epoch, Part, SegmentEnd
 from mediaserver.media.thumbnail_decoder import jpeg as decode

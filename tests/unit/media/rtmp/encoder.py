@@ -14,7 +14,7 @@ from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import MediaConfig, RtmpConfig
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.metrics import Metrics
-from mediaserver.media.broadcast import Broadcasts
+from mediaserver.media.broadcasts import Broadcasts
 from mediaserver.media.gate import PublishGrant, PublishRequest
 from mediaserver.media.origin import Origin
 from mediaserver.media.rtmp import amf

@@ -1,4 +1,4 @@
-"""The origin's rules: windows, waiting, what is found and what is not."""
+"""What players may fetch: windows, waiting, what is found and what is not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.errors import Invalid, NotFound, Unavailable
 from mediaserver.media.frames import Unsupported, VideoConfig
-from mediaserver.media.origin import LiveStream, Origin, PlaylistRequest, Rendered
+from mediaserver.media.live_stream import LiveStream, PlaylistRequest, Rendered
 from mediaserver.media.parts import PRESETS, Epoch, Part, Timing
 from tests.unit.media.streams import AUDIO, VIDEO, WALL_MS
 
@@ -562,28 +562,3 @@ def test_viewers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         stream.live.seen(str(number))
     stream.live.seen("0")
     assert stream.live.viewers == 3
-
-
-# Channels -----------------------------------------------------------------------------------------
-
-
-def test_streams_of_channels() -> None:
-    origin, first, second = Origin(), Stream().live, Stream().live
-    second.session = "other"
-    for find in (lambda: origin.current("c"), lambda: origin.stream("c", "session")):
-        with pytest.raises(NotFound):
-            find()
-    origin.add("c", first)
-    assert origin.current("c") is origin.stream("c", "session") is first
-    origin.add("c", second)
-    assert origin.current("c") is second
-    assert origin.stream("c", "session") is first
-    assert origin.channels() == ["c"]
-    assert origin.all() == [first, second]
-    origin.remove("c", first)
-    assert origin.current("c") is second
-    with pytest.raises(NotFound):
-        origin.stream("c", "session")
-    origin.remove("c", second)
-    origin.remove("c", second)
-    assert origin.channels() == origin.all() == []

@@ -1,8 +1,9 @@
-"""The LL-HLS origin: what a live stream's players may fetch, and when they get it.
+"""One live stream as LL-HLS players see it: what they may fetch, and when they get it.
 
-A `LiveStream` holds one stream's window of segments as immutable bytes, renders each version of
-its playlist once, and wakes the requests that wait for the next one: all waiters share one future.
-`Origin` finds streams by channel. Nothing here knows HTTP; errors are those of kernel/errors.py.
+A `LiveStream` holds the window of segments as immutable bytes, renders each version of its
+playlist once, and wakes the requests that wait for the next one: all waiters share one future.
+Fed by media/broadcast.py, found through media/origin.py. Nothing here knows HTTP; errors are those
+of kernel/errors.py.
 """
 
 from __future__ import annotations
@@ -475,51 +476,3 @@ def _parse_name(name: str) -> tuple[str, list[int]]:
     ):
         raise NotFound("No such file")
     return ("part" if len(numbers) == 2 else kind), [int(number) for number in numbers]
-
-
-class Origin:
-    """The live streams of this process, by channel. A channel's ended stream stays a while. One
-    that isn't public is found by its session only."""
-
-    def __init__(self) -> None:
-        self._streams: dict[str, dict[str, LiveStream]] = {}
-        self._current: dict[str, str] = {}
-
-    def add(self, channel: str, stream: LiveStream, *, is_public: bool = True) -> None:
-        self._streams.setdefault(channel, {})[stream.session] = stream
-        if is_public:
-            self.show(channel, stream)
-
-    def show(self, channel: str, stream: LiveStream) -> None:
-        """From now on this is the channel's stream."""
-        self._current[channel] = stream.session
-
-    def remove(self, channel: str, stream: LiveStream) -> None:
-        streams = self._streams.get(channel, {})
-        streams.pop(stream.session, None)
-        if stream.recording is not None:
-            stream.recording.close()
-        if self._current.get(channel) == stream.session:
-            del self._current[channel]
-        if not streams:
-            self._streams.pop(channel, None)
-
-    def current(self, channel: str) -> LiveStream:
-        """The newest public stream of a channel. Raises `NotFound`."""
-        session = self._current.get(channel)
-        if session is None:
-            raise NotFound("This channel is not live")
-        return self._streams[channel][session]
-
-    def stream(self, channel: str, session: str) -> LiveStream:
-        """A stream by the session in its URLs. Raises `NotFound`."""
-        stream = self._streams.get(channel, {}).get(session)
-        if stream is None:
-            raise NotFound("This stream is over")
-        return stream
-
-    def channels(self) -> list[str]:
-        return list(self._current)
-
-    def all(self) -> list[LiveStream]:
-        return [stream for streams in self._streams.values() for stream in streams.values()]
