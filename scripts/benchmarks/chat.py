@@ -20,7 +20,8 @@ from benchmarks.report import Report, progress
 _CHANNEL = "bench"
 _DELAY_P95_MS_MAX = 250
 _GROWTH_MIB_MAX = 64
-_WRITERS_PER_RATE = 2  # so that nobody writes more often than a person may
+WRITERS_PER_RATE = 2
+"""Writers for each line a second, so that nobody writes more often than a person may."""
 
 
 def add_options(group: Any) -> None:
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
             "preset": "low",
             "storage": str(folder / "storage"),
             "channel": _CHANNEL,
-            "tickets": int(options.lines * _WRITERS_PER_RATE),
+            "tickets": int(options.lines * WRITERS_PER_RATE),
             "chat": {"connections_per_address_max": 20_000, "connections_max": 20_000},
         }
         site = module("site_server", site_options, cpu=server_core, log=log)
