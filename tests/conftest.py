@@ -18,13 +18,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """For --dist loadgroup: a file's tests share their servers, and all browser tests one process,
     as two browsers at once keep each other from playing in time."""
-    for item in items:
-        group = "browser" if "browser" in item.path.parts else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+    group = "browser" if "browser" in item.path.parts else item.nodeid.partition("::")[0]
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
