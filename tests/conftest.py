@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tests.databases import POSTGRESQL_BINARIES, PostgresqlServer
 from tests.functional.site import MakeSite, Site
@@ -18,11 +20,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """For --dist loadgroup: a file's tests share their servers, and all browser tests one process,
-    as two browsers at once keep each other from playing in time."""
-    group = "browser" if "browser" in item.path.parts else item.nodeid.partition("::")[0]
-    item.add_marker(pytest.mark.xdist_group(group))
+class _Lanes(LoadFileScheduling):
+    """A file's tests share their servers, so they stay in one process; all browser tests do, as two
+    browsers at once keep each other from playing in time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Lanes:
+    return _Lanes(config, log)
 
 
 @pytest.fixture(scope="session")
