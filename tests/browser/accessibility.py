@@ -35,15 +35,35 @@ def fetch_axe(folder: Path) -> str:
     return (folder / "package" / "axe.min.js").read_text()
 
 
+_STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_ABOUT_COLOUR = ["color-contrast", "link-in-text-block"]
+_COLOURS_STAND = """() => document.getAnimations().every(
+  (one) => one.playState !== "running" || one.effect.getTiming().iterations === Infinity)"""
+"""No transition from one theme to the other is under way any more."""
+
+
 async def faults(page: Page, axe: str, **rules: Any) -> list[Any]:
-    """Each rule that is broken, with the first three places. `rules` change single ones of axe."""
+    """Each rule that is broken, with the first three places, in the dark and in the light theme.
+    `rules` change single ones of axe."""
     await page.evaluate(axe)
+    await _put_on(page, "light")
+    found = await _broken(page, _STANDARDS, rules)
+    await _put_on(page, "dark")
+    return found + await _broken(page, _ABOUT_COLOUR)  # the other rules see no theme
+
+
+async def _put_on(page: Page, theme: str) -> None:
+    await page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+    await page.wait_for_timeout(100)
+    await page.wait_for_function(_COLOURS_STAND)
+
+
+async def _broken(page: Page, only: list[str], rules: dict[str, Any] | None = None) -> list[Any]:
     found: list[Any] = await page.evaluate(
-        """async (rules) => (await axe.run(document, {
-          rules,
-          runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-        })).violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 160) +
-          ' ' + (n.any[0]?.message ?? '')).slice(0, 3)])""",
-        rules,
+        """async ([only, rules]) => (await axe.run(document, {rules, runOnly: only}))
+          .violations.map(v => [document.documentElement.dataset.theme, v.id,
+            v.nodes.map(n => n.html.slice(0, 160) +
+              ' ' + (n.any[0]?.message ?? '')).slice(0, 3)])""",
+        [only, rules or {}],
     )
     return found

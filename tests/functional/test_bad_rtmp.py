@@ -682,11 +682,13 @@ async def idle_connections(site: Site, count: int, healthy: HealthyStream) -> No
     assert told < count // 10, f"{told} log lines for {count} idle connections"
 
 
+@pytest.mark.alone  # it takes the whole machine
 async def test_10_000_idle_connections(site: Site, healthy: HealthyStream) -> None:
     """With the limits of a fresh installation all but a few are closed at once."""
     await idle_connections(site, 10_000, healthy)
 
 
+@pytest.mark.alone  # it takes the whole machine
 async def test_10_000_idle_connections_that_are_let_in(make_site: MakeSite) -> None:
     """With the limits raised they are held until the handshake's time-out."""
     site = make_site(
