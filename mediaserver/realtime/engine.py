@@ -202,7 +202,9 @@ class Socket(AsyncSocket):  # type: ignore[misc]  # the library carries no types
             if not self.connected or self.upgraded:
                 await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
             self._websocket = None
-        if not websocket.closed and websocket.prepared:
+        if not websocket.prepared:
+            return web.Response()  # the visitor left during the handshake: nobody reads it
+        if not websocket.closed:
             await _close(websocket, request.transport, WSCloseCode.POLICY_VIOLATION)
         return websocket
 

@@ -107,14 +107,18 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         problem = problem_of(error)
     except MediaserverError as error:
         problem = problem_of(error)
-    except ConnectionError:
-        raise  # the visitor has gone: there is nobody to answer and nothing to log
     except web.RequestPayloadError:
         problem = problem_of(web.HTTPBadRequest())
     except Exception as error:
+        if isinstance(error, ConnectionError) and _has_left(request):
+            return web.Response()  # nobody reads it; aiohttp would log the error
         _log.exception("request failed", method=request.method, path=_told_path(request))
         problem = problem_of(error)
     return _answer(request, problem)
+
+
+def _has_left(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _answer(request: web.Request, problem: Problem) -> web.Response:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
+
+from mediaserver.kernel import limits
 
 ROOT = Path(__file__).resolve().parents[2]
 START_DEADLINE_S = 30.0
@@ -86,6 +89,7 @@ class Site:
         self._process: subprocess.Popen[bytes] | None = None
         self._threads: list[threading.Thread] = []
         self._token = ""
+        self._token_at = 0.0
         self._channels = 0
 
     # life -------------------------------------------------------------------------------------
@@ -213,6 +217,8 @@ class Site:
         self, method: str, path: str, body: Mapping[str, object] | None = None
     ) -> tuple[int, Any]:
         """One API request as the admin; status and decoded JSON (None where there is none)."""
+        if self._token and time.monotonic() - self._token_at > limits.ACCESS_TOKEN_S / 2:
+            await asyncio.to_thread(self._log_in)
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         timeout = aiohttp.ClientTimeout(total=20)
         async with (
@@ -252,10 +258,14 @@ class Site:
             "/setup", urlencode(form).encode(), "application/x-www-form-urlencoded"
         )
         assert status in {302, 303}, f"/setup answered {status}: {body[:500]!r}"
+        self._log_in()
+
+    def _log_in(self) -> None:
         login = json.dumps({"username": ADMIN, "password": PASSWORD}).encode()
         status, body = self._post("/api/v1/auth/login", login, "application/json")
         assert status == 200, (status, body)
         self._token = json.loads(body)["access_token"]
+        self._token_at = time.monotonic()
 
     async def new_channel(self) -> Channel:
         """A fresh channel and a stream key for it."""

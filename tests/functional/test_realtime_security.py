@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 import structlog
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from mediaserver.chat.events import ChatEvent, ChatEvents
@@ -42,6 +44,26 @@ async def handshake_status(site: Site, headers: dict[str, str]) -> int:
             return 101
     except aiohttp.WSServerHandshakeError as error:
         return error.status
+
+
+async def test_who_leaves_during_the_handshake_is_no_error(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare = web.WebSocketResponse.prepare
+
+    async def leave(self: web.WebSocketResponse, request: web.Request) -> AbstractStreamWriter:
+        if request.transport is not None:
+            request.transport.abort()
+        return await prepare(self, request)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(web.WebSocketResponse, "prepare", leave)
+        with pytest.raises(aiohttp.ClientError):
+            async with connected(site.person()):
+                pass
+    async with connected(site.person(), "/chat"):
+        pass
+    assert [one for one in caplog.records if one.name.startswith("aiohttp")] == []
 
 
 # who may connect ----------------------------------------------------------------------------------

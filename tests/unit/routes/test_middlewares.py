@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
@@ -21,9 +23,21 @@ def _raising(error: Exception) -> Handler:
 
 @pytest.mark.parametrize("error", [ConnectionResetError(), BrokenPipeError()])
 async def test_a_visitor_who_left_is_not_logged(error: Exception) -> None:
-    with capture_logs() as logs, pytest.raises(ConnectionError):
-        await errors(make_mocked_request("GET", "/live/x/y/part1.m4s"), _raising(error))
+    request = make_mocked_request("GET", "/live/x/y/part1.m4s")
+    assert isinstance(request.transport, Mock)
+    request.transport.is_closing.return_value = True
+    with capture_logs() as logs:
+        assert not (await errors(request, _raising(error))).prepared
     assert logs == []
+
+
+async def test_a_connection_that_fails_elsewhere_is_logged() -> None:
+    request = make_mocked_request("GET", "/api/x")
+    assert isinstance(request.transport, Mock)
+    request.transport.is_closing.return_value = False
+    with capture_logs() as logs:
+        response = await errors(request, _raising(ConnectionRefusedError()))
+    assert (response.status, len(logs)) == (500, 1)
 
 
 async def test_a_broken_body_is_a_bad_request() -> None:
