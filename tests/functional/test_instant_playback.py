@@ -216,6 +216,7 @@ async def test_off(make_site: MakeSite) -> None:
             assert await client.closed() == 4001
 
 
+@pytest.mark.alone  # who reads must keep up
 async def test_viewers_who_stop_reading_cost_nobody_a_picture(make_site: MakeSite) -> None:
     site = make_site(limits=SLOW_LIMITS)
     channel = await site.new_channel()
