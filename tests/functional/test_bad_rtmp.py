@@ -591,7 +591,8 @@ async def test_a_stream_of_noise_in_frames(site: Site) -> None:
 
 
 async def test_a_publisher_over_the_bitrate(make_site: MakeSite, healthy: HealthyStream) -> None:
-    site = make_site(config={"rtmp": {"bitrate_max_kbps": 1000}})
+    # In a thread, as what feeds the healthy stream runs in this one.
+    site = await asyncio.to_thread(make_site, config={"rtmp": {"bitrate_max_kbps": 1000}})
     channel = await site.new_channel()
     client = await publishing(channel)
     async with client:
@@ -691,7 +692,8 @@ async def test_10_000_idle_connections(site: Site, healthy: HealthyStream) -> No
 @pytest.mark.alone  # it takes the whole machine
 async def test_10_000_idle_connections_that_are_let_in(make_site: MakeSite) -> None:
     """With the limits raised they are held until the handshake's time-out."""
-    site = make_site(
+    site = await asyncio.to_thread(
+        make_site,
         config={"rtmp": {"connections_max": 12_000, "connections_per_address_max": 12_000}},
         limits=SHORT_LIMITS,
     )
