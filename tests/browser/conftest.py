@@ -13,7 +13,7 @@ import pytest_asyncio
 from accessibility import fetch_axe
 from gallery import CHROMIUM, CHROMIUM_ARGS, Scene, start
 from playwright.async_api import Browser, Page, async_playwright
-from visitors import Visitors
+from visitors import Visitors, close
 
 from tests.functional.site import MakeSite, Site
 
@@ -94,7 +94,7 @@ async def open_page(
     opened.missing = missing  # type: ignore[attr-defined]
     yield opened
     for context in contexts:
-        await context.close()
+        await close(context)
     assert [c for c in complaints if not any(part in c[1] for part in missing)] == []
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
-from playwright.async_api import Browser, Locator, Page
+from playwright.async_api import Browser, BrowserContext, Locator, Page
 from yarl import URL
 
 from tests.functional.platform_site import Person
@@ -14,7 +16,16 @@ from tests.functional.site import Site
 
 WIDE, PHONE = (1440, 900), (390, 844)
 PHONE_OPTIONS = {"has_touch": True, "is_mobile": True}
+CLOSE_TIMEOUT_S = 20
 _numbers = itertools.count(1)
+
+
+async def close(context: BrowserContext) -> None:
+    """Done with a browser window. Once in a great while Chromium never says that it is closed; it
+    then goes with the browser."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await context.close()
 
 
 class Visitors:
@@ -34,7 +45,7 @@ class Visitors:
 
     async def close_browsers(self) -> None:
         while self._contexts:
-            await self._contexts.pop().close()
+            await close(self._contexts.pop())
 
     async def aclose(self) -> None:
         await self.close_browsers()
