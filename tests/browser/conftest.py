@@ -25,7 +25,7 @@ async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         yield chromium
-        await chromium.close()
+        await close(chromium)
 
 
 @pytest.fixture(scope="session")

@@ -20,12 +20,12 @@ CLOSE_TIMEOUT_S = 20
 _numbers = itertools.count(1)
 
 
-async def close(context: BrowserContext) -> None:
-    """Done with a browser window. Once in a great while Chromium never says that it is closed; it
-    then goes with the browser."""
+async def close(opened: BrowserContext | Browser) -> None:
+    """Done with a window or a browser. Once in a great while Chromium never says that it is closed;
+    it then ends with Playwright's own process."""
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await context.close()
+            await opened.close()
 
 
 class Visitors:
