@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -20,6 +21,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import aiohttp
 
 from mediaserver.kernel import limits
+from tests.rtmp.wire import RtmpClient
 
 ROOT = Path(__file__).resolve().parents[2]
 START_DEADLINE_S = 30.0
@@ -190,9 +192,18 @@ class Site:
             line for line in self.log[since:] if line.get("level") in {"error", "critical", "raw"}
         ]
 
-    def closing_lines(self, peer: str) -> list[LogLine]:
-        """The lines that say why the connection of `peer` (HOST:PORT) ended."""
-        return [line for line in self.log if line.get("peer") == peer and "why" in line]
+    def closing_lines(self, client: RtmpClient) -> list[LogLine]:
+        """The lines that say why the connection of `client` ended.
+
+        The system gives a port out again: lines from before the connection are another client's.
+        """
+        return [
+            line
+            for line in self.log
+            if line.get("peer") == client.local_name
+            and "why" in line
+            and datetime.fromisoformat(line["timestamp"]) >= client.opened_at
+        ]
 
     @property
     def rss_bytes(self) -> int:

@@ -87,13 +87,12 @@ async def publishing(channel: Channel) -> RtmpClient:
 
 async def assert_one_line(site: Site, client: RtmpClient, *, secret: str = "") -> None:
     """The log says once why this connection ended, and never a stream key."""
-    peer = client.local_name
     await until(
-        lambda: len(site.closing_lines(peer)) >= 1,
-        f"a log line for {peer}:\n{site.log_text()[-3000:]}",
+        lambda: len(site.closing_lines(client)) >= 1,
+        f"a log line for {client.local_name}:\n{site.log_text()[-3000:]}",
         CLOSE_DEADLINE_S,
     )
-    lines = site.closing_lines(peer)
+    lines = site.closing_lines(client)
     assert len(lines) == 1, lines
     assert lines[0]["why"] not in {"", "server stops"}, "a crash has no reason to tell"
     assert not secret or secret not in site.log_text()

@@ -144,7 +144,7 @@ async def test_what_browsers_cannot_play_is_refused(site: Site, capture: Capture
     assert outcome.closed
     assert outcome.error is not None
     assert "4:4:4" in outcome.error.description
-    assert len(site.closing_lines(encoder.local_name)) == 1
+    assert len(site.closing_lines(encoder)) == 1
 
 
 async def test_an_encoder_that_stays_at_128_byte_chunks(site: Site) -> None:

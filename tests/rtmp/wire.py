@@ -13,6 +13,7 @@ import os
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -64,7 +65,9 @@ class Outcome:
 class RtmpClient:
     """One connection. `async with await RtmpClient.open(host, port) as client:`."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, opened_at: datetime
+    ) -> None:
         self._reader = reader
         self._writer = writer
 
@@ -79,6 +82,7 @@ class RtmpClient:
         self.chunk_size = DEFAULT_CHUNK_SIZE
         self.stream_id = 0
         self.sent_bytes = 0
+        self.opened_at = opened_at
         self._local = writer.get_extra_info("sockname")
         self._transaction = 0
         self._news = asyncio.Condition()
@@ -88,9 +92,10 @@ class RtmpClient:
     async def open(cls, host: str, port: int, *, source: str | None = None) -> RtmpClient:
         """TCP connection only. `source` binds to another loopback address such as 127.0.0.9."""
         local = (source, 0) if source else None
+        opened_at = datetime.now(UTC)
         async with asyncio.timeout(REPLY_DEADLINE_S):
             reader, writer = await asyncio.open_connection(host, port, local_addr=local)
-        return cls(reader, writer)
+        return cls(reader, writer, opened_at)
 
     @property
     def local_name(self) -> str:
