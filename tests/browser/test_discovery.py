@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from gallery import Scene, card
+from gallery import Scene
+from gallery_pages import card
 from playwright.async_api import Page, Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]

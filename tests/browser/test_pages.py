@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from accessibility import faults
-from gallery import PAGES, Scene, card, live_view
+from gallery import Scene
+from gallery_pages import PAGES, card, live_view
 from playwright.async_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]

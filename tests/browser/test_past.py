@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from gallery import Scene, live_view, now_ms
+from gallery import Scene
+from gallery_pages import live_view, now_ms
 from past import Past, encoded_past
 from playwright.async_api import Page, expect
 from test_player import Open, hears, shows, stats

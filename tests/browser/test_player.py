@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gallery import Scene, live_view
+from gallery import Scene
+from gallery_pages import live_view
 from playwright.async_api import Page, Request, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]

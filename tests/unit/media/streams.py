@@ -5,6 +5,7 @@ Frames carry their own number as data, so that a test can tell which ones came t
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -262,3 +263,30 @@ def is_subsequence(found: Sequence[bytes], sent: Sequence[bytes]) -> bool:
 def base(rate: int) -> int:
     """Where an epoch begins, in ticks."""
     return EPOCH_BASE_S * rate
+
+
+def durations(parts: Sequence[Part]) -> list[int]:
+    return [part.duration for part in parts]
+
+
+def end_of(packaged: Packaged) -> int:
+    return packaged.parts[-1].start + packaged.parts[-1].duration
+
+
+def sound(packaged: Packaged) -> list[bytes]:
+    return [sample.data for part in packaged.parts for sample in part.audio]
+
+
+def without(frames: Sequence[Frame], kind: Kind, from_ms: int, until_ms: int) -> list[Frame]:
+    return [
+        frame
+        for frame in frames
+        if frame.kind is not kind or not from_ms <= frame.timestamp_ms < until_ms
+    ]
+
+
+def moved(frames: Sequence[Frame], ms: int) -> list[Frame]:
+    return [
+        dataclasses.replace(frame, timestamp_ms=(frame.timestamp_ms + ms) & 0xFFFFFFFF)
+        for frame in frames
+    ]

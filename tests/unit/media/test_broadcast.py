@@ -10,14 +10,8 @@ from typing import Any
 import pytest
 
 from mediaserver.kernel import limits
-from mediaserver.kernel.clock import FakeClock
-from mediaserver.kernel.config import MediaConfig, RtmpConfig
 from mediaserver.kernel.errors import NotFound
-from mediaserver.kernel.events import Events
-from mediaserver.kernel.metrics import Metrics
-from mediaserver.media import events as media_events
 from mediaserver.media.broadcast import Broadcast, BroadcastState
-from mediaserver.media.broadcasts import Broadcasts
 from mediaserver.media.events import (
     BroadcastEnded,
     BroadcastInterrupted,
@@ -26,117 +20,19 @@ from mediaserver.media.events import (
     BroadcastWentLive,
 )
 from mediaserver.media.frames import Unsupported
-from mediaserver.media.gate import PublishGrant, PublishRefused
-from mediaserver.media.live_stream import PlaylistRequest
-from mediaserver.media.origin import Origin
+from tests.unit.media.broadcasting import (
+    HELD_GRANT,
+    FakePublisher,
+    Message,
+    Site,
+    between,
+    is_header,
+    later,
+    live_site,
+    media_of,
+    playlist,
+)
 from tests.unit.media.captured import messages
-
-GRANT = PublishGrant("chn_1", "film", "key_1")
-HELD_GRANT = PublishGrant("chn_1", "film", "key_1", starts_automatically=False)
-OTHER = PublishGrant("chn_2", "other", "key_2")
-SILENT_AAC = messages("ffmpeg-5.1-silent-aac")  # 8 s, 30 frames a second
-GROUP_MS = 2_000
-Message = tuple[int, bytes, int]
-
-
-class FakePublisher:
-    """A connection that notes why it was ended."""
-
-    def __init__(self) -> None:
-        self.reasons: list[str] = []
-
-    def disconnect(self, reason: str) -> None:
-        self.reasons.append(reason)
-
-
-class Site:
-    """Broadcasts on a clock that the test moves, and everything they report."""
-
-    def __init__(self, *, bitrate_max_kbps: int = 20_000, **media: Any) -> None:
-        self.clock = FakeClock()
-        self.metrics = Metrics()
-        self.origin = Origin()
-        self.reported: list[object] = []
-        events = Events()
-        for name in ("Started", "WentLive", "Interrupted", "Resumed", "Ended"):
-            events.subscribe(getattr(media_events, f"Broadcast{name}"), self.reported.append)
-        self.events = events
-        self.broadcasts = Broadcasts(
-            MediaConfig(**media),
-            RtmpConfig(bitrate_max_kbps=bitrate_max_kbps),
-            self.origin,
-            self.clock,
-            events,
-            self.metrics,
-        )
-
-    def open(self, grant: PublishGrant = GRANT) -> tuple[Broadcast, FakePublisher]:
-        publisher = FakePublisher()
-        return self.broadcasts.open(grant, publisher), publisher
-
-    def pass_ms(self, ms: int) -> None:
-        """Time goes by, with the half-second look of `Broadcasts.run`."""
-        while ms > 0:
-            self.clock.advance(min(500, ms))
-            ms -= 500
-            self.broadcasts.check()
-
-    def send(
-        self, broadcast: Broadcast, sent: Sequence[Message], *, real_time: bool = True
-    ) -> None:
-        """Messages at the pace of their timestamps."""
-        last_ms = sent[0][2]
-        for type_id, body, timestamp in sent:
-            if real_time and timestamp > last_ms:
-                self.clock.advance(timestamp - last_ms)
-                if timestamp // 500 != last_ms // 500:
-                    self.broadcasts.check()
-                last_ms = timestamp
-            push = broadcast.push_video if type_id == 9 else broadcast.push_audio
-            push(body, timestamp)
-
-    def names(self) -> list[str]:
-        return [type(event).__name__.removeprefix("Broadcast") for event in self.reported]
-
-    def state(self, channel: str = "film") -> BroadcastState | None:
-        status = self.broadcasts.status(channel)
-        return status.state if status is not None else None
-
-
-def between(from_ms: int, until_ms: int) -> list[Message]:
-    """The stream from its headers, then from `from_ms`, without its end of sequence."""
-    headers = [one for one in SILENT_AAC if is_header(one)]
-    return headers + [
-        one
-        for one in SILENT_AAC
-        if from_ms <= one[2] < until_ms and not is_header(one) and one[1][:2] != b"\x17\x02"
-    ]
-
-
-def is_header(one: Message) -> bool:
-    return one[1][1] == 0 and one[2] == 0
-
-
-def media_of(sent: Sequence[Message]) -> list[Message]:
-    return [one for one in sent if not is_header(one)]
-
-
-def later(sent: Sequence[Message], ms: int) -> list[Message]:
-    return [(type_id, body, timestamp + ms) for type_id, body, timestamp in sent]
-
-
-def live_site(**options: Any) -> tuple[Site, Broadcast, FakePublisher]:
-    """A site with a stream of 5 s that is live."""
-    site = Site(**options)
-    broadcast, publisher = site.open()
-    site.send(broadcast, between(0, 5_000))
-    assert site.state() is BroadcastState.LIVE
-    return site, broadcast, publisher
-
-
-async def playlist(broadcast: Broadcast) -> str:
-    return (await broadcast.stream.playlist(PlaylistRequest())).plain.decode()
-
 
 # From start to end --------------------------------------------------------------------------------
 
@@ -529,82 +425,6 @@ def test_there_is_nothing_to_start() -> None:
     assert not site.broadcasts.start("other")
 
 
-# A second publisher -------------------------------------------------------------------------------
-
-
-def test_a_second_publisher_is_refused_while_the_first_sends() -> None:
-    site, broadcast, first = live_site()
-    with pytest.raises(PublishRefused) as caught:
-        site.open()
-    assert caught.value.code == "NetStream.Publish.BadName"
-    assert caught.value.description == "This channel is live already. Stop the other encoder first."
-    assert broadcast.publisher is first
-    assert first.reasons == []
-
-
-def test_a_second_publisher_takes_over_from_a_silent_one() -> None:
-    site, broadcast, first = live_site()
-    site.clock.advance(5_001)
-    again, second = site.open()
-    assert again is broadcast
-    assert broadcast.publisher is second
-    assert first.reasons == ["Another encoder took over, as this one had fallen silent."]
-    broadcast.detach(first)  # its connection closes later
-    assert broadcast.publisher is second
-    site.send(again, between(0, 5_000))
-    assert site.names() == ["Started", "WentLive", "Interrupted", "Resumed"]
-
-
-def test_a_second_publisher_begins_anew_where_the_silent_one_had_not_begun() -> None:
-    site = Site()
-    broadcast, first = site.open()
-    site.clock.advance(5_001)
-    other, second = site.open()
-    assert other is not broadcast
-    assert first.reasons == ["Another encoder took over, as this one had fallen silent."]
-    assert site.names() == ["Started", "Ended", "Started"]
-    assert other.publisher is second
-    assert site.origin.current("film") is other.stream
-
-
-def test_channels_are_apart() -> None:
-    site, broadcast, _ = live_site()
-    other, _ = site.open(OTHER)
-    assert other is not broadcast
-    assert [status.channel for status in site.broadcasts.all()] == ["film", "other"]
-
-
-async def test_after_the_end_a_new_stream_begins_and_the_old_stays_a_minute() -> None:
-    site, broadcast, _ = live_site()
-    assert site.broadcasts.stop("film", "Stopped by you.")
-    other, _ = site.open()
-    assert other is not broadcast
-    assert site.origin.current("film") is other.stream
-    session = broadcast.stream.session
-    assert site.origin.stream("film", session) is broadcast.stream
-    site.send(other, between(0, 8_000))
-    site.clock.advance(53_000)
-    site.broadcasts.check()
-    with pytest.raises(NotFound):
-        site.origin.stream("film", session)
-    assert site.origin.current("film") is other.stream
-
-
-def test_a_channel_keeps_few_ended_streams() -> None:
-    """Started and stopped again and again, each with a window in memory."""
-    site = Site()
-    over = []
-    for _ in range(limits.ENDED_STREAMS_PER_CHANNEL_MAX + 3):
-        broadcast, _publisher = site.open()
-        site.send(broadcast, between(0, 5_000), real_time=False)
-        over.append(broadcast.stream)
-        site.broadcasts.stop("film", "Stopped by you.")
-    # The newest is still the channel's own.
-    assert site.origin.all() == over[-limits.ENDED_STREAMS_PER_CHANNEL_MAX - 1 :]
-    site.pass_ms(61_000)
-    assert site.origin.all() == []
-
-
 # Ends ---------------------------------------------------------------------------------------------
 
 
@@ -632,27 +452,6 @@ def test_a_handler_may_stop_a_stream_as_it_starts() -> None:
     assert publisher.reasons == ["Not now."]
     assert broadcast.publisher is None
     assert site.names() == ["Started", "Ended"]
-
-
-def test_end_all() -> None:
-    site, _, publisher = live_site()
-    _, other = site.open(OTHER)
-    site.broadcasts.end_all("The server stops.")
-    assert publisher.reasons == other.reasons == ["The server stops."]
-    assert site.names()[-2:] == ["Ended", "Ended"]
-
-
-def test_streams_are_bounded() -> None:
-    site = Site(streams_max=2)
-    site.open()
-    site.open(OTHER)
-    third = PublishGrant("chn_3", "third", "key_3")
-    with pytest.raises(PublishRefused) as caught:
-        site.open(third)
-    assert caught.value.description == "The server is full: too many streams are live."
-    assert caught.value.code == "NetStream.Publish.Failed"
-    site.broadcasts.stop("other", "x")
-    site.open(third)
 
 
 def test_a_bitrate_over_the_limit_ends_the_stream() -> None:
@@ -749,25 +548,6 @@ async def test_every_preset_goes_live(preset: str) -> None:
     _site, broadcast, _ = live_site(preset=preset)
     text = await playlist(broadcast)
     assert ("#EXT-X-PART:" in text) == (preset != "normal")
-
-
-def test_gauges() -> None:
-    site, broadcast, _ = live_site()
-    site.open(OTHER)
-    broadcast.stream.seen("someone")
-    site.broadcasts.check()
-    text = site.metrics.render().decode()
-    for sample in (
-        'mediaserver_broadcasts{state="live"} 1.0',
-        'mediaserver_broadcasts{state="starting"} 1.0',
-        'mediaserver_broadcasts{state="ended"} 0.0',
-        "mediaserver_viewers 1.0",
-        "mediaserver_hls_waiters 0.0",
-        "mediaserver_epochs_total 1.0",
-        "mediaserver_parts_late_total 0.0",
-        f"mediaserver_hls_window_bytes {float(broadcast.stream.byte_count)}",
-    ):
-        assert f"\n{sample}\n" in text
 
 
 def test_status_is_a_copy() -> None:

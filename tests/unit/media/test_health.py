@@ -13,7 +13,7 @@ from mediaserver.media.audience import ViewerReport
 from mediaserver.media.broadcast import BroadcastState
 from mediaserver.media.events import BroadcastEnded
 from mediaserver.media.health import BroadcastMeasured, Health, HealthWatch
-from tests.unit.media.test_broadcast import OTHER, Message, Site, between, later, media_of
+from tests.unit.media.broadcasting import OTHER, Message, Site, between, later, media_of
 
 CLIP = media_of(between(0, 8_000))
 
