@@ -23,7 +23,7 @@ from tests.functional.streams import HealthyStream, healthy_stream, viewer
 from tests.hls.client import LiveHlsClient, Playback
 from tests.rtmp import amf
 from tests.rtmp.chunks import COMMAND, DATA, VIDEO, chunks, message_header
-from tests.rtmp.clips import clip, frames, headers, looped
+from tests.rtmp.clips import clip, encoded, frames, headers, looped
 from tests.rtmp.flv import AUDIO, FlvTag
 from tests.rtmp.publishers import wire_publisher
 from tests.rtmp.wire import Outcome, RtmpClient, Status, open_publisher
@@ -39,7 +39,6 @@ SHORT_LIMITS = {
     "RTMP_HANDSHAKE_TIMEOUT_S": 2.0,
     "RTMP_COMMAND_TIMEOUT_S": 4.0,
     "FIRST_MEDIA_TIMEOUT_S": 8.0,
-    "STALL_S": 3.0,
 }
 
 
@@ -477,11 +476,12 @@ def followed_by(first: tuple[FlvTag, ...], second: tuple[FlvTag, ...]) -> Iterat
 async def test_the_codec_changes_mid_stream(site: Site, second: str) -> None:
     """A new configuration is a new epoch with its own init segment."""
     channel = await site.new_channel()
-    later = {
-        "size": lambda: clip(size="640x360"),
-        "hevc": lambda: clip(video="libx265"),
-        "opus": lambda: clip(audio="libopus"),
-    }[second]()
+    wishes = {
+        "size": {"size": "640x360"},
+        "hevc": {"video": "libx265"},
+        "opus": {"audio": "libopus"},
+    }
+    later = await encoded(**wishes[second])
     async with wire_publisher(channel.publish_url, followed_by(clip(), later)) as publisher:
         playback = await play_two_epochs(channel)
         assert publisher.running, publisher.client.statuses
@@ -501,7 +501,7 @@ async def test_the_codec_changes_mid_stream(site: Site, second: str) -> None:
 async def test_a_track_stops_mid_stream(site: Site, lost: str) -> None:
     """The other goes on: with silence filled in, or as a new epoch without the lost track."""
     channel = await site.new_channel()
-    later = clip(audio=None) if lost == "audio" else clip(video=None)
+    later = await encoded(**{lost: None})
     async with (
         wire_publisher(channel.publish_url, followed_by(clip(), later)) as publisher,
         viewer(channel) as player,
@@ -529,9 +529,10 @@ async def test_no_keyframe_for_60_s(site: Site, from_ms: int) -> None:
 @pytest.mark.parametrize("pix_fmt", ["yuv422p10le", "yuv420p10le", "yuv422p", "yuv444p"])
 async def test_h264_that_browsers_cannot_play(site: Site, pix_fmt: str) -> None:
     channel = await site.new_channel()
+    unplayable = await encoded(pix_fmt=pix_fmt)
     client = await publishing(channel)
     async with client:
-        await client.send_tags(looped(clip(pix_fmt=pix_fmt, seconds=8), seconds=4), speed=None)
+        await client.send_tags(looped(unplayable, seconds=4), speed=None)
         error = await assert_ended(site, client)
     assert error is not None
     assert "H.264" in error.description
@@ -595,7 +596,7 @@ async def test_a_publisher_over_the_bitrate(make_site: MakeSite, healthy: Health
     channel = await site.new_channel()
     client = await publishing(channel)
     async with client:
-        tags = looped(clip(bitrate_kbps=300))
+        tags = looped(clip())
         padding = bytes(12_000)  # a filler NAL unit makes each picture 2.9 Mb/s worth of bytes
         filler = struct.pack(">I", len(padding) + 1) + b"\x0c" + padding
         fat = (

@@ -10,7 +10,7 @@ from tests.functional.conftest import MakeSite
 from tests.functional.site import Channel, Site
 from tests.functional.streams import viewer
 from tests.hls.client import with_query
-from tests.rtmp.clips import clip, looped
+from tests.rtmp.clips import encoded, looped
 from tests.rtmp.publishers import wire_publisher
 
 DEADLINE_S = 60.0
@@ -62,7 +62,7 @@ async def test_encoder_viewers_and_reports(make_site: MakeSite) -> None:
 async def test_keyframes_that_are_far_apart(make_site: MakeSite) -> None:
     site = make_site(limits={"HEALTH_INTERVAL_S": 0.5})
     channel = await site.new_channel()
-    rare = looped(clip(seconds=8, gop_s=8))
+    rare = looped(await encoded(gop_s=8))
     async with wire_publisher(channel.publish_url, rare):
         health = await health_when(site, channel, lambda one: one["keyframe_interval_ms"] > 5_000)
     assert health["keyframe_interval_ms"] == 8_000

@@ -17,7 +17,7 @@ from tests.functional.conftest import MakeSite
 from tests.functional.site import Channel, Site, until
 from tests.functional.streams import healthy_stream
 from tests.instant_messages import EpochHead, FragmentMessage, read_message
-from tests.rtmp.clips import clip, looped
+from tests.rtmp.clips import encoded, looped
 from tests.rtmp.publishers import wire_publisher
 
 DEADLINE_S = 30.0
@@ -220,7 +220,7 @@ async def test_off(make_site: MakeSite) -> None:
 async def test_viewers_who_stop_reading_cost_nobody_a_picture(make_site: MakeSite) -> None:
     site = make_site(limits=SLOW_LIMITS)
     channel = await site.new_channel()
-    tags = looped(clip(size="640x360", bitrate_kbps=4_000))
+    tags = looped(await encoded(size="640x360", bitrate_kbps=4_000))
     async with (
         wire_publisher(channel.publish_url, tags),
         healthy_stream(site) as healthy,

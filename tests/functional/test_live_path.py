@@ -17,7 +17,7 @@ from tests.functional.site import Channel, Site, until
 from tests.functional.streams import probe, run, viewer
 from tests.hls.client import LiveHlsClient, with_query
 from tests.hls.playlist import read_media_playlist
-from tests.rtmp.clips import clip, looped
+from tests.rtmp.clips import encoded, looped
 from tests.rtmp.publishers import (
     ffmpeg_path,
     ffmpeg_publisher,
@@ -158,7 +158,7 @@ async def test_an_encoder_that_stays_at_128_byte_chunks(site: Site) -> None:
         status = await client.publish(target.name)
         assert status.code == "NetStream.Publish.Start"
         assert client.chunk_size == 128
-        sending = asyncio.create_task(client.send_tags(looped(clip(bframes=2))))
+        sending = asyncio.create_task(client.send_tags(looped(await encoded(bframes=2))))
         try:
             async with viewer(channel) as player:
                 playback = await player.play(media_s=6, deadline_s=DEADLINE_S)
@@ -171,7 +171,7 @@ async def test_an_encoder_that_stays_at_128_byte_chunks(site: Site) -> None:
 @pytest.mark.parametrize("missing", ["audio", "video"])
 async def test_one_track_alone(site: Site, missing: str, tmp_path: Path) -> None:
     channel = await site.new_channel()
-    tags = looped(clip(audio=None)) if missing == "audio" else looped(clip(video=None))
+    tags = looped(await encoded(**{missing: None}))
     async with (
         wire_publisher(channel.publish_url, tags),
         viewer(channel, fetch_segments=True) as client,
@@ -243,7 +243,7 @@ async def test_two_keys_of_one_channel(site: Site) -> None:
 async def test_timestamps_pass_the_marks(site: Site, mark: int) -> None:
     """A stream that begins 5 s before the mark goes on behind it as one epoch, to the tick."""
     channel = await site.new_channel()
-    tags = looped(clip(bframes=2), start_ms=mark - 5000)
+    tags = looped(await encoded(bframes=2), start_ms=mark - 5000)
     async with wire_publisher(channel.publish_url, tags), viewer(channel) as client:
         playback = await client.play(media_s=10, deadline_s=DEADLINE_S)
     playback.assert_clean()
@@ -289,7 +289,7 @@ async def test_an_encoder_that_comes_back_within_grace(site: Site, tmp_path: Pat
             )
         )
         await site.wait_state(channel.slug, "reconnecting", 20)
-        async with wire_publisher(channel.publish_url, looped(clip(size="640x360"))):
+        async with wire_publisher(channel.publish_url, looped(await encoded(size="640x360"))):
             playback = await playing
             await site.wait_state(channel.slug, "live", 20)
             multivariant = await client.get(channel.playlist_url)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.functional.site import Site
 from tests.functional.streams import probe, viewer
 from tests.hls.client import LiveHlsClient, Playback
-from tests.rtmp.clips import clip, looped
+from tests.rtmp.clips import encoded, looped
 from tests.rtmp.publishers import (
     PublisherProcess,
     WirePublisher,
@@ -47,7 +47,7 @@ async def long_gops(site: Site) -> Playback:
     if ffmpeg_path() is not None:
         publisher = ffmpeg_publisher(url, gop_s=8, bframes=2, seconds=DEADLINE_S, size="320x180")
     else:
-        publisher = wire_publisher(url, looped(clip(gop_s=8, bframes=2)))
+        publisher = wire_publisher(url, looped(await encoded(gop_s=8, bframes=2)))
     async with publisher, viewer(channel, long_gop=True, fetch_segments=True) as client:
         playback = await client.play(media_s=MEDIA_S, deadline_s=DEADLINE_S)
     assert len(playback.epochs) == 1, playback.describe()
@@ -59,7 +59,7 @@ async def restarts(site: Site) -> Playback:
     channel = await site.new_channel()
     async with LiveHlsClient(channel.playlist_url, fetch_segments=True) as client:
         for life in range(3):
-            tags = looped(clip(bframes=2 if life == 1 else 0), start_ms=life * 1000)
+            tags = looped(await encoded(bframes=2 if life == 1 else 0), start_ms=life * 1000)
             async with wire_publisher(channel.publish_url, tags) as publisher:
                 await client.wait_ready(40)
                 playback = await client.play(

@@ -7,10 +7,12 @@ looped timestamps stay true to the samples.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import io
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from typing import Any
 
 import av
 import av.filter
@@ -50,6 +52,11 @@ def clip(
             bitrate_kbps=bitrate_kbps,
         )
     return tuple(read_flv(sink.getvalue()))
+
+
+async def encoded(**wishes: Any) -> tuple[FlvTag, ...]:
+    """`clip` beside a running event loop: a stream that the loop feeds goes on meanwhile."""
+    return await asyncio.to_thread(clip, **wishes)
 
 
 def encode(
