@@ -6,14 +6,26 @@ Owns the table `session`. The cookie itself is made by routes/cookies.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, delete, insert, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy import text as sql
 
 from mediaserver.accounts.users import User, to_user, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
-from mediaserver.kernel.db.schema import identifier, int64, table, text
+from mediaserver.kernel.db.schema import Int64, identifier, int64, table, text
+from mediaserver.kernel.errors import NotFound
 from mediaserver.kernel.ids import digest, new_id, new_secret
 
 session = table(
@@ -26,6 +38,7 @@ session = table(
     int64("created_at_ms"),
     int64("seen_at_ms"),
     int64("expires_at_ms"),
+    Column("confirmed_at_ms", Int64, nullable=False, server_default=sql("0")),
     UniqueConstraint("token_digest"),
     CheckConstraint("length(token_digest) = 64", name="token_digest"),
     CheckConstraint("expires_at_ms > created_at_ms", name="expires_at"),
@@ -38,6 +51,30 @@ class NewSession:
 
     token: str
     max_age_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that is logged in. `confirmed_at_ms`: when it last gave the password, or a code."""
+
+    id: str
+    user: User
+    confirmed_at_ms: int
+
+    def is_confirmed(self, now_ms: int, within_ms: int = limits.CONFIRMED_MS) -> bool:
+        """Whether it may do what is dangerous without being asked again."""
+        return now_ms - self.confirmed_at_ms < within_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A session as its owner sees it in a list."""
+
+    id: str
+    address: str
+    user_agent: str
+    created_at_ms: int
+    seen_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +104,42 @@ class Sessions:
         )
         return NewSession(token, limits.SESSION_ABSOLUTE_MS // 1000)
 
-    async def user(self, token: str) -> User | None:
-        """Whose session this is; None when there is none or it has expired."""
+    async def find(self, token: str) -> Session | None:
+        """The session of this token; None when there is none or it has expired."""
         if not 20 <= len(token) <= limits.TOKEN_CHARS_MAX:
             return None
         now_ms = self._clock.wall_ms()
         found = await self._db.read(_find, token, now_ms)
         if found is None:
             return None
-        user, session_id, seen_at_ms = found
+        opened, seen_at_ms = found
         if now_ms - seen_at_ms >= limits.SESSION_TOUCH_MS:
-            await self._db.write(_touch, session_id, now_ms)
-        return user
+            await self._db.write(_touch, opened.id, now_ms)
+        return opened
+
+    async def user(self, token: str) -> User | None:
+        """Whose session this is; None when there is none or it has expired."""
+        opened = await self.find(token)
+        return None if opened is None else opened.user
+
+    async def confirm(self, opened: Session) -> None:
+        """Note that the user has just given the password, or a code, once more."""
+        await self._db.write(_confirm, opened.id, self._clock.wall_ms())
+
+    async def list(self, user: User) -> list[Device]:
+        """Where `user` is logged in, last seen first."""
+        return await self._db.read(_list, user.id, self._clock.wall_ms())
+
+    async def revoke(self, user: User, session_id: str) -> None:
+        """Log one device out. Raises `NotFound`."""
+        await self._db.write(_revoke, user.id, session_id)
 
     async def end(self, token: str) -> None:
         await self._db.write(_end, token)
 
-    async def end_all(self, user: User) -> None:
-        """Sign `user` out everywhere."""
-        await self._db.write(_end_all, user.id)
+    async def end_all(self, user: User, *, keep: str | None = None) -> None:
+        """Sign `user` out everywhere, but for the session with the token `keep`."""
+        await self._db.write(end_all, user.id, keep=keep)
 
     async def delete_expired(self) -> None:
         await self._db.write(_delete_expired, self._clock.wall_ms())
@@ -124,21 +178,56 @@ def _start(
             created_at_ms=now_ms,
             seen_at_ms=now_ms,
             expires_at_ms=now_ms + limits.SESSION_ABSOLUTE_MS,
+            confirmed_at_ms=now_ms,
         )
     )
 
 
-def _find(tx: Transaction, token: str, now_ms: int) -> tuple[User, str, int] | None:
+def _works(now_ms: int) -> Any:
+    return (session.c.expires_at_ms > now_ms) & (
+        session.c.seen_at_ms > now_ms - limits.SESSION_IDLE_MS
+    )
+
+
+def _find(tx: Transaction, token: str, now_ms: int) -> tuple[Session, int] | None:
     row = tx.execute(
-        select(user_account, session.c.id.label("session_id"), session.c.seen_at_ms)
-        .join(session, session.c.user_id == user_account.c.id)
-        .where(
-            session.c.token_digest == digest(token),
-            session.c.expires_at_ms > now_ms,
-            session.c.seen_at_ms > now_ms - limits.SESSION_IDLE_MS,
+        select(
+            user_account,
+            session.c.id.label("session_id"),
+            session.c.seen_at_ms,
+            session.c.confirmed_at_ms,
         )
+        .join(session, session.c.user_id == user_account.c.id)
+        .where(session.c.token_digest == digest(token), _works(now_ms))
     ).first()
-    return None if row is None else (to_user(row), row.session_id, row.seen_at_ms)
+    if row is None:
+        return None
+    return Session(row.session_id, to_user(row), row.confirmed_at_ms), row.seen_at_ms
+
+
+def _confirm(tx: Transaction, session_id: str, now_ms: int) -> None:
+    tx.execute(update(session).where(session.c.id == session_id).values(confirmed_at_ms=now_ms))
+
+
+def _list(tx: Transaction, user_id: str, now_ms: int) -> list[Device]:
+    rows = tx.execute(
+        select(session)
+        .where(session.c.user_id == user_id, _works(now_ms))
+        .order_by(session.c.seen_at_ms.desc(), session.c.id)
+    )
+    return [
+        Device(row.id, row.address, row.user_agent, row.created_at_ms, row.seen_at_ms)
+        for row in rows
+    ]
+
+
+def _revoke(tx: Transaction, user_id: str, session_id: str) -> None:
+    ended = tx.execute(
+        delete(session).where(session.c.id == session_id, session.c.user_id == user_id)
+    )
+    if ended.rowcount != 1:
+        raise NotFound("That device isn't logged in any more.")
+    tx.emit(SessionEnded(user_id))
 
 
 def _touch(tx: Transaction, session_id: str, now_ms: int) -> None:
@@ -153,8 +242,12 @@ def _end(tx: Transaction, token: str) -> None:
         tx.emit(SessionEnded(user_id))
 
 
-def _end_all(tx: Transaction, user_id: str) -> None:
-    tx.execute(delete(session).where(session.c.user_id == user_id))
+def end_all(tx: Transaction, user_id: str, *, keep: str | None = None) -> None:
+    """End every session of a user but the one with the token `keep`."""
+    ended = delete(session).where(session.c.user_id == user_id)
+    if keep is not None:
+        ended = ended.where(session.c.token_digest != digest(keep))
+    tx.execute(ended)
     tx.emit(SessionEnded(user_id))
 
 

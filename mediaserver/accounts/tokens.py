@@ -250,6 +250,15 @@ def _end_family(tx: Transaction, family_id: str, now_ms: int) -> None:
     )
 
 
+def revoke_all(tx: Transaction, user_id: str, now_ms: int) -> None:
+    """End every family of a user."""
+    tx.execute(
+        update(token_family)
+        .where(token_family.c.user_id == user_id, token_family.c.revoked_at_ms.is_(None))
+        .values(revoked_at_ms=now_ms)
+    )
+
+
 def _user_of_family(tx: Transaction, family_id: str, user_id: str) -> User | None:
     row = tx.execute(
         select(user_account)

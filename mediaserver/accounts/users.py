@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import structlog
-from sqlalchemy import CheckConstraint, Row, UniqueConstraint, insert, select, update
+from sqlalchemy import CheckConstraint, Index, Row, UniqueConstraint, insert, select, update
+from sqlalchemy import text as sql
 from sqlalchemy.exc import IntegrityError
 
 from mediaserver.accounts.passwords import Passwords, check_rules
@@ -20,8 +21,8 @@ from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
-from mediaserver.kernel.db.schema import identifier, int64, table, text
-from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, Unauthorized
+from mediaserver.kernel.db.schema import flag, identifier, int64, table, text
+from mediaserver.kernel.errors import Conflict, Invalid, Unauthorized
 from mediaserver.kernel.ids import new_id
 
 _log = structlog.get_logger(__name__)
@@ -34,13 +35,19 @@ user_account = table(
     text("password_hash"),
     int64("is_admin"),
     int64("created_at_ms"),
+    flag("is_premium"),
+    int64("banned_until_ms", nullable=True),
+    int64("deleted_at_ms", nullable=True),
     UniqueConstraint("username"),
     UniqueConstraint("email"),
     CheckConstraint("username = lower(username)", name="username_lower"),
     CheckConstraint("length(username) BETWEEN 3 AND 24", name="username_length"),
     CheckConstraint("email = lower(email)", name="email_lower"),
     CheckConstraint("is_admin IN (0, 1)", name="is_admin"),
+    CheckConstraint("is_premium IN (0, 1)", name="is_premium"),
 )
+Index(None, user_account.c.created_at_ms, user_account.c.id)
+Index(None, user_account.c.is_admin, sqlite_where=sql("is_admin = 1"), postgresql_where=sql("is_admin = 1"))
 
 _RESERVED = """
 about abuse account accounts admin administrator anonymous api app auth billing bot channel channels
@@ -63,9 +70,6 @@ _PER_ACCOUNT = Rule(
 _PER_ADDRESS = Rule(
     "login-address", limits.LOGIN_PER_ADDRESS_BURST, limits.LOGIN_PER_ADDRESS_INTERVAL_MS
 )
-_REGISTER = Rule(
-    "register-address", limits.REGISTER_PER_ADDRESS_BURST, limits.REGISTER_PER_ADDRESS_INTERVAL_MS
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class User:
     email: str
     is_admin: bool
     created_at_ms: int
+    is_premium: bool = False
+    is_banned: bool = False
 
 
 class Users:
@@ -88,26 +94,11 @@ class Users:
         clock: Clock,
         passwords: Passwords,
         throttles: Throttles,
-        registration: Literal["open", "closed"],
     ) -> None:
         self._db = db
         self._clock = clock
         self._passwords = passwords
         self._throttles = throttles
-        self._registration = registration
-
-    async def register(self, username: str, email: str, password: str, *, address: str) -> User:
-        """Make an ordinary account for a visitor at `address`.
-
-        Raises `Forbidden` when registration is closed, `Invalid`, `Conflict` or `RateLimited`.
-        """
-        if self._registration != "open":
-            raise Forbidden("This site doesn't take new accounts.", code="registration_closed")
-        username, email = check_account(username, email, password)
-        if username in RESERVED_USERNAMES:
-            raise Conflict("That name is taken.", field="username")
-        await self._throttles.charge((_REGISTER, _REGISTER.key(address)))
-        return await self._create(username, email, password, is_admin=False)
 
     async def create(self, username: str, email: str, password: str, *, is_admin: bool) -> User:
         """Make an account for the operator: no throttle and no reserved names."""
@@ -136,7 +127,7 @@ class Users:
         await self._throttles.forget(buckets[0])
         await self._throttles.refund(buckets[1])
         if self._passwords.is_outdated(row.password_hash):
-            await self._db.write(_set_hash, row.id, await self._passwords.hash(password))
+            await self._db.write(set_password_hash, row.id, await self._passwords.hash(password))
         _log.info("logged in", address=address, user=row.id)
         return to_user(row)
 
@@ -164,6 +155,14 @@ def check_account(username: str, email: str, password: str) -> tuple[str, str]:
         )
     if not _USERNAME.fullmatch(username):
         raise Invalid("Use only letters a to z, digits and _.", field="username")
+    email = checked_email(email)
+    local = email.partition("@")[0]
+    check_rules(password, personal=(username, email, local))
+    return username, email
+
+
+def checked_email(email: str) -> str:
+    """The address as it is stored. Raises `Invalid`."""
     email = email.strip().lower()
     local, _, _ = email.partition("@")
     if (
@@ -174,17 +173,16 @@ def check_account(username: str, email: str, password: str) -> tuple[str, str]:
         or local.endswith(".")
     ):
         raise Invalid("That doesn't look like an e-mail address.", field="email")
-    check_rules(password, personal=(username, email, local))
-    return username, email
+    return email
 
 
 def insert_user(
     tx: Transaction, username: str, email: str, password_hash: str, is_admin: bool, now_ms: int
 ) -> User:
     """Store a checked account. Raises `Conflict` when the name or the address is taken."""
-    if tx.execute(select(user_account.c.id).where(user_account.c.username == username)).first():
+    if username_exists(tx, username):
         raise Conflict("That name is taken.", field="username")
-    if tx.execute(select(user_account.c.id).where(user_account.c.email == email)).first():
+    if email_exists(tx, email):
         raise Conflict("That address already has an account.", field="email")
     user = User(new_id("usr"), username, email, is_admin, now_ms)
     try:
@@ -206,6 +204,21 @@ def insert_user(
 def find_by_username(tx: Transaction, username: str) -> User | None:
     row = tx.execute(select(user_account).where(user_account.c.username == username)).first()
     return to_user(row) if row else None
+
+
+def find_by_email(tx: Transaction, email: str) -> User | None:
+    row = tx.execute(select(user_account).where(user_account.c.email == email)).first()
+    return to_user(row) if row else None
+
+
+def username_exists(tx: Transaction, username: str) -> bool:
+    found = select(user_account.c.id).where(user_account.c.username == username)
+    return tx.execute(found).first() is not None
+
+
+def email_exists(tx: Transaction, email: str) -> bool:
+    found = select(user_account.c.id).where(user_account.c.email == email)
+    return tx.execute(found).first() is not None
 
 
 def find_by_id(tx: Transaction, user_id: str) -> User | None:
@@ -235,7 +248,29 @@ def admin_exists(tx: Transaction) -> bool:
 
 
 def to_user(row: Row[Any]) -> User:
-    return User(row.id, row.username, row.email, bool(row.is_admin), row.created_at_ms)
+    return User(
+        row.id,
+        row.username,
+        row.email,
+        bool(row.is_admin),
+        row.created_at_ms,
+        bool(row.is_premium),
+        row.banned_until_ms is not None,
+    )
+
+
+def password_hash_of(tx: Transaction, user_id: str) -> str | None:
+    """For accounts/credentials.py alone."""
+    stored = select(user_account.c.password_hash).where(user_account.c.id == user_id)
+    return tx.execute(stored).scalar()
+
+
+def set_email(tx: Transaction, user_id: str, email: str) -> None:
+    """The caller has checked that it is theirs. Raises `Conflict` when it is taken meanwhile."""
+    try:
+        tx.execute(update(user_account).where(user_account.c.id == user_id).values(email=email))
+    except IntegrityError as error:
+        raise Conflict("That address already has an account.", field="email") from error
 
 
 def _credentials(tx: Transaction, name: str) -> Row[Any] | None:
@@ -245,7 +280,7 @@ def _credentials(tx: Transaction, name: str) -> Row[Any] | None:
     return tx.execute(select(user_account).where(column == name)).first()
 
 
-def _set_hash(tx: Transaction, user_id: str, password_hash: str) -> None:
+def set_password_hash(tx: Transaction, user_id: str, password_hash: str) -> None:
     tx.execute(
         update(user_account).where(user_account.c.id == user_id).values(password_hash=password_hash)
     )

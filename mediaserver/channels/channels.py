@@ -29,7 +29,7 @@ from mediaserver.channels.information import Changes, Information
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
-from mediaserver.kernel.db.schema import identifier, int64, table, text
+from mediaserver.kernel.db.schema import flag, identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.texts import checked_line
@@ -45,7 +45,7 @@ channel = table(
     int64("created_at_ms"),
     int64("updated_at_ms"),
     *information.columns(),
-    information.flag("starts_automatically", default=1),
+    flag("starts_automatically", default=1),
     text("back_soon", nullable=True),
     UniqueConstraint("slug"),
     CheckConstraint("slug = lower(slug)", name="slug_lower"),

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from sqlalchemy import CheckConstraint, ForeignKey
-from sqlalchemy import text as sql
 from sqlalchemy.schema import Column, SchemaItem
 
 from mediaserver.channels import categories
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Transaction
-from mediaserver.kernel.db.schema import Int64, text
+from mediaserver.kernel.db.schema import flag, text
 from mediaserver.kernel.errors import Invalid
 from mediaserver.kernel.texts import checked_line, checked_paragraphs
 
@@ -77,11 +76,6 @@ def columns() -> tuple[SchemaItem, ...]:
             "(not_general = 1) = (length(not_general_reason) > 0)", name="not_general_reason"
         ),
     )
-
-
-def flag(name: str, *, default: int = 0) -> Column[Any]:
-    """A column with 0 or 1."""
-    return Column(name, Int64, nullable=False, server_default=sql(str(default)))
 
 
 def checked(tx: Transaction, changes: Changes, before: Information) -> dict[str, Any]:

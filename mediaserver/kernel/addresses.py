@@ -14,6 +14,9 @@ class AddressList:
             ipaddress.ip_network(network.strip(), strict=False) for network in networks
         ]
 
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
     def __contains__(self, address: str | None) -> bool:
         try:
             parsed = ipaddress.ip_address((address or "").partition("%")[0])

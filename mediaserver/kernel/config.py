@@ -170,6 +170,11 @@ class StorageConfig(_Section):
         Path("storage"),
         description="Folder for everything the site keeps: database, images, recordings, backups.",
     )
+    master_key: str = Field(
+        "",
+        description="Key that seals second factors and bank details: 32 bytes in URL-safe base64. "
+        "Empty: one is made and kept as master.key in the folder above.",
+    )
 
 
 class DatabaseConfig(_Section):
@@ -186,6 +191,45 @@ class AccountsConfig(_Section):
         description="open: anyone may make an account. closed: only the admin makes accounts.",
     )
     channels_per_user_max: int = Field(5, ge=1, le=100, description="Channels that a user may own.")
+    admin_totp: Literal["asked", "required"] = Field(
+        "asked",
+        description="Two-step log-in of admins. asked: reminded until it is on. required: the "
+        "admin pages open only with it.",
+    )
+
+
+class MailConfig(_Section):
+    smtp_host: str = Field(
+        "",
+        description="Mail server that takes the site's mail. Empty: mail stays in a mailbox on the "
+        "admin pages.",
+    )
+    smtp_port: int = Field(
+        587, ge=1, le=65535, description="Its port: 587 for starttls, 465 for tls."
+    )
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="How the connection is protected. none: only for a server on this machine.",
+    )
+    smtp_username: str = Field("", description="Name to log in with. Empty: no log-in.")
+    smtp_password: str = Field(
+        "", description="Password to log in with; better kept in MEDIASERVER_MAIL__SMTP_PASSWORD."
+    )
+    sender: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^([^\r\n<>]*<)?[^@\s<>]+@[^@\s<>]+>?$|^$",
+        description="From whom the mail is, such as Our Site <noreply@example.org>. Empty: noreply "
+        "at the host of site.public_url.",
+    )
+
+
+class WebhooksConfig(_Section):
+    allow: tuple[str, ...] = Field(
+        (),
+        description="Private addresses or networks that outgoing webhooks may reach all the same, "
+        "such as 192.168.1.20 for a home automation.",
+    )
 
 
 class ChatConfig(_Section):
@@ -231,6 +275,8 @@ class Config(_Section):
     storage: StorageConfig = StorageConfig()
     database: DatabaseConfig = DatabaseConfig()
     accounts: AccountsConfig = AccountsConfig()
+    mail: MailConfig = MailConfig()
+    webhooks: WebhooksConfig = WebhooksConfig()
     chat: ChatConfig = ChatConfig()
     log: LogConfig = LogConfig()
     metrics: MetricsConfig = MetricsConfig()

@@ -11,7 +11,7 @@ _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 def new_id(prefix: str) -> str:
     """A random public identifier such as `usr_6q0…`: 100 bits, lower case, no look-alikes."""
-    return f"{prefix}_" + "".join(secrets.choice(_CROCKFORD) for _ in range(20))
+    return f"{prefix}_{new_word(20)}"
 
 
 def is_id(value: str, prefix: str) -> bool:
@@ -23,6 +23,18 @@ def is_id(value: str, prefix: str) -> bool:
 def new_secret(bits: int = 256) -> str:
     """A URL-safe secret of at least `bits` random bits. Store only its `digest`."""
     return secrets.token_urlsafe((bits + 7) // 8)
+
+
+def new_digits(count: int) -> str:
+    """`count` random decimal digits, for people to type."""
+    return f"{secrets.randbelow(10**count):0{count}}"
+
+
+def new_word(chars: int) -> str:
+    """`chars` random letters and digits without look-alikes, for people to copy by hand: 5 bits
+    each.
+    """
+    return "".join(secrets.choice(_CROCKFORD) for _ in range(chars))
 
 
 def random_bytes(count: int) -> bytes:

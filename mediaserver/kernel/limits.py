@@ -324,6 +324,57 @@ REGISTER_PER_ADDRESS_BURST: Final = 20
 REGISTER_PER_ADDRESS_INTERVAL_MS: Final = 60_000
 """Accounts made from one address: a class of twenty at once, then one a minute."""
 
+REGISTRATION_MS: Final = 60 * 60 * 1000
+"""A name is kept for somebody who has yet to enter the mailed code; another code can be asked for
+as long."""
+
+CODE_DIGITS: Final = 8
+CODE_MS: Final = 10 * 60 * 1000
+CODE_TRIES_MAX: Final = 5
+CODE_KEEP_MS: Final = 24 * 3600 * 1000
+"""A mailed code: one guess in 2·10^7 gets through (ASVS 5.0 6.6.3)."""
+
+CODES_PER_EMAIL_BURST: Final = 3
+CODES_PER_EMAIL_INTERVAL_MS: Final = 20 * 60 * 1000
+"""Mails with codes to one address: 3 at once, then three an hour, whoever asks."""
+
+CODE_TRIES_BURST: Final = 20
+CODE_TRIES_INTERVAL_MS: Final = 10_000
+"""Wrong codes from one address, over all handles."""
+
+RESET_PER_ADDRESS_BURST: Final = 10
+RESET_PER_ADDRESS_INTERVAL_MS: Final = 60_000
+"""Forgotten passwords from one address."""
+
+CONFIRM_BURST: Final = 8
+CONFIRM_INTERVAL_MS: Final = 30_000
+"""Wrong passwords of somebody who is logged in and asked again."""
+
+CONFIRMED_MS: Final = 5 * 60 * 1000
+"""After the password or a code was given, what is dangerous is not asked for again so long."""
+
+DESK_CONFIRMED_MS: Final = 12 * 3600 * 1000
+"""The admin pages ask again after so long."""
+
+SECOND_FACTOR_BURST: Final = 5
+SECOND_FACTOR_INTERVAL_MS: Final = 60_000
+"""Wrong codes of an authenticator app: three of a million are right at any time."""
+
+RECOVERY_CODES: Final = 10
+RECOVERY_CODE_CHARS: Final = 10
+"""50 bits each, written down on paper."""
+
+PERSONAL_TOKENS_MAX: Final = 50
+PERSONAL_TOKEN_NAME_CHARS_MAX: Final = 40
+PERSONAL_TOKEN_DAYS_MAX: Final = 3_650
+"""Personal tokens that work at once, their names, and how long one may last."""
+
+PROFILE_ABOUT_CHARS_MAX: Final = 1_000
+PROFILE_LINKS_MAX: Final = 5
+PROFILE_LINK_NAME_CHARS_MAX: Final = 40
+PROFILE_URL_CHARS_MAX: Final = 300
+"""What fits a profile."""
+
 SETUP_PER_ADDRESS_BURST: Final = 20
 SETUP_PER_ADDRESS_INTERVAL_MS: Final = 10_000
 """Wrong set-up tokens; 256 bits need no more, this keeps the log readable."""
@@ -591,6 +642,57 @@ STORAGE_FREE_BYTES_MIN: Final = 100 * 1024 * 1024
 HOUSEKEEPING_INTERVAL_S: Final = 3600.0
 """Expired sessions, tokens and throttles are removed so often."""
 
+JOBS_AT_ONCE_MAX: Final = 8
+"""Jobs under way; nearly all of them wait for another server."""
+
+JOB_CHECK_S: Final = 5.0
+"""How often to look for work that is due, beside being woken when some is made."""
+
+JOB_TIMEOUT_S: Final = 60.0
+JOB_LEASE_MS: Final = 2 * 60 * 1000
+"""One attempt; the lease is longer, so that no job runs twice at the same time."""
+
+JOB_ATTEMPTS_MAX: Final = 10
+JOB_RETRY_MS_MIN: Final = 30 * 1000
+JOB_RETRY_MS_MAX: Final = 6 * 3600 * 1000
+"""30 s, 1 min, 2 min … 2 h: all attempts take four hours, as long as a mail server is repaired."""
+
+JOB_PAYLOAD_BYTES_MAX: Final = 64 * KIB
+"""A mail or what is told to another site, as JSON."""
+
+JOB_DONE_KEEP_MS: Final = 7 * 24 * 3600 * 1000
+JOB_DEAD_KEEP_MS: Final = 30 * 24 * 3600 * 1000
+"""The admin can see what was done, and what was given up, for so long. A key is known as long."""
+
+JOBS_LISTED_MAX: Final = 50
+"""Jobs on one page."""
+
+MAIL_TIMEOUT_S: Final = 30.0
+"""One step of the talk with the mail server; slow ones look every sender up."""
+
+MAIL_KEPT_MAX: Final = 1_000
+MAIL_KEEP_MS: Final = 7 * 24 * 3600 * 1000
+MAIL_LISTED_MAX: Final = 50
+"""The mailbox of a site without a mail server, and one page of it."""
+
+AUDIT_DETAILS_CHARS_MAX: Final = 8 * KIB
+"""What was before and after, as JSON."""
+
+AUDIT_LISTED_MAX: Final = 100
+AUDIT_VERIFY_PAGE: Final = 1_000
+"""Entries read at once, to show and to verify."""
+
+OUTBOUND_TIMEOUT_S: Final = 10.0
+OUTBOUND_CONNECT_TIMEOUT_S: Final = 5.0
+"""One request to a site that a user has named."""
+
+OUTBOUND_CONNECTIONS_MAX: Final = 16
+"""At once, over all such requests."""
+
+OUTBOUND_URL_CHARS_MAX: Final = 500
+OUTBOUND_ANSWER_BYTES_MAX: Final = 64 * KIB
+"""What is read of an answer that nobody needs whole."""
+
 CONTROL_BYTES_MAX: Final = 16 * 1024
 CONTROL_TIMEOUT_S: Final = 10.0
 """One request of the command line to the running site."""
@@ -701,3 +803,4 @@ REALTIME_TICKET_S: Final = 60
 
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX
+assert JOB_TIMEOUT_S * 1000 < JOB_LEASE_MS

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
+from sqlalchemy import text as sql
 from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData(
@@ -42,8 +43,22 @@ def text(
     )
 
 
-def int64(name: str, *, nullable: bool = False, primary_key: bool = False) -> Column[Any]:
-    return Column(name, Int64, nullable=nullable, primary_key=primary_key, autoincrement=False)
+def int64(
+    name: str, *, nullable: bool = False, primary_key: bool = False, index: bool = False
+) -> Column[Any]:
+    return Column(
+        name,
+        Int64,
+        nullable=nullable,
+        primary_key=primary_key,
+        autoincrement=False,
+        index=index or None,
+    )
+
+
+def flag(name: str, *, default: int = 0) -> Column[Any]:
+    """A column with 0 or 1; the table checks that it is no other number."""
+    return Column(name, Int64, nullable=False, server_default=sql(str(default)))
 
 
 def identifier() -> Column[Any]:

@@ -31,3 +31,8 @@ def put(tx: Transaction, key: str, value: str, now_ms: int) -> None:
 def remove(tx: Transaction, key: str) -> bool:
     """Whether there was one: of two transactions at once, one removes it."""
     return tx.execute(delete(site_value).where(site_value.c.key == key)).rowcount == 1
+
+
+def lock(tx: Transaction, key: str) -> None:
+    """Make other transactions that lock the same value wait; the value must be there."""
+    tx.execute(select(site_value.c.key).where(site_value.c.key == key).with_for_update())

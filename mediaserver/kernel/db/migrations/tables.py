@@ -48,3 +48,22 @@ def foreign(table: str, column: str, target: str, on_delete: str) -> sa.ForeignK
 
 def create_index(table: str, *columns: str) -> None:
     op.create_index(f"ix_{table}_{columns[0]}", table, list(columns))
+
+
+def append_only(table: str) -> None:
+    """Have the database refuse to change or remove rows, whoever asks."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            f"CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
+        )
+        op.execute(
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()"
+        )
+        return
+    for verb in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        )

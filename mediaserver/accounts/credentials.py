@@ -1,0 +1,202 @@
+"""Credentials: changing what opens an account — the password, known or forgotten, and the address.
+
+A forgotten password is answered the same, and as fast, whether or not the address has an account:
+the mail is a job. Its code belongs to the browser that asked for it, opens no session and passes no
+second factor. Every change ends all other sessions and tokens and is told by mail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from mediaserver.accounts import codes, letters, personal_tokens, sessions, tokens
+from mediaserver.accounts.codes import Purpose
+from mediaserver.accounts.passwords import Passwords, check_rules
+from mediaserver.accounts.throttles import Rule, Throttles
+from mediaserver.accounts.users import (
+    User,
+    checked_email,
+    email_exists,
+    find_by_email,
+    find_by_id,
+    password_hash_of,
+    set_email,
+    set_password_hash,
+)
+from mediaserver.kernel import limits
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.errors import Invalid, Unauthorized
+from mediaserver.kernel.mail import Letterhead, send
+from mediaserver.kernel.vault import Vault
+
+_log = structlog.get_logger(__name__)
+
+_SEND = Rule("code-email", limits.CODES_PER_EMAIL_BURST, limits.CODES_PER_EMAIL_INTERVAL_MS)
+_ASK = Rule("reset-address", limits.RESET_PER_ADDRESS_BURST, limits.RESET_PER_ADDRESS_INTERVAL_MS)
+_TRY = Rule("code-address", limits.CODE_TRIES_BURST, limits.CODE_TRIES_INTERVAL_MS)
+_PASSWORD = Rule("password-account", limits.CONFIRM_BURST, limits.CONFIRM_INTERVAL_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSent:
+    """A code is on its way to `email`, if it is anybody's; it opens what `handle` stands for."""
+
+    handle: str
+    email: str
+    expires_in_s: int
+
+
+class Credentials:
+    """Changes passwords and addresses."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        vault: Vault,
+        passwords: Passwords,
+        throttles: Throttles,
+        letterhead: Letterhead,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._vault = vault
+        self._passwords = passwords
+        self._throttles = throttles
+        self._letterhead = letterhead
+
+    async def confirm_password(self, user: User, password: str) -> None:
+        """Raises `Unauthorized` unless it is the user's password, `RateLimited` after many."""
+        bucket = (_PASSWORD, _PASSWORD.key(user.id))
+        await self._throttles.charge(bucket)
+        stored = await self._db.read(password_hash_of, user.id)
+        too_long = len(password) > limits.PASSWORD_CHARS_MAX
+        if too_long or not await self._passwords.verify(stored, password):
+            raise Unauthorized("That isn't your password.", code="wrong_password")
+        await self._throttles.refund(bucket)
+
+    async def change_password(
+        self, user: User, current: str, new: str, *, keep_session: str | None
+    ) -> None:
+        """Every session but the one with the token `keep_session` ends, and every API token.
+
+        Raises `Unauthorized` (the current password is wrong), `Invalid` or `RateLimited`.
+        """
+        _check_new(new, user)
+        await self.confirm_password(user, current)
+        hashed = await self._passwords.hash(new)
+        await self._db.write(
+            self._set_password, user, hashed, self._clock.wall_ms(), keep_session=keep_session
+        )
+
+    async def forget_password(self, email: str, *, address: str) -> CodeSent:
+        """Somebody at `address` forgot their password. Raises `Invalid` or `RateLimited`."""
+        email = checked_email(email)
+        await self._throttles.charge((_ASK, _ASK.key(address)), (_SEND, _SEND.key(email)))
+        handle = await self._db.write(self._forget_password, email, self._clock.wall_ms())
+        return CodeSent(handle, email, limits.CODE_MS // 1000)
+
+    async def reset_password(self, handle: str, code: str, new: str, *, address: str) -> User:
+        """Set a new password with a mailed code; nobody is logged in by it.
+
+        Raises `Invalid` for a wrong or old code, or a password that is too easy, or `RateLimited`.
+        A password that is refused uses up neither code nor try.
+        """
+        check_rules(new)
+        await self._throttles.charge((_TRY, _TRY.key(address)))
+        hashed = await self._passwords.hash(new)
+        user = await self._db.write(
+            self._reset_password, handle, code, hashed, self._clock.wall_ms()
+        )
+        if user is None:
+            raise Invalid("That code is wrong or too old.", field="code", code="wrong_code")
+        await self._throttles.refund((_TRY, _TRY.key(address)))
+        return user
+
+    async def begin_email_change(self, user: User, new: str) -> CodeSent:
+        """Mail a code to the new address. The caller has confirmed that it is the user who asks.
+
+        An address that is somebody else's is answered alike, and is told so by mail.
+        Raises `Invalid` or `RateLimited`.
+        """
+        new = checked_email(new)
+        if new == user.email:
+            raise Invalid("That is your address already.", field="email")
+        await self._throttles.charge((_SEND, _SEND.key(new)), (_ASK, _ASK.key(user.id)))
+        handle = await self._db.write(self._begin_email_change, user, new, self._clock.wall_ms())
+        return CodeSent(handle, new, limits.CODE_MS // 1000)
+
+    async def confirm_email_change(self, user: User, handle: str, code: str) -> User:
+        """The user with their new address; the old one is told. Raises `Invalid`, `RateLimited`."""
+        bucket = (_TRY, _TRY.key(user.id))
+        await self._throttles.charge(bucket)
+        changed = await self._db.write(
+            self._confirm_email_change, user, handle, code, self._clock.wall_ms()
+        )
+        if changed is None:
+            raise Invalid("That code is wrong or too old.", field="code", code="wrong_code")
+        await self._throttles.refund(bucket)
+        return changed
+
+    def _set_password(
+        self, tx: Transaction, user: User, hashed: str, now_ms: int, *, keep_session: str | None
+    ) -> None:
+        set_password_hash(tx, user.id, hashed)
+        end_all(tx, user.id, now_ms, keep_session=keep_session)
+        send(tx, letters.password_changed(self._letterhead, user.email, user.username), now_ms)
+        _log.info("password changed", user=user.id)
+
+    def _forget_password(self, tx: Transaction, email: str, now_ms: int) -> str:
+        user = find_by_email(tx, email)
+        subject_id = user.id if user else None
+        code = codes.issue(tx, self._vault, Purpose.RESET_PASSWORD, subject_id, email, now_ms)
+        if user is not None:
+            mail = letters.reset_password(self._letterhead, email, user.username, code.code)
+            send(tx, mail, now_ms)
+        return code.handle
+
+    def _reset_password(
+        self, tx: Transaction, handle: str, code: str, hashed: str, now_ms: int
+    ) -> User | None:
+        opened = codes.open_with(tx, self._vault, Purpose.RESET_PASSWORD, handle, code, now_ms)
+        user = find_by_id(tx, opened.subject_id) if opened and opened.subject_id else None
+        if opened is None or user is None or user.email != opened.email:
+            return None
+        self._set_password(tx, user, hashed, now_ms, keep_session=None)
+        return user
+
+    def _begin_email_change(self, tx: Transaction, user: User, new: str, now_ms: int) -> str:
+        code = codes.issue(tx, self._vault, Purpose.CHANGE_EMAIL, user.id, new, now_ms)
+        if email_exists(tx, new):
+            mail = letters.already_registered(self._letterhead, new)
+        else:
+            mail = letters.change_email(self._letterhead, new, user.username, code.code)
+        send(tx, mail, now_ms)
+        return code.handle
+
+    def _confirm_email_change(
+        self, tx: Transaction, user: User, handle: str, code: str, now_ms: int
+    ) -> User | None:
+        opened = codes.open_with(tx, self._vault, Purpose.CHANGE_EMAIL, handle, code, now_ms)
+        if opened is None or opened.subject_id != user.id or email_exists(tx, opened.email):
+            return None
+        set_email(tx, user.id, opened.email)
+        mail = letters.email_changed(self._letterhead, user.email, user.username, opened.email)
+        send(tx, mail, now_ms)
+        _log.info("e-mail address changed", user=user.id)
+        return find_by_id(tx, user.id)
+
+
+def end_all(tx: Transaction, user_id: str, now_ms: int, *, keep_session: str | None = None) -> None:
+    """Log a user out everywhere, but for the session with the token `keep_session`."""
+    sessions.end_all(tx, user_id, keep=keep_session)
+    tokens.revoke_all(tx, user_id, now_ms)
+    personal_tokens.revoke_all(tx, user_id, now_ms)
+
+
+def _check_new(password: str, user: User) -> None:
+    personal = (user.username, user.email, user.email.partition("@")[0])
+    check_rules(password, personal=personal)
