@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
 from sqlalchemy import text
 
+from mediaserver.accounts.accounts import Accounts
 from mediaserver.accounts.passwords import Passwords
-from mediaserver.accounts.sessions import Sessions
-from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.throttles import Throttles
-from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
@@ -36,15 +35,17 @@ from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.demo import Demo
-from mediaserver.kernel import limits
+from mediaserver.kernel import limits, mail
 from mediaserver.kernel.clock import Clock, SystemClock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.db.lock import DatabaseInUse
-from mediaserver.kernel.errors import Invalid, MediaserverError, Unavailable
+from mediaserver.kernel.errors import Invalid, Unavailable
 from mediaserver.kernel.events import Events
+from mediaserver.kernel.jobs import Jobs
+from mediaserver.kernel.mail import Letterhead, Mailbox, Smtp
 from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
-from mediaserver.kernel.tasks import Tasks
+from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.media.images import Images
@@ -161,13 +162,31 @@ class Server:
         _make_storage(config)
 
         db = await stack.enter_async_context(Database(config.database_url, events))
-        tokens = await Tokens.open(db, clock)
-        throttles = Throttles(db, clock)
-        sessions = Sessions(db, clock)
-        passwords = Passwords()
-        stack.push_async_callback(passwords.aclose)
-        users = Users(db, clock, passwords, throttles, config.accounts.registration)
-        setup = Setup(db, clock, passwords, throttles)
+        letterhead = Letterhead(lambda: config.site.name, lambda: self.url)
+        accounts = await Accounts.open(
+            db,
+            clock,
+            Vault.open(config.storage.path, config.storage.master_key),
+            letterhead,
+            lambda: config.accounts.registration,
+        )
+        stack.push_async_callback(accounts.aclose)
+        users, throttles = accounts.users, accounts.throttles
+        mailbox = Mailbox(db, clock)
+        jobs = Jobs(db, clock, events)
+        jobs.register(
+            mail.JOB,
+            mail.handler(
+                Smtp(config.mail, _sender(config), clock) if config.mail.smtp_host else mailbox
+            ),
+            keeps_payload=False,
+        )
+        for name, delete in (
+            ("delete-expired-accounts", accounts.delete_expired),
+            ("delete-ended-jobs", jobs.delete_ended),
+            ("delete-old-mail", mailbox.delete_old),
+        ):
+            jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts.channels_per_user_max)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
@@ -188,9 +207,7 @@ class Server:
         self.rtmp_port = media.rtmp_port
 
         await stack.enter_async_context(ScheduleClock(db, clock))
-        housekeeping = Tasks("housekeeping")
-        stack.push_async_callback(housekeeping.aclose)
-        housekeeping.start(_keep_house(sessions, tokens, throttles), "expiry")
+        await stack.enter_async_context(jobs)
 
         realtime_metrics = RealtimeMetrics()
         display_tokens = DisplayTokens(db, clock)
@@ -205,7 +222,7 @@ class Server:
                 current_health=media.health.current,
                 health_history=media.health.history,
             ),
-            tokens=tokens,
+            tokens=accounts.tokens,
             display_tokens=display_tokens,
             users=users,
             channels=channels,
@@ -227,10 +244,7 @@ class Server:
         app = make_app(
             config=config,
             clock=clock,
-            users=users,
-            sessions=sessions,
-            tokens=tokens,
-            setup=setup,
+            accounts=accounts,
             channels=channels,
             categories=Categories(db),
             back_soon=back_soon,
@@ -256,7 +270,7 @@ class Server:
         self.http_port = await _listen(stack, config, app, tls)
         stack.callback(media.close_viewers)
         self.url = _url(config, self.http_port)
-        token = await setup.open()
+        token = await accounts.setup.open()
         self.setup_url = f"{self.url}/setup?token={token}" if token else None
         health.is_listening = True
         if self._demo:
@@ -300,7 +314,7 @@ async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> d
             db = await stack.enter_async_context(Database(config.database_url, Events()))
             passwords = Passwords()
             stack.push_async_callback(passwords.aclose)
-            users = Users(db, clock, passwords, Throttles(db, clock), config.accounts.registration)
+            users = Users(db, clock, passwords, Throttles(db, clock))
             channels = Channels(db, clock, config.accounts.channels_per_user_max)
             return await control.run(users, channels, command, wanted)
     except DatabaseInUse:
@@ -381,16 +395,12 @@ def _url(config: Config, port: int) -> str:
     return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{port}"
 
 
-async def _keep_house(sessions: Sessions, tokens: Tokens, throttles: Throttles) -> None:
-    """Remove what has expired, now and then."""
-    while True:
-        await asyncio.sleep(limits.HOUSEKEEPING_INTERVAL_S)
-        try:
-            await sessions.delete_expired()
-            await tokens.delete_expired()
-            await throttles.delete_empty()
-        except MediaserverError as error:
-            _log.warning("expired rows stay for now", reason=error.message)
+def _sender(config: Config) -> str:
+    """From whom the site's mail is."""
+    if config.mail.sender:
+        return config.mail.sender
+    host = urlsplit(config.site.public_url).hostname or "localhost.localdomain"
+    return f"noreply@{host}"
 
 
 def _count_viewers(live: LiveStreams, channel: str) -> int:

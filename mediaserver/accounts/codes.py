@@ -30,9 +30,7 @@ one_time_code = table(
     int64("expires_at_ms", index=True),
     int64("used_at_ms", nullable=True),
     CheckConstraint("tries >= 0", name="tries"),
-    CheckConstraint(
-        "purpose IN ('register', 'reset_password', 'change_email')", name="purpose"
-    ),
+    CheckConstraint("purpose IN ('register', 'reset_password', 'change_email')", name="purpose"),
 )
 
 

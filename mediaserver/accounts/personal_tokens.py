@@ -214,8 +214,7 @@ def _find(
             personal_token.c.last_used_at_ms,
         )
         .join(personal_token, personal_token.c.user_id == user_account.c.id)
-        .where(
-            personal_token.c.token_digest == digest(secret), _works(now_ms))
+        .where(personal_token.c.token_digest == digest(secret), _works(now_ms))
     ).first()
     if row is None:
         return None
@@ -224,9 +223,7 @@ def _find(
 
 def _touch(tx: Transaction, token_id: str, now_ms: int) -> None:
     tx.execute(
-        update(personal_token)
-        .where(personal_token.c.id == token_id)
-        .values(last_used_at_ms=now_ms)
+        update(personal_token).where(personal_token.c.id == token_id).values(last_used_at_ms=now_ms)
     )
 
 

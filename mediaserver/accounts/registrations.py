@@ -102,9 +102,7 @@ class Registrations:
         username, email = check_account(username, email, password)
         if username in RESERVED_USERNAMES:
             raise Conflict("That name is taken.", field="username")
-        await self._throttles.charge(
-            (_REGISTER, _REGISTER.key(address)), (_SEND, _SEND.key(email))
-        )
+        await self._throttles.charge((_REGISTER, _REGISTER.key(address)), (_SEND, _SEND.key(email)))
         hashed = await self._passwords.hash(password)
         return await self._db.write(self._begin, username, email, hashed, self._clock.wall_ms())
 
@@ -116,9 +114,7 @@ class Registrations:
         found = await self._db.read(codes.subject_of, Purpose.REGISTER, handle)
         if found is None:
             raise _over()
-        await self._throttles.charge(
-            (_SEND, _SEND.key(found.email)), (_TRY, _TRY.key(address))
-        )
+        await self._throttles.charge((_SEND, _SEND.key(found.email)), (_TRY, _TRY.key(address)))
         return await self._db.write(self._resend, handle, self._clock.wall_ms())
 
     async def confirm(self, handle: str, code: str, *, address: str) -> User:
@@ -130,6 +126,11 @@ class Registrations:
         await self._throttles.refund((_TRY, _TRY.key(address)))
         _log.info("registered", user=user.id)
         return user
+
+    async def email_of(self, handle: str) -> str | None:
+        """Where the code of a registration went; None when there is no such registration."""
+        found = await self._db.read(codes.subject_of, Purpose.REGISTER, handle)
+        return None if found is None else found.email
 
     async def delete_expired(self) -> None:
         """Free the names of those who never sent their code back."""
@@ -159,11 +160,14 @@ class Registrations:
 
     def _resend(self, tx: Transaction, handle: str, now_ms: int) -> Registration:
         found = codes.subject_of(tx, Purpose.REGISTER, handle)
-        row = found and tx.execute(
-            select(registration).where(
-                registration.c.id == found.subject_id, registration.c.expires_at_ms > now_ms
-            )
-        ).first()
+        row = (
+            found
+            and tx.execute(
+                select(registration).where(
+                    registration.c.id == found.subject_id, registration.c.expires_at_ms > now_ms
+                )
+            ).first()
+        )
         if not row:
             raise _over()
         return self._send(tx, row.id, row.username, row.email, now_ms)

@@ -91,7 +91,9 @@ class SecondFactor:
         the second factor is on.
         """
         secret = await self._db.write(self._enrol, user.id, self._clock.wall_ms())
-        uri = pyotp.TOTP(secret).provisioning_uri(user.username, self._letterhead.site_name)
+        uri = pyotp.TOTP(secret).provisioning_uri(
+            name=user.username, issuer_name=self._letterhead.site_name
+        )
         return Enrolment(secret, uri)
 
     async def confirm(self, user: User, code: str) -> list[str]:
@@ -217,9 +219,7 @@ class SecondFactor:
 
 def standing(tx: Transaction, user_id: str) -> Standing:
     is_on = tx.execute(
-        select(totp.c.user_id).where(
-            totp.c.user_id == user_id, totp.c.confirmed_at_ms.is_not(None)
-        )
+        select(totp.c.user_id).where(totp.c.user_id == user_id, totp.c.confirmed_at_ms.is_not(None))
     ).first()
     left = tx.execute(
         select(func.count())

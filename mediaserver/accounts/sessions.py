@@ -61,10 +61,6 @@ class Session:
     user: User
     confirmed_at_ms: int
 
-    def is_confirmed(self, now_ms: int, within_ms: int = limits.CONFIRMED_MS) -> bool:
-        """Whether it may do what is dangerous without being asked again."""
-        return now_ms - self.confirmed_at_ms < within_ms
-
 
 @dataclass(frozen=True, slots=True)
 class Device:

@@ -13,6 +13,7 @@ import jwt
 import structlog
 from sqlalchemy import (
     CheckConstraint,
+    Column,
     ForeignKey,
     UniqueConstraint,
     delete,
@@ -20,12 +21,13 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy import text as sql
 
 from mediaserver.accounts.users import User, find_by_id, to_user, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction, values
-from mediaserver.kernel.db.schema import identifier, int64, table, text
+from mediaserver.kernel.db.schema import Int64, identifier, int64, table, text
 from mediaserver.kernel.errors import Unauthorized
 from mediaserver.kernel.ids import digest, new_id, new_secret
 
@@ -38,6 +40,7 @@ token_family = table(
     int64("created_at_ms"),
     int64("expires_at_ms"),
     int64("revoked_at_ms", nullable=True),
+    Column("confirmed_at_ms", Int64, nullable=False, server_default=sql("0")),
 )
 
 refresh_token = table(
@@ -63,6 +66,15 @@ class TokenPair:
     access_token: str
     refresh_token: str
     expires_in_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """A client that is logged in. `confirmed_at_ms`: when it last gave the password, or a code."""
+
+    family_id: str
+    user: User
+    confirmed_at_ms: int
 
 
 class Tokens:
@@ -101,13 +113,33 @@ class Tokens:
         """End the family that an access token was made from. Raises `Unauthorized`."""
         await self._db.write(_end_family, self._claims(access_token)["fam"], self._clock.wall_ms())
 
+    async def find(self, access_token: str) -> LogIn:
+        """The log-in that an access token belongs to. Raises `Unauthorized`."""
+        claims = self._claims(access_token)
+        found = await self._db.read(_find, claims["fam"], claims["sub"])
+        if found is None:
+            raise Unauthorized("Log in again.", code="invalid_token")
+        return found
+
     async def user(self, access_token: str) -> User:
         """Whose access token this is. Raises `Unauthorized`."""
-        claims = self._claims(access_token)
-        user = await self._db.read(_user_of_family, claims["fam"], claims["sub"])
-        if user is None:
-            raise Unauthorized("Log in again.", code="invalid_token")
-        return user
+        return (await self.find(access_token)).user
+
+    async def confirm(self, log_in: LogIn) -> None:
+        """Note that the user has just given the password, or a code, once more."""
+        await self._db.write(_confirm, log_in.family_id, self._clock.wall_ms())
+
+    def issue_first_step(self, user: User) -> str:
+        """For the browser of somebody whose password was right and who owes a code."""
+        return self._encode(user.id, "first-step", limits.FIRST_STEP_S)
+
+    async def user_of_first_step(self, token: str) -> User | None:
+        """Whose password was right; None when that is too long ago."""
+        try:
+            user_id = self._claims(token, "first-step")["sub"]
+        except Unauthorized:
+            return None
+        return await self._db.read(find_by_id, user_id)
 
     def issue_ticket(self, user: User) -> str:
         """A token for one Socket.IO connection, where no header can be sent: it lives a minute."""
@@ -184,6 +216,7 @@ def _open_family(tx: Transaction, user_id: str, token: str, now_ms: int) -> str:
             user_id=user_id,
             created_at_ms=now_ms,
             expires_at_ms=now_ms + limits.REFRESH_TOKEN_MS,
+            confirmed_at_ms=now_ms,
         )
     )
     _add(tx, family_id, token, now_ms)
@@ -259,9 +292,9 @@ def revoke_all(tx: Transaction, user_id: str, now_ms: int) -> None:
     )
 
 
-def _user_of_family(tx: Transaction, family_id: str, user_id: str) -> User | None:
+def _find(tx: Transaction, family_id: str, user_id: str) -> LogIn | None:
     row = tx.execute(
-        select(user_account)
+        select(user_account, token_family.c.confirmed_at_ms)
         .join(token_family, token_family.c.user_id == user_account.c.id)
         .where(
             token_family.c.id == family_id,
@@ -269,7 +302,13 @@ def _user_of_family(tx: Transaction, family_id: str, user_id: str) -> User | Non
             token_family.c.revoked_at_ms.is_(None),
         )
     ).first()
-    return to_user(row) if row else None
+    return LogIn(family_id, to_user(row), row.confirmed_at_ms) if row else None
+
+
+def _confirm(tx: Transaction, family_id: str, now_ms: int) -> None:
+    tx.execute(
+        update(token_family).where(token_family.c.id == family_id).values(confirmed_at_ms=now_ms)
+    )
 
 
 def _delete_expired(tx: Transaction, now_ms: int) -> None:

@@ -47,7 +47,12 @@ user_account = table(
     CheckConstraint("is_premium IN (0, 1)", name="is_premium"),
 )
 Index(None, user_account.c.created_at_ms, user_account.c.id)
-Index(None, user_account.c.is_admin, sqlite_where=sql("is_admin = 1"), postgresql_where=sql("is_admin = 1"))
+Index(
+    None,
+    user_account.c.is_admin,
+    sqlite_where=sql("is_admin = 1"),
+    postgresql_where=sql("is_admin = 1"),
+)
 
 _RESERVED = """
 about abuse account accounts admin administrator anonymous api app auth billing bot channel channels

@@ -311,7 +311,7 @@ def page(
 
 def pause_ms(attempts: int) -> int:
     """How long to wait after so many failures: doubled each time, up to a bound."""
-    return min(limits.JOB_RETRY_MS_MIN * 2 ** (attempts - 1), limits.JOB_RETRY_MS_MAX)
+    return min(limits.JOB_RETRY_MS_MIN << (attempts - 1), limits.JOB_RETRY_MS_MAX)
 
 
 def _is_due(now_ms: int) -> Any:
@@ -398,9 +398,11 @@ def _enqueue_repeated(tx: Transaction, kind: str, key: str, now_ms: int) -> None
 
 def _count(tx: Transaction) -> dict[tuple[str, State], int]:
     rows = tx.execute(
-        select(job.c.kind, job.c.state, func.count()).group_by(job.c.kind, job.c.state)
+        select(job.c.kind, job.c.state, func.count().label("jobs")).group_by(
+            job.c.kind, job.c.state
+        )
     )
-    return {(kind, state): count for kind, state, count in rows}
+    return {(row.kind, row.state): row.jobs for row in rows}
 
 
 def _get_dead(tx: Transaction, job_id: str) -> Job:

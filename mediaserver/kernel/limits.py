@@ -356,6 +356,9 @@ CONFIRMED_MS: Final = 5 * 60 * 1000
 DESK_CONFIRMED_MS: Final = 12 * 3600 * 1000
 """The admin pages ask again after so long."""
 
+FIRST_STEP_S: Final = 5 * 60
+"""From the right password to the code of the authenticator app."""
+
 SECOND_FACTOR_BURST: Final = 5
 SECOND_FACTOR_INTERVAL_MS: Final = 60_000
 """Wrong codes of an authenticator app: three of a million are right at any time."""
@@ -639,7 +642,7 @@ SERVER_STOP_TIMEOUT_S: Final = 3.0
 STORAGE_FREE_BYTES_MIN: Final = 100 * 1024 * 1024
 """Below this the site says that it is not ready: the database could stop taking writes."""
 
-HOUSEKEEPING_INTERVAL_S: Final = 3600.0
+HOUSEKEEPING_INTERVAL_MS: Final = 3600 * 1000
 """Expired sessions, tokens and throttles are removed so often."""
 
 JOBS_AT_ONCE_MAX: Final = 8

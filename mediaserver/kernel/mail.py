@@ -7,12 +7,13 @@ and the admin desk read the mailbox. Owns the table `kept_mail`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from typing import Any, Protocol
-from datetime import UTC, datetime
 
 import aiosmtplib
 import structlog
@@ -51,14 +52,22 @@ class Mail:
     body: str
 
 
-@dataclass(frozen=True, slots=True)
 class Letterhead:
-    """What every mail of this site has. `url` is the site's own, without a slash at the end: from
-    the settings, never from a request, which could name another.
+    """What every mail of this site has: its name, and its own address without a slash at the end —
+    from the settings, never from a request, which could name another.
     """
 
-    site_name: str
-    url: str
+    def __init__(self, site_name: Callable[[], str], url: Callable[[], str]) -> None:
+        self._site_name = site_name
+        self._url = url
+
+    @property
+    def site_name(self) -> str:
+        return self._site_name()
+
+    @property
+    def url(self) -> str:
+        return self._url()
 
     def mail(self, to: str, subject: str, *paragraphs: str) -> Mail:
         """A mail of these paragraphs, which may hold line breaks. The subject becomes one line."""

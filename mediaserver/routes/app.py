@@ -8,10 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from mediaserver.accounts.sessions import Sessions
-from mediaserver.accounts.setup import Setup
-from mediaserver.accounts.tokens import Tokens
-from mediaserver.accounts.users import Users
+from mediaserver.accounts.accounts import Accounts
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
@@ -38,6 +35,7 @@ from mediaserver.routes.api import emotes as api_emotes
 from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
+from mediaserver.routes.api import me as api_me
 from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import schedule as api_schedule
@@ -48,13 +46,16 @@ from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import (
-    account,
     category,
     channel,
     channel_tabs,
     events,
     home,
+    login,
+    password,
+    registration,
     studio,
+    theme,
 )
 from mediaserver.routes.pages import chat as chat_pages
 from mediaserver.routes.pages import setup as setup_page
@@ -64,6 +65,7 @@ from mediaserver.routes.static import StaticFiles
 
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
+    *api_me.api.all,
     *api_channels.api.all,
     *api_back_soon.api.all,
     *api_streams.api.all,
@@ -91,10 +93,7 @@ def make_app(
     *,
     config: Config,
     clock: Clock,
-    users: Users,
-    sessions: Sessions,
-    tokens: Tokens,
-    setup: Setup,
+    accounts: Accounts,
     channels: Channels,
     back_soon: BackSoon,
     categories: Categories,
@@ -134,10 +133,11 @@ def make_app(
     static = StaticFiles(folder / "static")
     app[keys.CONFIG] = config
     app[keys.CLOCK] = clock
-    app[keys.USERS] = users
-    app[keys.SESSIONS] = sessions
-    app[keys.TOKENS] = tokens
-    app[keys.SETUP] = setup
+    app[keys.ACCOUNTS] = accounts
+    app[keys.USERS] = accounts.users
+    app[keys.SESSIONS] = accounts.sessions
+    app[keys.TOKENS] = accounts.tokens
+    app[keys.SETUP] = accounts.setup
     app[keys.CHANNELS] = channels
     app[keys.BACK_SOON] = back_soon
     app[keys.CATEGORIES] = categories
@@ -164,7 +164,10 @@ def make_app(
     app.add_routes(channel.routes)
     app.add_routes(channel_tabs.routes)
     app.add_routes(chat_pages.routes)
-    app.add_routes(account.routes)
+    app.add_routes(login.routes)
+    app.add_routes(registration.routes)
+    app.add_routes(password.routes)
+    app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)
     app.add_routes(studio.routes)
     app.add_routes(operation.route() for operation in OPERATIONS)

@@ -6,7 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from mediaserver.accounts.sessions import Sessions
+from mediaserver.accounts.accounts import Accounts
+from mediaserver.accounts.sessions import Session, Sessions
 from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import User, Users
@@ -30,6 +31,7 @@ from mediaserver.routes.static import StaticFiles
 
 CONFIG = web.AppKey("CONFIG", Config)
 CLOCK: web.AppKey[Clock] = web.AppKey("CLOCK")
+ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 USERS = web.AppKey("USERS", Users)
 SESSIONS = web.AppKey("SESSIONS", Sessions)
 TOKENS = web.AppKey("TOKENS", Tokens)
@@ -53,6 +55,9 @@ SHOWN_ONCE = web.AppKey("SHOWN_ONCE", ShownOnce)
 RTMP_PORT = web.AppKey("RTMP_PORT", int)
 OPENAPI = web.AppKey("OPENAPI", bytes)
 ASYNCAPI: web.AppKey[dict[str, Any]] = web.AppKey("ASYNCAPI")
+
+SESSION: web.RequestKey[Session | None] = web.RequestKey("SESSION")
+"""The session of a browser's cookie; set by the session middleware."""
 
 VIEWER: web.RequestKey[User | None] = web.RequestKey("VIEWER")
 """Who a browser's session cookie says it is; set by the session middleware."""

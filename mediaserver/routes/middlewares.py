@@ -16,13 +16,14 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.errors import Forbidden, MediaserverError
 from mediaserver.routes.cookies import cookie_name, session_token
 from mediaserver.routes.errors import Problem, json_answer, page_answer, problem_of
-from mediaserver.routes.keys import CONFIG, SESSIONS, VIEWER
+from mediaserver.routes.keys import CONFIG, SESSION, SESSIONS, VIEWER
 from mediaserver.routes.render import CSP_PAGE
 
 _log = structlog.get_logger(__name__)
@@ -214,16 +215,22 @@ def _is_own_origin(request: web.Request, origin: str) -> bool:
 @web.middleware
 async def session(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find out who the session cookie belongs to."""
+    opened = None
     if not request.path.startswith(_WITHOUT_SESSION):
-        request[VIEWER] = await user_of_session(request)
-    else:
-        request[VIEWER] = None
+        opened = await _session_of(request)
+    request[SESSION] = opened
+    request[VIEWER] = None if opened is None else opened.user
     return await handler(request)
 
 
 async def user_of_session(request: web.Request) -> User | None:
+    opened = await _session_of(request)
+    return None if opened is None else opened.user
+
+
+async def _session_of(request: web.Request) -> Session | None:
     token = session_token(request)
-    return None if token is None else await request.app[SESSIONS].user(token)
+    return None if token is None else await request.app[SESSIONS].find(token)
 
 
 def body_size(upload_bytes_max: Mapping[str, int]) -> Middleware:

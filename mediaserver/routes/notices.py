@@ -38,6 +38,8 @@ NOTICES: Mapping[str, str] = {
     "stream-not-live": "There was no stream to end.",
     "followed": "You follow this channel.",
     "unfollowed": "You no longer follow this channel.",
+    "code-sent": "Another code is on its way.",
+    "password-changed": "Your password is changed. Log in with it.",
     "logged-out": "You are logged out.",
 }
 

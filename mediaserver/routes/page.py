@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, quote
 
@@ -13,6 +13,7 @@ from aiohttp import web
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized, Unavailable
+from mediaserver.routes.errors import problem_of
 from mediaserver.routes.keys import CONFIG, RENDERER, RTMP_PORT, VIEWER
 from mediaserver.routes.notices import WRONG, leave_notice, notice_of, take_notice
 from mediaserver.routes.render import CSP_PAGE, THEMES
@@ -144,6 +145,31 @@ def form_errors(error: FormError) -> dict[str, str]:
     """Field → sentence; "" for what concerns the form as a whole."""
     field = error.field if isinstance(error, Invalid | Conflict) else None
     return {field or "": error.message}
+
+
+def form_again(
+    request: web.Request,
+    template: str,
+    form: Mapping[str, str],
+    shown: Iterable[str],
+    error: FormError,
+    more: Mapping[str, object],
+) -> web.Response:
+    """The form with the fields `shown` as they were typed, and what is wrong with it."""
+    problem = problem_of(error)
+    response = page(
+        request,
+        template,
+        {
+            "form": {name: form.get(name, "") for name in shown},
+            "errors": form_errors(error),
+            **more,
+        },
+        status=422 if isinstance(error, Unauthorized) else problem.status,
+    )
+    if "Retry-After" in problem.headers:
+        response.headers["Retry-After"] = problem.headers["Retry-After"]
+    return response
 
 
 def site_host(request: web.Request) -> str:

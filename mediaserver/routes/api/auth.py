@@ -1,19 +1,30 @@
-"""Accounts over the API: register, log in, refresh, log out, who am I."""
+"""Accounts over the API: register, log in, refresh, log out, a forgotten password."""
 
 from __future__ import annotations
 
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.accounts import registrations
+from mediaserver.accounts.credentials import CodeSent
 from mediaserver.accounts.tokens import TokenPair
-from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
-from mediaserver.kernel.errors import Conflict, Forbidden, RateLimited, Unauthorized, Unavailable
-from mediaserver.routes.api.operation import Answer, Body, Operations, caller
+from mediaserver.kernel.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
+from mediaserver.routes.api.me import Me, me_of
+from mediaserver.routes.api.operation import Answer, Body, Operations, caller_of
 from mediaserver.routes.cookies import end_session
-from mediaserver.routes.keys import TOKENS, USERS
+from mediaserver.routes.keys import ACCOUNTS
 
 api = Operations("Accounts")
+
+_HANDLE = "otc_0123456789abcdefghjk"
 
 
 class Registration(Body):
@@ -26,9 +37,47 @@ class Registration(Body):
     )
 
 
+class Handle(Body):
+    handle: str = Field(description="From the answer before.", max_length=100, examples=[_HANDLE])
+
+
+class HandleAndCode(Handle):
+    code: str = Field(
+        description="The eight digits of the mail.", max_length=40, examples=["1234 5678"]
+    )
+
+
+class NewPassword(HandleAndCode):
+    password: str = Field(
+        description="8 to 256 characters.", max_length=1000, examples=["correct horse battery"]
+    )
+
+
+class Forgotten(Body):
+    email: str = Field(max_length=limits.EMAIL_CHARS_MAX, examples=["alice@example.org"])
+
+
 class Login(Body):
-    username: str = Field(description="User name or e-mail address.", max_length=300)
-    password: str = Field(max_length=1000)
+    username: str = Field(
+        description="User name or e-mail address.", max_length=300, examples=["alice"]
+    )
+    password: str = Field(max_length=1000, examples=["correct horse battery"])
+    code: str | None = Field(
+        None,
+        description="Of the authenticator app, or a recovery code, where two-step log-in is on.",
+        max_length=40,
+        examples=["123456"],
+    )
+
+
+class Confirmation(Body):
+    password: str | None = Field(None, max_length=1000, examples=["correct horse battery"])
+    code: str | None = Field(
+        None,
+        description="Needed in the place of the password where two-step log-in is on.",
+        max_length=40,
+        examples=["123456"],
+    )
 
 
 class Refresh(Body):
@@ -39,14 +88,18 @@ class Logout(Body):
     refresh_token: str | None = Field(None, max_length=limits.TOKEN_CHARS_MAX)
 
 
-class Me(Answer):
-    """An account as its owner sees it."""
+class Pending(Answer):
+    """A code was mailed. With `handle` and the code, the next call completes what was begun."""
 
-    id: str
-    username: str
+    handle: str = Field(examples=[_HANDLE])
     email: str
-    is_admin: bool
-    created_at_ms: int
+    expires_in: int = Field(description="Seconds that the code works.")
+
+
+class PendingRegistration(Pending):
+    """A registration waits for its code."""
+
+    username: str
 
 
 class Tokens(Answer):
@@ -58,13 +111,16 @@ class Tokens(Answer):
     expires_in: int
 
 
-def _me(user: User) -> Me:
-    return Me(
-        id=user.id,
-        username=user.username,
-        email=user.email,
-        is_admin=user.is_admin,
-        created_at_ms=user.created_at_ms,
+def _pending(sent: CodeSent) -> Pending:
+    return Pending(handle=sent.handle, email=sent.email, expires_in=sent.expires_in_s)
+
+
+def _registration(made: registrations.Registration) -> PendingRegistration:
+    return PendingRegistration(
+        handle=made.handle,
+        username=made.username,
+        email=made.email,
+        expires_in=made.expires_in_s,
     )
 
 
@@ -79,19 +135,50 @@ def _tokens(pair: TokenPair) -> Tokens:
 
 @api.post(
     "/auth/register",
-    "Make an account",
+    "Ask for an account",
     body=Registration,
-    answer=Me,
+    answer=PendingRegistration,
     status=201,
     errors=(Conflict, Forbidden, RateLimited, Unavailable),
 )
-async def register(request: web.Request, body: Registration) -> Me:
-    """Makes an ordinary account. 403 when this site doesn't take new ones. Log in afterwards."""
-    return _me(
-        await request.app[USERS].register(
-            body.username, body.email, body.password, address=request.remote or ""
-        )
+async def register(request: web.Request, body: Registration) -> PendingRegistration:
+    """Mails a code to the address; `/auth/register/confirm` makes the account with it. The answer
+    doesn't tell whether the address has an account already. 403 when this site takes no new ones.
+    """
+    made = await request.app[ACCOUNTS].registrations.begin(
+        body.username, body.email, body.password, address=request.remote or ""
     )
+    return _registration(made)
+
+
+@api.post(
+    "/auth/register/resend",
+    "Mail another code",
+    body=Handle,
+    answer=PendingRegistration,
+    errors=(Invalid, RateLimited),
+)
+async def resend(request: web.Request, body: Handle) -> PendingRegistration:
+    """For a registration whose code didn't arrive or is too old. The handle is a new one."""
+    return _registration(
+        await request.app[ACCOUNTS].registrations.resend(body.handle, address=request.remote or "")
+    )
+
+
+@api.post(
+    "/auth/register/confirm",
+    "Make the account",
+    body=HandleAndCode,
+    answer=Me,
+    status=201,
+    errors=(Invalid, RateLimited),
+)
+async def confirm_registration(request: web.Request, body: HandleAndCode) -> Me:
+    """Makes the account that the code was mailed for. Log in afterwards."""
+    user = await request.app[ACCOUNTS].registrations.confirm(
+        body.handle, body.code, address=request.remote or ""
+    )
+    return me_of(user)
 
 
 @api.post(
@@ -102,17 +189,49 @@ async def register(request: web.Request, body: Registration) -> Me:
     errors=(Unauthorized, RateLimited, Unavailable),
 )
 async def login(request: web.Request, body: Login) -> Tokens:
-    """Exchanges name and password for tokens. An unknown name and a wrong password answer alike."""
-    user = await request.app[USERS].log_in(
-        body.username, body.password, address=request.remote or ""
-    )
-    return _tokens(await request.app[TOKENS].issue(user))
+    """Exchanges name and password for tokens. An unknown name and a wrong password answer alike.
+    Where two-step log-in is on, a right password without `code` answers 401 with the error code
+    `code_required`.
+    """
+    accounts = request.app[ACCOUNTS]
+    user = await accounts.users.log_in(body.username, body.password, address=request.remote or "")
+    if (await accounts.second_factor.standing(user)).is_on:
+        if not body.code:
+            raise Unauthorized("Send the code of your authenticator app.", code="code_required")
+        await accounts.second_factor.check(user, body.code)
+    return _tokens(await accounts.tokens.issue(user))
+
+
+@api.post(
+    "/auth/confirm",
+    "Confirm that it is you",
+    body=Confirmation,
+    sign_in=True,
+    by_banned=True,
+    errors=(Unauthorized, Forbidden, RateLimited),
+)
+async def confirm(request: web.Request, body: Confirmation) -> None:
+    """Gives the password, or a code where two-step log-in is on, once more: for the next five
+    minutes this log-in may do what is dangerous. Personal tokens can't.
+    """
+    accounts = request.app[ACCOUNTS]
+    calls = caller_of(request)
+    if calls.session is None and calls.log_in is None:
+        raise Forbidden("A personal token can't confirm anything.", code="scope")
+    if (await accounts.second_factor.standing(calls.user)).is_on:
+        await accounts.second_factor.check(calls.user, body.code or "")
+    else:
+        await accounts.credentials.confirm_password(calls.user, body.password or "")
+    if calls.session is not None:
+        await accounts.sessions.confirm(calls.session)
+    elif calls.log_in is not None:
+        await accounts.tokens.confirm(calls.log_in)
 
 
 @api.post("/auth/refresh", "Renew the tokens", body=Refresh, answer=Tokens, errors=(Unauthorized,))
 async def refresh(request: web.Request, body: Refresh) -> Tokens:
     """Exchanges a refresh token, which works once. Using one twice ends the whole log-in."""
-    return _tokens(await request.app[TOKENS].refresh(body.refresh_token))
+    return _tokens(await request.app[ACCOUNTS].tokens.refresh(body.refresh_token))
 
 
 @api.post("/auth/logout", "Log out", body=Logout, is_body_optional=True)
@@ -120,15 +239,42 @@ async def logout(request: web.Request, body: Logout) -> None:
     """Ends the log-in that the refresh token (or the access token, or the session cookie) belongs
     to; its tokens stop working at once.
     """
+    tokens = request.app[ACCOUNTS].tokens
     if body.refresh_token is not None:
-        await request.app[TOKENS].revoke(body.refresh_token)
+        await tokens.revoke(body.refresh_token)
     elif request.headers.get("Authorization", "").startswith("Bearer "):
-        await request.app[TOKENS].revoke_access(request.headers["Authorization"][7:].strip())
+        await tokens.revoke_access(request.headers["Authorization"][7:].strip())
     else:
         await end_session(request)
 
 
-@api.get("/me", "Who am I", answer=Me, sign_in=True)
-async def me(request: web.Request) -> Me:
-    """The account that the token or the session belongs to."""
-    return _me(caller(request))
+@api.post(
+    "/auth/password/forgotten",
+    "Forgot the password",
+    body=Forgotten,
+    answer=Pending,
+    status=202,
+    errors=(Invalid, RateLimited),
+)
+async def forgotten(request: web.Request, body: Forgotten) -> Pending:
+    """Mails a code to the address, if it has an account; the answer is the same if it hasn't."""
+    return _pending(
+        await request.app[ACCOUNTS].credentials.forget_password(
+            body.email, address=request.remote or ""
+        )
+    )
+
+
+@api.post(
+    "/auth/password/reset",
+    "Set a new password with a code",
+    body=NewPassword,
+    errors=(Invalid, RateLimited, Unavailable),
+)
+async def reset(request: web.Request, body: NewPassword) -> None:
+    """Sets the password and ends every session and token of the account. Nobody is logged in by
+    it, and two-step log-in stays on.
+    """
+    await request.app[ACCOUNTS].credentials.reset_password(
+        body.handle, body.code, body.password, address=request.remote or ""
+    )

@@ -22,15 +22,38 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mediaserver.accounts.personal_tokens import PREFIX as PERSONAL
+from mediaserver.accounts.personal_tokens import Scope
+from mediaserver.accounts.sessions import Session
+from mediaserver.accounts.tokens import LogIn
 from mediaserver.accounts.users import User
-from mediaserver.kernel.errors import MediaserverError, Unauthorized
+from mediaserver.kernel import limits
+from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
 from mediaserver.routes.errors import BadInput
-from mediaserver.routes.keys import TOKENS, VIEWER
+from mediaserver.routes.keys import ACCOUNTS, CLOCK, SESSION, VIEWER
 from mediaserver.routes.page import read_body, read_picture
 
 PREFIX = "/api/v1"
 
-_CALLER: web.RequestKey[User] = web.RequestKey("CALLER")
+_ALL_SCOPES = frozenset(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and by what: a browser's session, a client's log-in, or a personal token."""
+
+    user: User
+    scopes: frozenset[Scope]
+    session: Session | None = None
+    log_in: LogIn | None = None
+
+    def is_confirmed(self, now_ms: int) -> bool:
+        """Whether they gave their password, or a code, just now; a personal token never does."""
+        shown = self.session or self.log_in
+        return shown is not None and now_ms - shown.confirmed_at_ms < limits.CONFIRMED_MS
+
+
+_CALLER: web.RequestKey[Caller] = web.RequestKey("CALLER")
 
 Handler = Callable[..., Awaitable[BaseModel | None]]
 
@@ -71,6 +94,9 @@ class Operation:
     answer: type[Answer] | None
     status: int
     sign_in: bool
+    scope: Scope
+    confirm: bool
+    by_banned: bool
     errors: tuple[type[MediaserverError], ...]
 
     def route(self) -> web.RouteDef:
@@ -78,7 +104,7 @@ class Operation:
 
     async def _handle(self, request: web.Request) -> web.Response:
         if self.sign_in:
-            request[_CALLER] = await _identify(request)
+            request[_CALLER] = await self._identify(request)
         arguments: list[Any] = []
         if self.body is not None:
             arguments.append(await self._parse(request, self.body))
@@ -96,6 +122,19 @@ class Operation:
             content_type="application/json",
             headers=headers,
         )
+
+    async def _identify(self, request: web.Request) -> Caller:
+        """Who calls, if they may call this. Raises `Unauthorized` or `Forbidden`."""
+        found = await _identify(request)
+        if self.scope not in found.scopes:
+            raise Forbidden(f'This token lacks the scope "{self.scope}".', code="scope")
+        if found.user.is_banned and not self.by_banned:
+            raise Forbidden("This account is banned.", code="banned")
+        if self.confirm and not found.is_confirmed(request.app[CLOCK].wall_ms()):
+            raise Forbidden(
+                "Confirm that it is you: send your password to /auth/confirm.", code="confirm"
+            )
+        return found
 
     async def _parse(self, request: web.Request, model: type[Body]) -> Body:
         raw = await read_body(request)
@@ -131,8 +170,12 @@ def _bad_input(error: ValidationError) -> BadInput:
 class Operations:
     """The operations of one tag, in the order in which they are documented."""
 
-    def __init__(self, tag: str) -> None:
+    def __init__(self, tag: str, scope: Scope = Scope.ACCOUNT) -> None:
+        """`scope`: what a personal token needs for those that change something; `READ` for the
+        others.
+        """
         self._tag = tag
+        self._scope = scope
 
         self.all: list[Operation] = []
 
@@ -164,8 +207,13 @@ class Operations:
         answer: type[Answer] | None = None,
         status: int = 200,
         sign_in: bool = False,
+        scope: Scope | None = None,
+        confirm: bool = False,
+        by_banned: bool | None = None,
         errors: tuple[type[MediaserverError], ...] = (),
     ) -> Callable[[Handler], Handler]:
+        is_reading = method == "GET"
+
         def register(handler: Handler) -> Handler:
             assert handler.__doc__, f"{method} {path} has no description"
             self.all.append(
@@ -184,6 +232,9 @@ class Operations:
                     answer=answer,
                     status=status if answer is not None else 204,
                     sign_in=sign_in,
+                    scope=scope or (Scope.READ if is_reading else self._scope),
+                    confirm=confirm,
+                    by_banned=is_reading if by_banned is None else by_banned,
                     errors=errors,
                 )
             )
@@ -194,25 +245,36 @@ class Operations:
 
 def caller(request: web.Request) -> User:
     """Who calls an operation that has `sign_in`."""
+    return request[_CALLER].user
+
+
+def caller_of(request: web.Request) -> Caller:
+    """Who calls an operation that has `sign_in`, and how they showed it."""
     return request[_CALLER]
 
 
 async def optional_caller(request: web.Request) -> User | None:
     """Who calls an operation that answers everybody, if they say."""
     if "Authorization" in request.headers:
-        return await _identify(request)
+        return (await _identify(request)).user
     return request.get(VIEWER)
 
 
-async def _identify(request: web.Request) -> User:
+async def _identify(request: web.Request) -> Caller:
     """A bearer token if there is one, else the session cookie of our own pages."""
     header = request.headers.get("Authorization")
+    accounts = request.app[ACCOUNTS]
     if header is not None:
         scheme, _, token = header.partition(" ")
+        token = token.strip()
         if scheme.lower() != "bearer":
             raise Unauthorized("Send the access token as: Authorization: Bearer TOKEN.")
-        return await request.app[TOKENS].user(token.strip())
-    user: User | None = request.get(VIEWER)
-    if user is None:
+        if token.startswith(PERSONAL):
+            user, scopes = await accounts.personal_tokens.user(token)
+            return Caller(user, scopes)
+        log_in = await accounts.tokens.find(token)
+        return Caller(log_in.user, _ALL_SCOPES, log_in=log_in)
+    opened: Session | None = request.get(SESSION)
+    if opened is None:
         raise Unauthorized("Log in first.")
-    return user
+    return Caller(opened.user, _ALL_SCOPES, session=opened)

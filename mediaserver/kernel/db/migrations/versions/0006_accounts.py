@@ -29,6 +29,7 @@ def upgrade() -> None:
     op.execute(f"ALTER TABLE user_account ADD COLUMN deleted_at_ms {int_type}")
     op.execute(f"ALTER TABLE session ADD COLUMN confirmed_at_ms {int_type} DEFAULT 0 NOT NULL")
     op.execute("UPDATE session SET confirmed_at_ms = created_at_ms")
+    op.execute(f"ALTER TABLE token_family ADD COLUMN confirmed_at_ms {int_type} DEFAULT 0 NOT NULL")
     create_index("user_account", "created_at_ms", "id")
     op.create_index(
         "ix_user_account_is_admin",
@@ -62,9 +63,7 @@ def upgrade() -> None:
         int64("expires_at_ms"),
         int64("used_at_ms", nullable=True),
         check("one_time_code_tries", "tries >= 0"),
-        check(
-            "one_time_code_purpose", "purpose IN ('register', 'reset_password', 'change_email')"
-        ),
+        check("one_time_code_purpose", "purpose IN ('register', 'reset_password', 'change_email')"),
     )
     create_index("one_time_code", "subject_id")
     create_index("one_time_code", "expires_at_ms")

@@ -1,0 +1,81 @@
+"""Accounts: the parts of this package, made together.
+
+Made by server.py; routes and Socket.IO use the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from mediaserver.accounts.credentials import Credentials
+from mediaserver.accounts.passwords import Passwords
+from mediaserver.accounts.personal_tokens import PersonalTokens
+from mediaserver.accounts.profiles import Profiles
+from mediaserver.accounts.registrations import Registrations
+from mediaserver.accounts.second_factor import SecondFactor
+from mediaserver.accounts.sessions import Sessions
+from mediaserver.accounts.setup import Setup
+from mediaserver.accounts.throttles import Throttles
+from mediaserver.accounts.tokens import Tokens
+from mediaserver.accounts.users import Users
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.db import Database
+from mediaserver.kernel.mail import Letterhead
+from mediaserver.kernel.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Who people are, and how they show that it is them."""
+
+    passwords: Passwords
+    throttles: Throttles
+    users: Users
+    sessions: Sessions
+    tokens: Tokens
+    personal_tokens: PersonalTokens
+    registrations: Registrations
+    credentials: Credentials
+    second_factor: SecondFactor
+    profiles: Profiles
+    setup: Setup
+
+    @classmethod
+    async def open(
+        cls,
+        db: Database,
+        clock: Clock,
+        vault: Vault,
+        letterhead: Letterhead,
+        registration: Callable[[], Literal["open", "closed"]],
+    ) -> Accounts:
+        """`registration` says whether anybody may register at this moment."""
+        passwords = Passwords()
+        throttles = Throttles(db, clock)
+        return cls(
+            passwords=passwords,
+            throttles=throttles,
+            users=Users(db, clock, passwords, throttles),
+            sessions=Sessions(db, clock),
+            tokens=await Tokens.open(db, clock),
+            personal_tokens=PersonalTokens(db, clock),
+            registrations=Registrations(
+                db, clock, vault, passwords, throttles, letterhead, registration
+            ),
+            credentials=Credentials(db, clock, vault, passwords, throttles, letterhead),
+            second_factor=SecondFactor(db, clock, vault, throttles, letterhead),
+            profiles=Profiles(db, clock),
+            setup=Setup(db, clock, passwords, throttles),
+        )
+
+    async def aclose(self) -> None:
+        await self.passwords.aclose()
+
+    async def delete_expired(self) -> None:
+        """Remove what opens nothing any more."""
+        await self.sessions.delete_expired()
+        await self.tokens.delete_expired()
+        await self.registrations.delete_expired()
+        await self.throttles.delete_empty()

@@ -1,0 +1,29 @@
+"""The choice of dark or light, kept in a cookie."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from mediaserver.kernel import limits
+from mediaserver.routes.page import local_path, read_form, see_other
+from mediaserver.routes.render import THEMES
+
+
+async def choose_theme(request: web.Request) -> web.Response:
+    form = await read_form(request)
+    response = see_other(local_path(form.get("next", "")))
+    chosen = form.get("theme", "")
+    if chosen in THEMES:
+        response.set_cookie(
+            "theme",
+            chosen,
+            max_age=limits.THEME_MAX_AGE_S,
+            path="/",
+            secure=request.secure,
+            httponly=True,
+            samesite="Lax",
+        )
+    return response
+
+
+routes = [web.post("/theme", choose_theme)]
