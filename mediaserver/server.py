@@ -18,6 +18,7 @@ from aiohttp import web
 from sqlalchemy import text
 
 from mediaserver.accounts.accounts import Accounts
+from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
@@ -48,7 +49,7 @@ from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
 from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
-from mediaserver.media.images import Images
+from mediaserver.kernel.images import Images
 from mediaserver.moderation.desk import Desk
 from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime
@@ -197,6 +198,8 @@ class Server:
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
         chat = await stack.enter_async_context(Chat(db, clock))
         images, pictures = Images(), config.storage.path / "images"
+        avatars = Avatars(db, accounts.profiles, throttles, images, pictures / "avatars")
+        await stack.enter_async_context(avatars)
         emotes = Emotes(db, clock, chat, throttles, images, pictures / "emotes")
         await stack.enter_async_context(emotes)
         back_soon = BackSoon(db, clock, throttles, images, pictures / "back-soon")
@@ -245,6 +248,7 @@ class Server:
             config=config,
             clock=clock,
             accounts=accounts,
+            avatars=avatars,
             channels=channels,
             categories=Categories(db),
             back_soon=back_soon,

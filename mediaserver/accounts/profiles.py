@@ -1,7 +1,6 @@
 """Profiles: what people show of themselves — a picture, a few words, links.
 
-Owns the table `profile`; the pictures are files made anew by media/images.py, which the caller
-hands in.
+Owns the table `profile`; the pictures themselves are accounts/avatars.py's.
 """
 
 from __future__ import annotations
@@ -109,6 +108,12 @@ def find(tx: Transaction, user_id: str) -> Profile:
     """An empty one for who has none."""
     row = tx.execute(select(profile).where(profile.c.user_id == user_id)).first()
     return Profile() if row is None else _to_profile(row)
+
+
+def avatar_ids(tx: Transaction) -> set[str]:
+    """The pictures that are shown."""
+    shown = select(profile.c.avatar).where(profile.c.avatar.is_not(None))
+    return set(tx.execute(shown).scalars())
 
 
 def _ensure(tx: Transaction, user_id: str, now_ms: int) -> Row[Any]:

@@ -91,10 +91,14 @@ class SecondFactor:
         the second factor is on.
         """
         secret = await self._db.write(self._enrol, user.id, self._clock.wall_ms())
-        uri = pyotp.TOTP(secret).provisioning_uri(
-            name=user.username, issuer_name=self._letterhead.site_name
-        )
-        return Enrolment(secret, uri)
+        return self._enrolment(user, secret)
+
+    async def waiting(self, user: User) -> Enrolment | None:
+        """The secret that waits for its first code, to show it once more; None without one."""
+        sealed = await self._db.read(_waiting_secret, user.id)
+        if sealed is None:
+            return None
+        return self._enrolment(user, self._vault.unseal(sealed, f"totp/{user.id}"))
 
     async def confirm(self, user: User, code: str) -> list[str]:
         """Turn it on with a first code; the recovery codes, which are shown this once.
@@ -127,6 +131,12 @@ class SecondFactor:
     async def turn_off(self, user: User) -> None:
         """The caller has confirmed that it is the user who asks."""
         await self._db.write(self._turn_off, user, self._clock.wall_ms())
+
+    def _enrolment(self, user: User, secret: str) -> Enrolment:
+        uri = pyotp.TOTP(secret).provisioning_uri(
+            name=user.username, issuer_name=self._letterhead.site_name
+        )
+        return Enrolment(secret, uri)
 
     def _enrol(self, tx: Transaction, user_id: str, now_ms: int) -> str:
         if standing(tx, user_id).is_on:
@@ -227,6 +237,12 @@ def standing(tx: Transaction, user_id: str) -> Standing:
         .where(recovery_code.c.user_id == user_id, recovery_code.c.used_at_ms.is_(None))
     ).scalar_one()
     return Standing(is_on is not None, left)
+
+
+def _waiting_secret(tx: Transaction, user_id: str) -> str | None:
+    return tx.execute(
+        select(totp.c.secret).where(totp.c.user_id == user_id, totp.c.confirmed_at_ms.is_(None))
+    ).scalar()
 
 
 def remove(tx: Transaction, user_id: str) -> None:

@@ -1,6 +1,6 @@
 """The picture that stands in a player while the encoder is away, one for each channel.
 
-It is made anew from what is uploaded (media/images.py) and kept under a name of its own; a new one
+It is made anew from what is uploaded (kernel/images.py) and kept under a name of its own; a new one
 gets a new name, so that every copy may be cached for good.
 """
 
@@ -19,7 +19,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Forbidden, NotFound
 from mediaserver.kernel.ids import new_id
-from mediaserver.media.images import ImageFolder, Images, ImageShape
+from mediaserver.kernel.images import ImageFolder, Images, ImageShape
 
 BACK_SOON_SHAPE = ImageShape(
     width_max=limits.BACK_SOON_WIDTH_MAX,

@@ -1,6 +1,6 @@
 """Emotes: uploading and removing them, for a channel by its owner, for the site by an admin.
 
-A picture is made anew (media/images.py) and kept under a name of its own; a new picture for a code
+A picture is made anew (kernel/images.py) and kept under a name of its own; a new picture for a code
 gets a new name, so that every copy may be cached for good.
 """
 
@@ -28,7 +28,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.kernel.ids import new_id
-from mediaserver.media.images import ImageFolder, Images, ImageShape, Picture
+from mediaserver.kernel.images import ImageFolder, Images, ImageShape, Picture
 from mediaserver.moderation import actions_log, ranks
 from mediaserver.moderation.ranks import Rank
 

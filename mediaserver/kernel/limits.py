@@ -378,6 +378,15 @@ PROFILE_LINK_NAME_CHARS_MAX: Final = 40
 PROFILE_URL_CHARS_MAX: Final = 300
 """What fits a profile."""
 
+AVATAR_SIDE_MAX: Final = 256
+AVATAR_BYTES_MAX: Final = 64 * KIB
+AVATAR_UPLOAD_BYTES_MAX: Final = 4 * MIB
+"""A picture beside a name; phones take photos of 3 MB."""
+
+AVATAR_UPLOADS_BURST: Final = 5
+AVATAR_UPLOADS_INTERVAL_MS: Final = 60_000
+"""New avatars of one person."""
+
 SETUP_PER_ADDRESS_BURST: Final = 20
 SETUP_PER_ADDRESS_INTERVAL_MS: Final = 10_000
 """Wrong set-up tokens; 256 bits need no more, this keeps the log readable."""

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from mediaserver.accounts.accounts import Accounts
+from mediaserver.accounts.avatars import Avatars
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
@@ -54,6 +55,7 @@ from mediaserver.routes.pages import (
     login,
     password,
     registration,
+    settings,
     studio,
     theme,
 )
@@ -85,7 +87,7 @@ UPLOADS: Mapping[str, int] = {
     PREFIX + operation.path: operation.upload_bytes_max
     for operation in OPERATIONS
     if operation.upload_bytes_max is not None
-} | studio.UPLOADS
+} | studio.UPLOADS | settings.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
 
@@ -94,6 +96,7 @@ def make_app(
     config: Config,
     clock: Clock,
     accounts: Accounts,
+    avatars: Avatars,
     channels: Channels,
     back_soon: BackSoon,
     categories: Categories,
@@ -134,6 +137,7 @@ def make_app(
     app[keys.CONFIG] = config
     app[keys.CLOCK] = clock
     app[keys.ACCOUNTS] = accounts
+    app[keys.AVATARS] = avatars
     app[keys.USERS] = accounts.users
     app[keys.SESSIONS] = accounts.sessions
     app[keys.TOKENS] = accounts.tokens
@@ -167,6 +171,7 @@ def make_app(
     app.add_routes(login.routes)
     app.add_routes(registration.routes)
     app.add_routes(password.routes)
+    app.add_routes(settings.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)
     app.add_routes(studio.routes)

@@ -106,3 +106,6 @@ REGISTRATION = PathCookie("registration", "/register", limits.REGISTRATION_MS //
 
 FORGOTTEN = PathCookie("forgotten", "/password", limits.CODE_MS // 1000)
 """The handle of a forgotten password."""
+
+NEW_EMAIL = PathCookie("new-email", "/settings", limits.CODE_MS // 1000)
+"""The handle of an address that is to be confirmed."""

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from mediaserver.accounts.accounts import Accounts
+from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.sessions import Session, Sessions
 from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.tokens import Tokens
@@ -32,6 +33,7 @@ from mediaserver.routes.static import StaticFiles
 CONFIG = web.AppKey("CONFIG", Config)
 CLOCK: web.AppKey[Clock] = web.AppKey("CLOCK")
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
+AVATARS = web.AppKey("AVATARS", Avatars)
 USERS = web.AppKey("USERS", Users)
 SESSIONS = web.AppKey("SESSIONS", Sessions)
 TOKENS = web.AppKey("TOKENS", Tokens)

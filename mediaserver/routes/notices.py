@@ -40,6 +40,12 @@ NOTICES: Mapping[str, str] = {
     "unfollowed": "You no longer follow this channel.",
     "code-sent": "Another code is on its way.",
     "password-changed": "Your password is changed. Log in with it.",
+    "password-set": "Your password is changed. All other devices are logged out.",
+    "email-changed": "Your address is changed.",
+    "second-factor-off": "Two-step log-in is off.",
+    "device-out": "That device is logged out.",
+    "devices-out": "All other devices are logged out.",
+    "token-revoked": "Token revoked.",
     "logged-out": "You are logged out.",
 }
 

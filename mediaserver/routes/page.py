@@ -106,7 +106,7 @@ async def read_body(request: web.Request) -> bytes:
 
 
 async def read_picture(request: web.Request) -> bytes:
-    """A picture that is the whole body; what it really is, media/images.py finds out."""
+    """A picture that is the whole body; what it really is, kernel/images.py finds out."""
     if not request.content_type.startswith("image/"):
         raise web.HTTPUnsupportedMediaType
     try:

@@ -1,4 +1,5 @@
-"""Pictures that people uploaded, made anew: /emotes/{id}.webp and /back-soon/{id}.webp.
+"""Pictures that people uploaded, made anew: /avatars, /emotes and /back-soon, each
+/{id}.webp.
 
 A new picture has a new address, so every copy may be kept for good.
 """
@@ -12,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from mediaserver.kernel import limits
-from mediaserver.routes.keys import BACK_SOON, EMOTES
+from mediaserver.routes.keys import AVATARS, BACK_SOON, EMOTES
 
 _HEADERS = {
     "Content-Type": "image/webp",
@@ -28,12 +29,17 @@ async def _back_soon(request: web.Request) -> web.FileResponse:
     return await _picture(request, request.app[BACK_SOON].file)
 
 
+async def _avatar(request: web.Request) -> web.FileResponse:
+    return await _picture(request, request.app[AVATARS].file)
+
+
 async def _picture(request: web.Request, find: Callable[[str], Path]) -> web.FileResponse:
     path = await asyncio.to_thread(find, request.match_info["id"])  # it looks at the disk
     return web.FileResponse(path, headers=_HEADERS)
 
 
 routes = [
+    web.get("/avatars/{id}.webp", _avatar),
     web.get("/emotes/{id}.webp", _emote),
     web.get("/back-soon/{id}.webp", _back_soon),
 ]

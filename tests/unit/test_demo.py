@@ -26,8 +26,8 @@ from mediaserver.demo import chat as demo_chat
 from mediaserver.demo.pictures import draw_emotes
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
-from mediaserver.media.image_header import read_header
-from mediaserver.media.images import Images
+from mediaserver.kernel.image_header import read_header
+from mediaserver.kernel.images import Images
 
 HOUR_MS = 3_600_000
 

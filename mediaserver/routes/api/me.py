@@ -12,11 +12,19 @@ from mediaserver.accounts.personal_tokens import PersonalToken, Scope
 from mediaserver.accounts.profiles import Link, Profile
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
-from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
-from mediaserver.kernel.errors import Unauthorized, Unavailable
+from mediaserver.kernel.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+)
 from mediaserver.routes.api.operation import Answer, Body, Operations, caller, caller_of
 from mediaserver.routes.cookies import session_token
-from mediaserver.routes.keys import ACCOUNTS
+from mediaserver.routes.keys import ACCOUNTS, AVATARS
 
 api = Operations("My account")
 
@@ -167,7 +175,7 @@ def profile_out(profile: Profile) -> ProfileOut:
     return ProfileOut(
         about=profile.about,
         links=[LinkOut(name=link.name, url=link.url) for link in profile.links],
-        avatar=f"/pictures/avatars/{profile.avatar}.webp" if profile.avatar else None,
+        avatar=f"/avatars/{profile.avatar}.webp" if profile.avatar else None,
     )
 
 
@@ -209,6 +217,26 @@ async def change_profile(request: web.Request, body: ProfileChanges) -> ProfileO
     return profile_out(
         await request.app[ACCOUNTS].profiles.change(caller(request), about=body.about, links=links)
     )
+
+
+@api.put(
+    "/me/avatar",
+    "Show a picture beside my name",
+    upload_bytes_max=limits.AVATAR_UPLOAD_BYTES_MAX,
+    answer=ProfileOut,
+    sign_in=True,
+    errors=(Invalid, TooLarge, RateLimited, Unavailable),
+)
+async def put_avatar(request: web.Request, picture: bytes) -> ProfileOut:
+    """The body is the picture: PNG, JPEG, WebP or GIF (its first frame). It is made anew."""
+    await request.app[AVATARS].put(caller(request), picture)
+    return await profile(request)
+
+
+@api.delete("/me/avatar", "Show no picture", sign_in=True)
+async def remove_avatar(request: web.Request) -> None:
+    """Nothing happens when there is none."""
+    await request.app[AVATARS].remove(caller(request))
 
 
 @api.post(

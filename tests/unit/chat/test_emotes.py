@@ -20,7 +20,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
-from mediaserver.media.images import Images
+from mediaserver.kernel.images import Images
 from tests import pictures
 from tests.unit.chat.conftest import Say
 

@@ -1,4 +1,4 @@
-"""The child process of media/images.py: one picture on standard input → WebP on standard output.
+"""The child process of kernel/images.py: one picture on standard input → WebP on standard output.
 
 Takes limits on itself before it reads a byte. Its arguments: the kind of the picture, then the
 largest width, height, bytes and number of frames of the answer.

@@ -17,8 +17,8 @@ import structlog
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound, TooLarge, Unavailable
 from mediaserver.kernel.ids import is_id
-from mediaserver.media.image_encoder import ANSWER, UNREADABLE
-from mediaserver.media.image_header import Kind, read_header
+from mediaserver.kernel.image_encoder import ANSWER, UNREADABLE
+from mediaserver.kernel.image_header import Kind, read_header
 
 _log = structlog.get_logger(__name__)
 
@@ -85,7 +85,7 @@ async def _encode(data: bytes, kind: Kind, shape: ImageShape) -> Picture:
     arguments = (shape.width_max, shape.height_max, shape.bytes_max, shape.frames_max)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "mediaserver.media.image_encoder", kind, *map(str, arguments)),
+        *("-m", "mediaserver.kernel.image_encoder", kind, *map(str, arguments)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -17,9 +17,9 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound, TooLarge, Unavailable
 from mediaserver.kernel.ids import new_id
 from mediaserver.media import images as images_module
-from mediaserver.media.image_encoder import ANSWER, encode
-from mediaserver.media.image_header import ImageHeader, read_header
-from mediaserver.media.images import ImageFolder, Images, ImageShape
+from mediaserver.kernel.image_encoder import ANSWER, encode
+from mediaserver.kernel.image_header import ImageHeader, read_header
+from mediaserver.kernel.images import ImageFolder, Images, ImageShape
 from tests import pictures
 
 SHAPE = ImageShape(112, 112, bytes_max=64 * 1024, upload_bytes_max=1024 * 1024, frames_max=60)

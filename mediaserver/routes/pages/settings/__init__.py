@@ -1,0 +1,10 @@
+"""One's own account, one module for each of its pages. frame.py is what they share."""
+
+from __future__ import annotations
+
+from mediaserver.routes.pages.settings import profile, security, tokens
+
+UPLOADS = profile.UPLOADS
+"""Routes that take more than a small body, and how many bytes."""
+
+routes = [*profile.routes, *security.routes, *tokens.routes]
