@@ -129,6 +129,7 @@ def make_app(
             middlewares.body_size(UPLOADS),
             middlewares.csrf,
             middlewares.session,
+            middlewares.banned,
         ],
         client_max_size=limits.REQUEST_BODY_BYTES_MAX,
     )

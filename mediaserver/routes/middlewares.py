@@ -233,6 +233,28 @@ async def _session_of(request: web.Request) -> Session | None:
     return None if token is None else await request.app[SESSIONS].find(token)
 
 
+_BY_BANNED = (
+    "/api/",
+    "/appeal",
+    "/confirm",
+    "/logout",
+    "/settings/data",
+    "/settings/security",
+    "/theme",
+)
+"""Where somebody who is banned may still send something; the API looks at each operation."""
+
+
+@web.middleware
+async def banned(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Somebody who is banned may read, and see to their own account; nothing more."""
+    user = request[VIEWER]
+    is_safe = request.method in _SAFE_METHODS or request.path.startswith(_BY_BANNED)
+    if user is not None and user.is_banned and not is_safe:
+        raise Forbidden("Your account is banned.", code="banned")
+    return await handler(request)
+
+
 def body_size(upload_bytes_max: Mapping[str, int]) -> Middleware:
     """Refuse a body by its announced length; the request's own bound catches those that lie.
 

@@ -12,6 +12,7 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import SiteConfig
 from mediaserver.routes.moments import iso_moment, utc_moment
+from mediaserver.routes.programs import program
 from mediaserver.routes.static import StaticFiles
 
 _CSP: Final = (
@@ -51,7 +52,9 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters.update(utc_moment=utc_moment, iso_moment=iso_moment)
+        self._environment.filters.update(
+            utc_moment=utc_moment, iso_moment=iso_moment, program=program
+        )
         self._environment.globals.update(
             site={"name": site.name, "description": site.description, "accent": site.accent},
             static=static.url,

@@ -11,6 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.functional.site import ADMIN, PASSWORD, MakeSite, Site
+from tests.mailbox import Mailbox
 from tests.rtmp.publishers import pyav_publisher
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -48,7 +49,14 @@ async def two(browser: Browser, chat_site: Site) -> AsyncIterator[Two]:
         "/api/v1/auth/register",
         {"username": name, "email": f"{name}@example.org", "password": PASSWORD},
     )
-    assert status in {200, 201}, answer
+    assert status == 201, answer
+    letter = await Mailbox(site.storage).letter(f"{name}@example.org")
+    status, answer = await site.api(
+        "POST",
+        "/api/v1/auth/register/confirm",
+        {"handle": answer["handle"], "code": letter.code},
+    )
+    assert status == 201, answer
     contexts: list[BrowserContext] = []
     pages: list[Page] = []
     for username, (width, height) in ((ADMIN, WIDE), (name, PHONE)):

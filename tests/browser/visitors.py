@@ -13,6 +13,7 @@ from yarl import URL
 
 from tests.functional.platform_site import Person
 from tests.functional.site import Site
+from tests.mailbox import Mailbox
 
 WIDE, PHONE = (1440, 900), (390, 844)
 PHONE_OPTIONS = {"has_touch": True, "is_mobile": True}
@@ -59,6 +60,7 @@ class Visitors:
             aiohttp.ClientSession(
                 cookie_jar=aiohttp.CookieJar(unsafe=True), timeout=aiohttp.ClientTimeout(total=20)
             ),
+            Mailbox(self._site.storage),
         )
         self._programs.append(person.http)
         username = f"{name}{next(_numbers)}" if self._numbered else name

@@ -19,6 +19,7 @@ from mediaserver.media.audience import ViewerReport
 from mediaserver.media.gate import PublishGate
 from mediaserver.media.health import Health
 from mediaserver.server import MediaPath, Server
+from tests.mailbox import Mailbox
 
 PASSWORD = "correct horse battery"
 
@@ -115,9 +116,10 @@ def settings(tmp_path: Path, **sections: dict[str, Any]) -> Config:
 class Person:
     """A browser (cookies, same-origin headers) or, with `token`, a program."""
 
-    def __init__(self, base: URL, http: aiohttp.ClientSession) -> None:
+    def __init__(self, base: URL, http: aiohttp.ClientSession, mailbox: Mailbox) -> None:
         self.base = base
         self.http = http
+        self.mailbox = mailbox
         self.token: str | None = None
         self.username = ""
 
@@ -152,10 +154,14 @@ class Person:
             return response.status, await response.text(), response
 
     async def register(self, username: str) -> None:
+        """Make an account, with the code that is mailed; logged in as a browser."""
+        email = f"{username}@example.org"
         status, text, _ = await self.post(
-            "/register",
-            {"username": username, "email": f"{username}@example.org", "password": PASSWORD},
+            "/register", {"username": username, "email": email, "password": PASSWORD}
         )
+        assert status == 303, text
+        letter = await self.mailbox.letter(email)
+        status, text, _ = await self.post("/register/code", {"code": letter.code})
         assert status == 303, text
         self.username = username
 
@@ -175,6 +181,7 @@ class Site:
     server: Server
     media: FakeMedia
     sessions: list[aiohttp.ClientSession]
+    mailbox: Mailbox
 
     @property
     def base(self) -> URL:
@@ -187,7 +194,7 @@ class Site:
             timeout=aiohttp.ClientTimeout(total=20),
         )
         self.sessions.append(http)
-        return Person(self.base, http)
+        return Person(self.base, http, self.mailbox)
 
     async def member(self, name: str) -> Person:
         """Somebody with an account, logged in in a browser and as a program."""
@@ -215,7 +222,7 @@ class Site:
 async def running_site(tmp_path: Path, **sections: dict[str, Any]) -> AsyncIterator[Site]:
     media = FakeMedia()
     async with Server(settings(tmp_path, **sections), open_media=media.open) as server:
-        site = Site(server, media, [])
+        site = Site(server, media, [], Mailbox(tmp_path / "storage"))
         try:
             yield site
         finally:

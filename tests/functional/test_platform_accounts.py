@@ -158,6 +158,9 @@ async def test_nobody_makes_themselves_admin(site: Site) -> None:
     assert (status, answer["error"]["field"]) == (422, "is_admin")
     status, _, _ = await person.post("/register", {**body, "is_admin": "1", "role": "admin"})
     assert status == 303
+    letter = await person.mailbox.letter("m@example.org")
+    status, _, _ = await person.post("/register/code", {"code": letter.code, "role": "admin"})
+    assert status == 303
     tokens = await person.log_in_as_program("mallory")
     assert tokens["token_type"] == "Bearer"
     status, me = await person.api("GET", "/me")
@@ -166,13 +169,19 @@ async def test_nobody_makes_themselves_admin(site: Site) -> None:
 
 async def test_a_program_logs_in_refreshes_and_logs_out(site: Site) -> None:
     program = site.person()
-    status, me = await program.api(
+    status, pending = await program.api(
         "POST",
         "/auth/register",
         {"username": "alice", "email": "alice@example.org", "password": PASSWORD},
     )
     assert status == 201
-    assert set(me) == {"id", "username", "email", "is_admin", "created_at_ms"}
+    assert set(pending) == {"handle", "username", "email", "expires_in"}
+    letter = await program.mailbox.letter("alice@example.org")
+    status, me = await program.api(
+        "POST", "/auth/register/confirm", {"handle": pending["handle"], "code": letter.code}
+    )
+    assert status == 201
+    assert (me["username"], me["role"]) == ("alice", "normal")
     first = await program.log_in_as_program("alice")
     assert first["expires_in"] == 600
     assert (await program.api("GET", "/me"))[1]["username"] == "alice"

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from mediaserver.server import Server
 from tests.databases import PostgresqlServer
 from tests.functional.platform_site import Person, settings
+from tests.mailbox import Mailbox
 
 _PUBLISH = """
 import sys, time, av
@@ -79,7 +80,7 @@ async def _site(tmp_path: Path, database_url: str) -> AsyncIterator[tuple[Server
     async with Server(config) as server:
         base = f"http://127.0.0.1:{server.http_port}"
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-            person = Person(aiohttp.client.URL(base), http)
+            person = Person(aiohttp.client.URL(base), http, Mailbox(database_url))
             await person.register("alice")
             yield server, person
 

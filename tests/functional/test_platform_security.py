@@ -369,7 +369,7 @@ async def test_https(tmp_path: Path) -> None:
         assert site.server.url.startswith("https://localhost:")
         trust = ssl.create_default_context(cafile=str(certificate))
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)) as http:
-            person = Person(aiohttp.client.URL(site.server.url), http)
+            person = Person(aiohttp.client.URL(site.server.url), http, site.mailbox)
             await person.register("alice")
             _, _, response = await person.post(
                 "/login", {"username": "alice", "password": PASSWORD}

@@ -56,7 +56,7 @@ def throttles(db: Database, clock: FakeClock) -> Throttles:
 
 @pytest.fixture
 def users(db: Database, clock: FakeClock, passwords: Passwords, throttles: Throttles) -> Users:
-    return Users(db, clock, passwords, throttles, "open")
+    return Users(db, clock, passwords, throttles)
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Forbidden, NotFound, RateLimited, TooLarge, Unavailable
 from mediaserver.routes.api.operation import Answer, Operations, caller
 from mediaserver.routes.keys import BACK_SOON
 from mediaserver.routes.live_view import back_soon_url
 
-api = Operations("Channels")
+api = Operations("Channels", Scope.CHANNELS)
 
 
 class BackSoonOut(Answer):

@@ -7,6 +7,7 @@ import dataclasses
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.channels.categories import Category
 from mediaserver.kernel.errors import NotFound
 from mediaserver.routes.api.live import CardOut
@@ -14,7 +15,7 @@ from mediaserver.routes.api.operation import Answer, Operations
 from mediaserver.routes.keys import CATEGORIES, CHANNELS, LIVE
 from mediaserver.routes.live_view import cards, watchable
 
-api = Operations("Categories")
+api = Operations("Categories", Scope.ADMIN)
 
 
 class CategoryOut(Answer):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.stream_keys import StreamKey
 from mediaserver.kernel import limits
@@ -20,7 +21,7 @@ from mediaserver.routes.api.operation import Answer, Body, Operations, caller
 from mediaserver.routes.keys import CHANNELS, FOLLOWS, LIVE, STREAM_KEYS
 from mediaserver.routes.live_view import is_watchable
 
-api = Operations("Channels")
+api = Operations("Channels", Scope.CHANNELS)
 
 _MANAGED = (Forbidden, NotFound)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.channels.channels import Channel
 from mediaserver.chat import actions
 from mediaserver.chat.events import ChatEvent, You
@@ -32,7 +33,7 @@ from mediaserver.routes.api.operation import (
 )
 from mediaserver.routes.keys import CHANNELS, CHAT, DESK
 
-api = Operations("Chat")
+api = Operations("Chat", Scope.CHAT)
 
 _WRITES = (Forbidden, NotFound, Invalid, Conflict, RateLimited, Unavailable)
 

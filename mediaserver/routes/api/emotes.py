@@ -6,6 +6,7 @@ import dataclasses
 
 from aiohttp import web
 
+from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.chat.events import Emote
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound, RateLimited, Unavailable
@@ -13,7 +14,7 @@ from mediaserver.routes.api.chat import channel_of
 from mediaserver.routes.api.operation import Answer, Operations, caller
 from mediaserver.routes.keys import EMOTES
 
-api = Operations("Emotes")
+api = Operations("Emotes", Scope.CHANNELS)
 
 _WRITES = (Conflict, Forbidden, NotFound, RateLimited, Unavailable)
 

@@ -7,13 +7,14 @@ import dataclasses
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.channels.channels import Channel, manages
 from mediaserver.kernel.errors import NotFound
 from mediaserver.routes.api.operation import Answer, Operations, optional_caller
 from mediaserver.routes.keys import CHANNELS, LIVE
 from mediaserver.routes.live_view import LiveStreams, cards, live_view, watchable
 
-api = Operations("Live")
+api = Operations("Live", Scope.CHANNELS)
 
 
 class LiveOut(Answer):

@@ -7,6 +7,7 @@ import dataclasses
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.chat import actions
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import (
@@ -21,7 +22,7 @@ from mediaserver.routes.api.chat import ActedOut, act, channel_of
 from mediaserver.routes.api.operation import Answer, Body, Operations, Query, caller
 from mediaserver.routes.keys import DESK
 
-api = Operations("Moderation")
+api = Operations("Moderation", Scope.CHAT)
 
 _READS = (Forbidden, NotFound)
 _WRITES = (Forbidden, NotFound, Invalid, Conflict, RateLimited, Unavailable)

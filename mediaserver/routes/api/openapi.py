@@ -104,7 +104,7 @@ def _operation(operation: Operation, named: Named) -> dict[str, Any]:
         "operationId": operation.name,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": operation.description,
+        "description": _description(operation),
         "responses": _responses(operation, named),
         "security": [{"bearer": []}, {"session": []}] if operation.sign_in else [],
     }
@@ -140,6 +140,16 @@ def _operation(operation: Operation, named: Named) -> dict[str, Any]:
     return documented
 
 
+def _description(operation: Operation) -> str:
+    """What the handler says, and what the decorator asks for."""
+    asked = []
+    if operation.sign_in:
+        asked.append(f"Personal tokens need the scope `{operation.scope}`.")
+    if operation.confirm:
+        asked.append("Confirm that it is you first: `POST /auth/confirm`.")
+    return "\n\n".join([operation.description, *asked])
+
+
 def _responses(operation: Operation, named: Named) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     if operation.answer is None:
@@ -161,7 +171,7 @@ def _responses(operation: Operation, named: Named) -> dict[str, Any]:
 def _errors(operation: Operation) -> list[type[MediaserverError]]:
     errors = set(operation.errors)
     if operation.sign_in:
-        errors.add(Unauthorized)
+        errors |= {Unauthorized, Forbidden}
     if operation.body is not None or operation.query is not None:
         errors.add(Invalid)
     if operation.upload_bytes_max is not None:

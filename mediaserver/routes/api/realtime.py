@@ -7,13 +7,14 @@ import dataclasses
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.channels.display_tokens import DockToken
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
 from mediaserver.routes.api.operation import Answer, Body, Operations, caller
 from mediaserver.routes.keys import DISPLAY_TOKENS, TOKENS
 
-api = Operations("Realtime")
+api = Operations("Realtime", Scope.CHAT)
 
 _MANAGED = (Forbidden, NotFound)
 

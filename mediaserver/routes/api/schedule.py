@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.channels.schedule import Given
 from mediaserver.channels.timetable import Entry, Occurrence
 from mediaserver.kernel import limits
@@ -12,7 +13,7 @@ from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
 from mediaserver.routes.api.operation import Answer, Body, Operations, caller
 from mediaserver.routes.keys import CHANNELS, SCHEDULE
 
-api = Operations("Schedule")
+api = Operations("Schedule", Scope.CHANNELS)
 
 _MANAGED = (Forbidden, NotFound)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.channels.channels import manages
 from mediaserver.channels.streams import Stream
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
@@ -16,7 +17,7 @@ from mediaserver.routes.api.information import (
 from mediaserver.routes.api.operation import Answer, Operations, caller, optional_caller
 from mediaserver.routes.keys import CHANNELS, LIVE, STREAMS
 
-api = Operations("Streams")
+api = Operations("Streams", Scope.CHANNELS)
 
 _MANAGED = (Forbidden, NotFound)
 

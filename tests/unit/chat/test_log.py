@@ -121,7 +121,7 @@ async def test_two_processes_number_one_log_without_a_hole(
         databases.append(Database(url, events))
     async with databases[0] as one, databases[1] as two:
         passwords = Passwords()
-        users = Users(one, clock, passwords, Throttles(one, clock), "open")
+        users = Users(one, clock, passwords, Throttles(one, clock))
         people = [
             await users.create(f"user{n}", f"user{n}@example.org", "long enough", is_admin=False)
             for n in range(2)
