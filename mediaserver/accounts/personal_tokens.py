@@ -144,6 +144,21 @@ def revoke_all(tx: Transaction, user_id: str, now_ms: int) -> None:
     )
 
 
+def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
+    """The tokens of a user, without what opens anything."""
+    rows = tx.execute(select(personal_token).where(personal_token.c.user_id == user_id))
+    return [
+        {
+            "name": row.name,
+            "scopes": list(_scopes(row.scopes)),
+            "created_at_ms": row.created_at_ms,
+            "last_used_at_ms": row.last_used_at_ms,
+            "revoked_at_ms": row.revoked_at_ms,
+        }
+        for row in rows
+    ]
+
+
 def _works(now_ms: int) -> Any:
     return personal_token.c.revoked_at_ms.is_(None) & or_(
         personal_token.c.expires_at_ms.is_(None), personal_token.c.expires_at_ms > now_ms

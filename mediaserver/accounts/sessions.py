@@ -247,6 +247,20 @@ def end_all(tx: Transaction, user_id: str, *, keep: str | None = None) -> None:
     tx.emit(SessionEnded(user_id))
 
 
+def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
+    """What is kept about the devices of a user, without what opens anything."""
+    rows = tx.execute(select(session).where(session.c.user_id == user_id))
+    return [
+        {
+            "address": row.address,
+            "user_agent": row.user_agent,
+            "created_at_ms": row.created_at_ms,
+            "seen_at_ms": row.seen_at_ms,
+        }
+        for row in rows
+    ]
+
+
 def _delete_expired(tx: Transaction, now_ms: int) -> None:
     tx.execute(
         delete(session).where(

@@ -37,7 +37,6 @@ user_account = table(
     int64("created_at_ms"),
     flag("is_premium"),
     int64("banned_until_ms", nullable=True),
-    int64("deleted_at_ms", nullable=True),
     UniqueConstraint("username"),
     UniqueConstraint("email"),
     CheckConstraint("username = lower(username)", name="username_lower"),

@@ -26,7 +26,6 @@ def upgrade() -> None:
         "CONSTRAINT ck_user_account_is_premium CHECK (is_premium IN (0, 1))"
     )
     op.execute(f"ALTER TABLE user_account ADD COLUMN banned_until_ms {int_type}")
-    op.execute(f"ALTER TABLE user_account ADD COLUMN deleted_at_ms {int_type}")
     op.execute(f"ALTER TABLE session ADD COLUMN confirmed_at_ms {int_type} DEFAULT 0 NOT NULL")
     op.execute("UPDATE session SET confirmed_at_ms = created_at_ms")
     op.execute(f"ALTER TABLE token_family ADD COLUMN confirmed_at_ms {int_type} DEFAULT 0 NOT NULL")

@@ -1,0 +1,117 @@
+"""Personal data: everything the site knows about somebody, to take along or to have deleted.
+
+Each feature says what it knows (`Source`); server.py hands the sources in, those first that must go
+first. What the law or others' money needs stays without a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, func, select
+
+from mediaserver.accounts import letters, personal_tokens, profiles, second_factor, sessions
+from mediaserver.accounts.sessions import SessionEnded
+from mediaserver.accounts.users import User, find_by_id, user_account
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.errors import Conflict, NotFound
+from mediaserver.kernel.mail import Letterhead, send
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one feature knows about people.
+
+    `export` gives it as JSON; `erase` removes it, or the name in it, before the account itself goes
+    (None: the database does it by itself).
+    """
+
+    name: str
+    export: Callable[[Transaction, str], Any]
+    erase: Callable[[Transaction, str, int], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDeleted:
+    """Somebody and all that was theirs is gone."""
+
+    user_id: str
+    username: str
+
+
+class PersonalData:
+    """Gathers and deletes it."""
+
+    def __init__(
+        self, db: Database, clock: Clock, letterhead: Letterhead, sources: Sequence[Source]
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._letterhead = letterhead
+        self._sources = sources
+
+    async def export(self, user: User) -> dict[str, Any]:
+        """All of it as one JSON object; secrets and their hashes are not part of it."""
+        return await self._db.read(self._export, user.id, self._clock.wall_ms())
+
+    async def delete(self, user: User) -> None:
+        """Delete the account and all that is its own. The caller has confirmed who asks.
+
+        Raises `Conflict` for the last admin.
+        """
+        await self._db.write(self._delete, user.id, self._clock.wall_ms())
+
+    def _export(self, tx: Transaction, user_id: str, now_ms: int) -> dict[str, Any]:
+        user = find_by_id(tx, user_id)
+        if user is None:
+            raise NotFound("There is no such account.")
+        profile = profiles.find(tx, user_id)
+        return {
+            "exported_at_ms": now_ms,
+            "account": {
+                "id": user.id,
+                "username": user.username,
+                "email": user.email,
+                "is_admin": user.is_admin,
+                "is_premium": user.is_premium,
+                "created_at_ms": user.created_at_ms,
+                "two_step_log_in": second_factor.standing(tx, user_id).is_on,
+            },
+            "profile": {
+                "about": profile.about,
+                "links": [{"name": link.name, "url": link.url} for link in profile.links],
+                "avatar": profile.avatar,
+            },
+            "sessions": sessions.export(tx, user_id),
+            "personal_tokens": personal_tokens.export(tx, user_id),
+            **{source.name: source.export(tx, user_id) for source in self._sources},
+        }
+
+    def _delete(self, tx: Transaction, user_id: str, now_ms: int) -> None:
+        tx.execute(
+            select(user_account.c.id).where(user_account.c.id == user_id).with_for_update()
+        )
+        user = find_by_id(tx, user_id)
+        if user is None:
+            return
+        if user.is_admin and _admins(tx) == 1:
+            raise Conflict("You are the last admin: make somebody else one first.", code="last")
+        for source in self._sources:
+            if source.erase is not None:
+                source.erase(tx, user_id, now_ms)
+        tx.execute(delete(user_account).where(user_account.c.id == user_id))
+        send(tx, letters.account_deleted(self._letterhead, user.email, user.username), now_ms)
+        tx.emit(SessionEnded(user_id))
+        tx.emit(AccountDeleted(user_id, user.username))
+        _log.info("account deleted", user=user_id)
+
+
+def _admins(tx: Transaction) -> int:
+    count = select(func.count()).select_from(user_account).where(user_account.c.is_admin == 1)
+    return int(tx.execute(count).scalar_one())
