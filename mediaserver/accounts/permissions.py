@@ -168,9 +168,19 @@ def check(actor: User | None, action: Action, thing: Thing = SITE) -> None:
         raise Unauthorized("Log in first.", code="log_in")
     if actor.is_banned:
         raise Forbidden("This account is banned.", code="banned")
+    raise Forbidden(_refusal(action))
+
+
+def check_rank(rank: Rank, action: Action) -> None:
+    """`check` where the rank is known already. Raises `Forbidden`."""
+    if rank < action.need.rank:
+        raise Forbidden(_refusal(action))
+
+
+def _refusal(action: Action) -> str:
     who = {
         Rank.MODERATOR: "Only moderators of this channel",
         Rank.OWNER: "Only the owner",
         Rank.ADMIN: "Only admins",
     }.get(action.need.rank, "Not everybody")
-    raise Forbidden(f"{who} may {action.phrase}.")
+    return f"{who} may {action.phrase}."

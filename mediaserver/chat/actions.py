@@ -24,7 +24,8 @@ from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.texts import checked_line
 from mediaserver.moderation import actions_log, ranks, restrictions, rules, words
 from mediaserver.moderation.durations import in_words
-from mediaserver.moderation.ranks import Rank
+from mediaserver.accounts import permissions
+from mediaserver.accounts.permissions import Rank
 
 COLOURS = ("accent", "good", "warn")
 
@@ -150,7 +151,7 @@ def act(tx: Transaction, channel: Channel, actor: User, action: Action, now_ms: 
     """Do it. Raises `Forbidden`, `NotFound`, `Invalid` or `Conflict`; then nothing has happened."""
     room = log.lock_room(tx, channel)
     work = _Work(tx, channel, room, actor, ranks.rank_of(tx, actor, channel), now_ms)
-    ranks.check_rank(work.rank, Rank.MODERATOR)
+    permissions.check_rank(work.rank, permissions.Action.MODERATE_CHAT)
     match action:
         case Remove():
             notice = work.remove(action)
@@ -295,7 +296,7 @@ class _Work:
         return "The rules are changed."
 
     def change_moderators(self, action: AddModerator | RemoveModerator) -> str:
-        ranks.check_rank(self.rank, Rank.OWNER)
+        permissions.check_rank(self.rank, permissions.Action.CHANGE_MODERATORS)
         target = self._user(action.username)
         rank = ranks.rank_of(self.tx, target, self.channel)
         if isinstance(action, AddModerator):

@@ -21,7 +21,7 @@ from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Forbidden, RateLimited
 from mediaserver.moderation import ranks, restrictions, rules, words
 from mediaserver.moderation.durations import in_words
-from mediaserver.moderation.ranks import Rank
+from mediaserver.accounts.permissions import Rank
 from mediaserver.moderation.restrictions import Restriction
 from mediaserver.moderation.rules import NO_RULES, Rules
 

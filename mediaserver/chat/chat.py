@@ -31,7 +31,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound, Unauthorized, Unavailable
 from mediaserver.moderation import ranks, restrictions, rules
-from mediaserver.moderation.ranks import Rank
+from mediaserver.accounts.permissions import Rank
 from mediaserver.moderation.restrictions import Restriction
 from mediaserver.moderation.rules import Rules
 

@@ -12,7 +12,7 @@ from mediaserver.chat import actions
 from mediaserver.chat.actions import Action
 from mediaserver.kernel.errors import Forbidden, Invalid
 from mediaserver.moderation.durations import seconds_of
-from mediaserver.moderation.ranks import Rank
+from mediaserver.accounts.permissions import Rank
 
 
 @dataclass(frozen=True, slots=True)

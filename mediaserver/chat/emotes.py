@@ -30,7 +30,7 @@ from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.images import ImageFolder, Images, ImageShape, Picture
 from mediaserver.moderation import actions_log, ranks
-from mediaserver.moderation.ranks import Rank
+from mediaserver.accounts.permissions import Action, Rank, check_rank
 
 EMOTE_SHAPE = ImageShape(
     width_max=limits.EMOTE_SIDE_MAX,
@@ -132,10 +132,7 @@ def _ids(tx: Transaction) -> set[str]:
 
 def _check(tx: Transaction, actor: User, channel: Channel | None, code: str) -> None:
     """Who may, and whether there is room. Raises `Forbidden` or `Conflict`."""
-    rank = _rank(tx, actor, channel)
-    if rank < (Rank.ADMIN if channel is None else Rank.OWNER):
-        who = "an admin of this site" if channel is None else "the owner of this channel"
-        raise Forbidden(f"Only {who} may do that.")
+    check_rank(_rank(tx, actor, channel), _needed(channel))
     if _id_of(tx, channel, code) is not None:
         return
     count = tx.execute(
@@ -184,9 +181,7 @@ def _put(
 
 def _remove(tx: Transaction, actor: User, channel: Channel | None, code: str, now_ms: int) -> str:
     room = log.lock_room(tx, channel) if channel else None
-    rank = _rank(tx, actor, channel)
-    if rank < (Rank.ADMIN if channel is None else Rank.OWNER):
-        raise Forbidden("Only the owner of this channel may do that.")
+    check_rank(_rank(tx, actor, channel), _needed(channel))
     emote_id = _id_of(tx, channel, code)
     if emote_id is None:
         raise NotFound("There is no such emote.", code="emote_not_found")
@@ -194,6 +189,10 @@ def _remove(tx: Transaction, actor: User, channel: Channel | None, code: str, no
     if channel is not None and room is not None:
         _tell(tx, actor, channel, room, "emote-remove", code, now_ms)
     return emote_id
+
+
+def _needed(channel: Channel | None) -> Action:
+    return Action.CHANGE_SITE_EMOTES if channel is None else Action.CHANGE_EMOTES
 
 
 def _rank(tx: Transaction, actor: User, channel: Channel | None) -> Rank:

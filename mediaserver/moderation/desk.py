@@ -8,7 +8,8 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.moderation import actions_log, ranks, restrictions, rules, words
 from mediaserver.moderation.actions_log import LoggedAction
-from mediaserver.moderation.ranks import Moderator, Rank
+from mediaserver.accounts.permissions import Action, Rank, check_rank
+from mediaserver.moderation.ranks import Moderator
 from mediaserver.moderation.restrictions import Restriction
 from mediaserver.moderation.rules import Rules
 from mediaserver.moderation.words import BlockedWord
@@ -54,7 +55,7 @@ def _rank(tx: Transaction, user: User | None, channel: Channel) -> Rank:
 
 
 def _check(tx: Transaction, actor: User, channel: Channel) -> None:
-    ranks.check_rank(_rank(tx, actor, channel), Rank.MODERATOR)
+    check_rank(_rank(tx, actor, channel), Action.READ_MODERATION_LOG)
 
 
 def _restrictions(tx: Transaction, actor: User, channel: Channel, now_ms: int) -> list[Restriction]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 
 from sqlalchemy import ForeignKey, delete, func, insert, select
 
+from mediaserver.accounts import permissions
+from mediaserver.accounts.permissions import Rank, Thing
 from mediaserver.accounts.users import User, user_account
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.channels import channel as channel_table
@@ -33,20 +34,6 @@ channel_moderator = table(
 )
 
 
-class Rank(IntEnum):
-    """What somebody may do in one channel; higher ones may all that lower ones may."""
-
-    VIEWER = 0
-    MODERATOR = 1
-    OWNER = 2
-    ADMIN = 3
-
-    @property
-    def role(self) -> str:
-        """The public name."""
-        return self.name.lower()
-
-
 @dataclass(frozen=True, slots=True)
 class Moderator:
     """Somebody whom the owner trusts with the chat."""
@@ -63,13 +50,9 @@ def rank_of(tx: Transaction, user: User | None, channel: Channel) -> Rank:
 
 def rank_among(user: User | None, channel: Channel, moderators: Iterable[tuple[str, str]]) -> Rank:
     """`rank_of`, with what `moderator_ids` has found."""
-    if user is None:
-        return Rank.VIEWER
-    if user.is_admin:
-        return Rank.ADMIN
-    if user.id == channel.owner_id:
-        return Rank.OWNER
-    return Rank.MODERATOR if (channel.id, user.id) in moderators else Rank.VIEWER
+    is_moderator = user is not None and (channel.id, user.id) in moderators
+    moderator_ids_here = [user.id] if user is not None and is_moderator else []
+    return permissions.rank_of(user, Thing(channel.owner_id, moderator_ids_here))
 
 
 def role_of(rank: Rank, user_id: str, channel: Channel) -> str:
@@ -88,13 +71,6 @@ def check_outranks(actor: Rank, target: Rank) -> None:
             Rank.ADMIN: "an admin of this site",
         }
         raise Forbidden(f"You can't do that to {names[target]}.", code="outranked")
-
-
-def check_rank(actor: Rank, needed: Rank) -> None:
-    """Raises `Forbidden` when `actor` is below `needed`."""
-    if actor < needed:
-        who = "moderators" if needed == Rank.MODERATOR else "the owner"
-        raise Forbidden(f"Only {who} of this channel may do that.")
 
 
 def moderator_ids(

@@ -15,7 +15,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import RateLimited
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.media.audience import ViewerReport
-from mediaserver.moderation.ranks import Rank
+from mediaserver.accounts.permissions import Rank
 from mediaserver.realtime import messages
 from mediaserver.realtime.actions import action_of
 from mediaserver.realtime.asked import Act, AskCard, Join, Leave, Report, Say

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from mediaserver.chat.commands import commands_for
-from mediaserver.moderation.ranks import Rank
+from mediaserver.accounts.permissions import Rank
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "streaming.md"
 

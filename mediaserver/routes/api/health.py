@@ -10,7 +10,7 @@ from pydantic import Field
 
 from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.kernel.errors import Forbidden, NotFound
-from mediaserver.moderation.ranks import Rank, check_rank
+from mediaserver.accounts.permissions import Action, check_rank
 from mediaserver.routes.api.chat import channel_of
 from mediaserver.routes.api.operation import Answer, Operations, caller
 from mediaserver.routes.keys import DESK, STREAM_HEALTH
@@ -67,7 +67,7 @@ async def show_health(request: web.Request) -> HealthAnswer:
     as in the studio.
     """
     channel = await channel_of(request)
-    check_rank(await request.app[DESK].rank(caller(request), channel), Rank.MODERATOR)
+    check_rank(await request.app[DESK].rank(caller(request), channel), Action.MODERATE_CHAT)
     watch = request.app[STREAM_HEALTH]
     health = watch.current(channel.slug)
     return HealthAnswer(

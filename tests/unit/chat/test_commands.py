@@ -15,7 +15,7 @@ from mediaserver.chat.commands import (
     parse,
 )
 from mediaserver.kernel.errors import Forbidden, Invalid
-from mediaserver.moderation.ranks import Rank
+from mediaserver.accounts.permissions import Rank
 
 
 def _parse(text: str, rank: Rank = Rank.OWNER, reply_to: str | None = None) -> Meaning:

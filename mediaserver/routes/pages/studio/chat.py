@@ -22,7 +22,7 @@ from mediaserver.chat.actions import (
 )
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Forbidden, NotFound
-from mediaserver.moderation.ranks import Rank
+from mediaserver.accounts.permissions import Rank
 from mediaserver.routes.keys import CHAT, DESK, EMOTES
 from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
 from mediaserver.routes.pages.studio.frame import (

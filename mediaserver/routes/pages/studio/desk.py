@@ -9,7 +9,7 @@ from aiohttp import web
 from mediaserver.channels.information import FLAGS, split_tags
 from mediaserver.channels.streams import STOPPED
 from mediaserver.kernel.errors import Conflict, Invalid
-from mediaserver.moderation.ranks import Rank
+from mediaserver.accounts.permissions import Rank
 from mediaserver.routes.keys import (
     CHANNELS,
     DESK,

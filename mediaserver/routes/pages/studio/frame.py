@@ -12,7 +12,7 @@ from aiohttp import web
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel.errors import Invalid, MediaserverError
-from mediaserver.moderation.ranks import Rank, check_rank
+from mediaserver.accounts.permissions import Action, Rank, check_rank
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.keys import CATEGORIES, CHANNELS, DESK, LIVE
 from mediaserver.routes.live_view import is_watchable
@@ -57,7 +57,7 @@ async def open_studio(request: web.Request, needed: Rank = Rank.OWNER) -> Studio
     user = signed_in(request)
     channel = await request.app[CHANNELS].get(request.match_info["slug"])
     rank = await request.app[DESK].rank(user, channel)
-    check_rank(rank, needed)
+    check_rank(rank, Action.MANAGE_CHANNEL if needed == Rank.OWNER else Action.MODERATE_CHAT)
     return Studio(user, channel, rank)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from mediaserver.moderation.ranks import Rank
+from mediaserver.accounts.permissions import Rank
 from mediaserver.routes.keys import STREAM_HEALTH
 from mediaserver.routes.pages.studio.frame import open_studio, studio_page
 
