@@ -43,13 +43,13 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.db.lock import DatabaseInUse
 from mediaserver.kernel.errors import Invalid, Unavailable
 from mediaserver.kernel.events import Events
+from mediaserver.kernel.images import Images
 from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead, Mailbox, Smtp
 from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
 from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
-from mediaserver.kernel.images import Images
 from mediaserver.moderation.desk import Desk
 from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime

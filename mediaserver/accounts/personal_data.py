@@ -94,9 +94,7 @@ class PersonalData:
         }
 
     def _delete(self, tx: Transaction, user_id: str, now_ms: int) -> None:
-        tx.execute(
-            select(user_account.c.id).where(user_account.c.id == user_id).with_for_update()
-        )
+        tx.execute(select(user_account.c.id).where(user_account.c.id == user_id).with_for_update())
         user = find_by_id(tx, user_id)
         if user is None:
             return

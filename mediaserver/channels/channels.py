@@ -31,7 +31,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import flag, identifier, int64, table, text
-from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from mediaserver.kernel.errors import Conflict, Invalid, NotFound
 from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.texts import checked_line
 
@@ -266,98 +266,6 @@ def set_back_soon(
 def manages(user: User | None, owner_id: str) -> bool:
     """Whether `user` may change the channel of `owner_id`."""
     return can(user, Action.MANAGE_CHANNEL, Thing(owner_id))
-
-
-def get_managed(self, actor: User, slug: str) -> Channel:
-        """The channel, if `actor` may manage it. Raises `NotFound` or `Forbidden`."""
-        return await self._db.read(get_managed, actor, slug)
-
-    async def list_all(self) -> list[Channel]:
-        """All channels by name, at most `CHANNELS_LISTED_MAX`."""
-        return await self._db.read(_list_all)
-
-    async def list_by_slug(self, slugs: Sequence[str]) -> list[Channel]:
-        """Those of `slugs` that exist, in no order."""
-        return await self._db.read(_list_by_slug, slugs) if slugs else []
-
-    async def list_in_category(self, category_id: str) -> list[Channel]:
-        """Those of one category by name, at most `CHANNELS_LISTED_MAX`."""
-        return await self._db.read(_list_all, category_id)
-
-    async def list_owned(self, owner: User) -> list[Channel]:
-        """The channels of `owner`, oldest first."""
-        return await self._db.read(_list_owned, owner.id)
-
-
-def get(tx: Transaction, slug: str) -> Channel:
-    if is_slug(slug):
-        row = tx.execute(_select().where(channel.c.slug == slug)).first()
-        if row is not None:
-            return to_channel(row)
-    raise NotFound("There is no such channel.", code="channel_not_found")
-
-
-def get_by_id(tx: Transaction, channel_id: str) -> Channel:
-    """Raises `NotFound`."""
-    row = tx.execute(_select().where(channel.c.id == channel_id)).first()
-    if row is None:
-        raise NotFound("There is no such channel.", code="channel_not_found")
-    return to_channel(row)
-
-
-def by_ids(tx: Transaction, channel_ids: Collection[str]) -> dict[str, Channel]:
-    """Id → channel, without those that don't exist."""
-    rows = tx.execute(_select().where(channel.c.id.in_(channel_ids)))
-    return {row.id: to_channel(row) for row in rows}
-
-
-def lock(tx: Transaction, channel_id: str) -> None:
-    """Until the transaction ends, others that lock the channel wait."""
-    tx.execute(select(channel.c.id).where(channel.c.id == channel_id).with_for_update())
-
-
-def information_of(tx: Transaction, channel_id: str) -> dict[str, Any]:
-    """What the channel's stream is about, as it is stored."""
-    row = tx.execute(
-        select(*(channel.c[name] for name in information.SHARED)).where(channel.c.id == channel_id)
-    ).one()
-    return dict(row._mapping)
-
-
-def adopt(tx: Transaction, channel_id: str, stored: dict[str, Any], now_ms: int) -> None:
-    """The channel is about what a stream of it says, `stored` as in `information_of`."""
-    before = get_by_id(tx, channel_id)
-    tx.execute(
-        update(channel).where(channel.c.id == channel_id).values(updated_at_ms=now_ms, **stored)
-    )
-    if get_by_id(tx, channel_id) != before:
-        tx.emit(ChannelChanged(before.id, before.slug))
-
-
-def back_soon_ids(tx: Transaction) -> set[str]:
-    """Every picture that a channel shows while its encoder is away."""
-    rows = tx.execute(select(channel.c.back_soon).where(channel.c.back_soon.is_not(None)))
-    return {row.back_soon for row in rows}
-
-
-def set_back_soon(
-    tx: Transaction, actor: User, slug: str, image_id: str | None, now_ms: int
-) -> tuple[Channel, str | None]:
-    """The channel with its new picture, and the one that it had."""
-    lock(tx, get_managed(tx, actor, slug).id)
-    before = get(tx, slug)
-    tx.execute(
-        update(channel)
-        .where(channel.c.id == before.id)
-        .values(back_soon=image_id, updated_at_ms=now_ms)
-    )
-    tx.emit(ChannelChanged(before.id, before.slug))
-    return get(tx, slug), before.back_soon
-
-
-def manages(user: User | None, owner_id: str) -> bool:
-    """Whether `user` may run what belongs to `owner_id`: the owner may, and admins."""
-    return user is not None and (user.id == owner_id or user.is_admin)
 
 
 def get_managed(tx: Transaction, actor: User, slug: str) -> Channel:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mediaserver.accounts import permissions
+from mediaserver.accounts.permissions import Rank
 from mediaserver.accounts.users import User, find_by_typed_name, users_by_id
 from mediaserver.channels.channels import Channel
 from mediaserver.chat import log
@@ -24,8 +26,6 @@ from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.texts import checked_line
 from mediaserver.moderation import actions_log, ranks, restrictions, rules, words
 from mediaserver.moderation.durations import in_words
-from mediaserver.accounts import permissions
-from mediaserver.accounts.permissions import Rank
 
 COLOURS = ("accent", "good", "warn")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mediaserver.accounts.permissions import Rank
 from mediaserver.accounts.users import User, users_by_id
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.follows import followed_since_ms
@@ -21,7 +22,6 @@ from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Forbidden, RateLimited
 from mediaserver.moderation import ranks, restrictions, rules, words
 from mediaserver.moderation.durations import in_words
-from mediaserver.accounts.permissions import Rank
 from mediaserver.moderation.restrictions import Restriction
 from mediaserver.moderation.rules import NO_RULES, Rules
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
+from mediaserver.accounts.permissions import Rank
 from mediaserver.accounts.users import User, find_by_id, find_by_typed_name
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.follows import followed_since_ms
@@ -31,7 +32,6 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound, Unauthorized, Unavailable
 from mediaserver.moderation import ranks, restrictions, rules
-from mediaserver.accounts.permissions import Rank
 from mediaserver.moderation.restrictions import Restriction
 from mediaserver.moderation.rules import Rules
 

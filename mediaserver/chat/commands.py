@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mediaserver.accounts.permissions import Rank
 from mediaserver.chat import actions
 from mediaserver.chat.actions import Action
 from mediaserver.kernel.errors import Forbidden, Invalid
 from mediaserver.moderation.durations import seconds_of
-from mediaserver.accounts.permissions import Rank
 
 
 @dataclass(frozen=True, slots=True)

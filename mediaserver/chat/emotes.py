@@ -14,6 +14,7 @@ from typing import Self
 from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from mediaserver.accounts.permissions import Action, Rank, check_rank
 from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.accounts.users import User, find_by_id
 from mediaserver.channels.channels import Channel
@@ -30,7 +31,6 @@ from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.images import ImageFolder, Images, ImageShape, Picture
 from mediaserver.moderation import actions_log, ranks
-from mediaserver.accounts.permissions import Action, Rank, check_rank
 
 EMOTE_SHAPE = ImageShape(
     width_max=limits.EMOTE_SIDE_MAX,

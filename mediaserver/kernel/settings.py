@@ -262,9 +262,7 @@ def _stored(tx: Transaction) -> dict[str, Any]:
     return {row.key: json.loads(row.value) for row in tx.execute(select(setting))}
 
 
-def _put(
-    tx: Transaction, key: str, value: Any, before: Any, actor: Actor, now_ms: int
-) -> None:
+def _put(tx: Transaction, key: str, value: Any, before: Any, actor: Actor, now_ms: int) -> None:
     values = {"value": json.dumps(value), "changed_at_ms": now_ms}
     if tx.execute(update(setting).where(setting.c.key == key).values(values)).rowcount == 0:
         tx.execute(insert(setting).values(key=key, **values))
@@ -276,9 +274,7 @@ def _remove(tx: Transaction, key: str, before: Any, actor: Actor, now_ms: int) -
         _record(tx, key, before, None, actor, now_ms)
 
 
-def _record(
-    tx: Transaction, key: str, before: Any, after: Any, actor: Actor, now_ms: int
-) -> None:
+def _record(tx: Transaction, key: str, before: Any, after: Any, actor: Actor, now_ms: int) -> None:
     target = Target("setting", key, key)
     audit.append(tx, actor, "setting.change", target, now_ms, {"before": before, "after": after})
     tx.emit(SettingChanged(key))

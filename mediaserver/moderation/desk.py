@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from mediaserver.accounts.permissions import Action, Rank, check_rank
 from mediaserver.accounts.users import User, find_by_id
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.moderation import actions_log, ranks, restrictions, rules, words
 from mediaserver.moderation.actions_log import LoggedAction
-from mediaserver.accounts.permissions import Action, Rank, check_rank
 from mediaserver.moderation.ranks import Moderator
 from mediaserver.moderation.restrictions import Restriction
 from mediaserver.moderation.rules import Rules

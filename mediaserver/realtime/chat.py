@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from mediaserver.accounts.permissions import Rank
 from mediaserver.channels.channels import Channel, Channels
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.commands import commands_for
@@ -15,7 +16,6 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import RateLimited
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.media.audience import ViewerReport
-from mediaserver.accounts.permissions import Rank
 from mediaserver.realtime import messages
 from mediaserver.realtime.actions import action_of
 from mediaserver.realtime.asked import Act, AskCard, Join, Leave, Report, Say

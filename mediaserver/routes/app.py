@@ -83,11 +83,15 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 """The whole API, in the order in which it is documented."""
 
-UPLOADS: Mapping[str, int] = {
-    PREFIX + operation.path: operation.upload_bytes_max
-    for operation in OPERATIONS
-    if operation.upload_bytes_max is not None
-} | studio.UPLOADS | settings.UPLOADS
+UPLOADS: Mapping[str, int] = (
+    {
+        PREFIX + operation.path: operation.upload_bytes_max
+        for operation in OPERATIONS
+        if operation.upload_bytes_max is not None
+    }
+    | studio.UPLOADS
+    | settings.UPLOADS
+)
 """Routes that take more than a small body, and how many bytes."""
 
 

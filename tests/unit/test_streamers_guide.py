@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mediaserver.chat.commands import commands_for
 from mediaserver.accounts.permissions import Rank
+from mediaserver.chat.commands import commands_for
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "streaming.md"
 

@@ -8,9 +8,9 @@ from typing import Literal
 from aiohttp import web
 from pydantic import Field
 
+from mediaserver.accounts.permissions import Action, check_rank
 from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.kernel.errors import Forbidden, NotFound
-from mediaserver.accounts.permissions import Action, check_rank
 from mediaserver.routes.api.chat import channel_of
 from mediaserver.routes.api.operation import Answer, Operations, caller
 from mediaserver.routes.keys import DESK, STREAM_HEALTH

@@ -229,8 +229,9 @@ async def change_profile(request: web.Request, body: ProfileChanges) -> ProfileO
 )
 async def put_avatar(request: web.Request, picture: bytes) -> ProfileOut:
     """The body is the picture: PNG, JPEG, WebP or GIF (its first frame). It is made anew."""
-    await request.app[AVATARS].put(caller(request), picture)
-    return await profile(request)
+    user = caller(request)
+    await request.app[AVATARS].put(user, picture)
+    return profile_out(await request.app[ACCOUNTS].profiles.of(user))
 
 
 @api.delete("/me/avatar", "Show no picture", sign_in=True)

@@ -6,8 +6,18 @@ import dataclasses
 
 import pytest
 
-from mediaserver.accounts.permissions import SITE, Action, Rank, Role, Thing, can, check
-from mediaserver.accounts.permissions import check_rank, rank_of, role_of
+from mediaserver.accounts.permissions import (
+    SITE,
+    Action,
+    Rank,
+    Role,
+    Thing,
+    can,
+    check,
+    check_rank,
+    rank_of,
+    role_of,
+)
 from mediaserver.accounts.users import User
 from mediaserver.kernel.errors import Forbidden, Unauthorized
 

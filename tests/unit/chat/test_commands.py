@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mediaserver.accounts.permissions import Rank
 from mediaserver.chat import actions
 from mediaserver.chat.commands import (
     ListModerators,
@@ -15,7 +16,6 @@ from mediaserver.chat.commands import (
     parse,
 )
 from mediaserver.kernel.errors import Forbidden, Invalid
-from mediaserver.accounts.permissions import Rank
 
 
 def _parse(text: str, rank: Rank = Rank.OWNER, reply_to: str | None = None) -> Meaning:

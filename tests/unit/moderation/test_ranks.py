@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mediaserver.kernel.errors import Forbidden
 from mediaserver.accounts.permissions import Rank
+from mediaserver.kernel.errors import Forbidden
 from mediaserver.moderation.ranks import check_outranks
 
 

@@ -62,9 +62,7 @@ async def _profile(
     if failed == "profile" and form is not None:
         given = form
     context = {"links_max": limits.PROFILE_LINKS_MAX}
-    return await settings_page(
-        request, "profile", context, failed=failed, form=given, error=error
-    )
+    return await settings_page(request, "profile", context, failed=failed, form=given, error=error)
 
 
 UPLOADS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from aiohttp import web
 
 from mediaserver.kernel.errors import NotFound
@@ -77,7 +79,7 @@ async def confirm_email(request: web.Request) -> web.Response:
 
 
 async def app_page(request: web.Request) -> web.Response:
-    """A fresh secret each time the page is opened, so that an old one on screen is worth nothing."""
+    """A fresh secret each time the page is opened: an old one on screen is worth nothing."""
     opened = confirmed(request)
     factor = request.app[ACCOUNTS].second_factor
     if (await factor.standing(opened.user)).is_on:
@@ -115,10 +117,8 @@ async def turn_app_off(request: web.Request) -> web.Response:
 async def revoke_device(request: web.Request) -> web.Response:
     user = signed_in(request)
     form = await read_form(request)
-    try:
+    with suppress(NotFound):  # it has ended by itself meanwhile
         await request.app[ACCOUNTS].sessions.revoke(user, form.get("id", ""))
-    except NotFound:
-        pass  # it has ended by itself meanwhile
     return noticed(request, _PAGE, "device-out")
 
 
@@ -156,9 +156,7 @@ async def _security(
         "is_asked_for_app": opened.user.is_admin and not factor.is_on,
         "app_is_required": request.app[CONFIG].accounts.admin_totp == "required",
     }
-    return await settings_page(
-        request, "security", context, failed=failed, form=shown, error=error
-    )
+    return await settings_page(request, "security", context, failed=failed, form=shown, error=error)
 
 
 async def _email_code(request: web.Request, error: FormError | None = None) -> web.Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from aiohttp import web
 
 from mediaserver.accounts.personal_tokens import SCOPES, Scope
@@ -40,10 +42,8 @@ async def create_token(request: web.Request) -> web.Response:
 async def revoke_token(request: web.Request) -> web.Response:
     user = signed_in(request)
     form = await read_form(request)
-    try:
+    with suppress(NotFound):  # it has expired meanwhile
         await request.app[ACCOUNTS].personal_tokens.revoke(user, form.get("id", ""))
-    except NotFound:
-        pass  # it has expired meanwhile
     return noticed(request, _PAGE, "token-revoked")
 
 

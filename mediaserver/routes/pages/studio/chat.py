@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from mediaserver.accounts.permissions import Rank
 from mediaserver.chat.actions import (
     Action,
     AddModerator,
@@ -22,7 +23,6 @@ from mediaserver.chat.actions import (
 )
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Forbidden, NotFound
-from mediaserver.accounts.permissions import Rank
 from mediaserver.routes.keys import CHAT, DESK, EMOTES
 from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
 from mediaserver.routes.pages.studio.frame import (

@@ -6,10 +6,10 @@ import dataclasses
 
 from aiohttp import web
 
+from mediaserver.accounts.permissions import Rank
 from mediaserver.channels.information import FLAGS, split_tags
 from mediaserver.channels.streams import STOPPED
 from mediaserver.kernel.errors import Conflict, Invalid
-from mediaserver.accounts.permissions import Rank
 from mediaserver.routes.keys import (
     CHANNELS,
     DESK,

@@ -9,10 +9,10 @@ from typing import Any
 
 from aiohttp import web
 
+from mediaserver.accounts.permissions import Action, Rank, check_rank
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel.errors import Invalid, MediaserverError
-from mediaserver.accounts.permissions import Action, Rank, check_rank
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.keys import CATEGORIES, CHANNELS, DESK, LIVE
 from mediaserver.routes.live_view import is_watchable
