@@ -1,19 +1,18 @@
-"""What every page handler uses: the visitor, the form, the answer."""
+"""What every page handler uses: the visitor, the body, the answer."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from aiohttp import web
 
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
-from mediaserver.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized, Unavailable
-from mediaserver.routes.errors import problem_of
+from mediaserver.kernel.errors import Unauthorized
 from mediaserver.routes.keys import CONFIG, RENDERER, RTMP_PORT, VIEWER
 from mediaserver.routes.notices import WRONG, leave_notice, notice_of, take_notice
 from mediaserver.routes.render import CSP_PAGE, THEMES
@@ -114,62 +113,6 @@ async def read_picture(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError as error:
         raise web.HTTPRequestTimeout from error
-
-
-async def read_form(request: web.Request) -> dict[str, str]:
-    """The fields of an urlencoded form; the first one counts where a name is repeated."""
-    if request.content_type != "application/x-www-form-urlencoded":
-        raise web.HTTPUnsupportedMediaType
-    try:
-        pairs = parse_qsl(
-            (await read_body(request)).decode(),
-            keep_blank_values=True,
-            max_num_fields=limits.FORM_FIELDS_MAX,
-            errors="strict",
-        )
-    except ValueError as error:  # UnicodeDecodeError is one
-        raise Invalid("The form can't be read.") from error
-    fields: dict[str, str] = {}
-    for name, value in pairs:
-        fields.setdefault(name, value)
-    return fields
-
-
-FormError = Invalid | Conflict | RateLimited | Unavailable | Unauthorized
-"""What is shown in the form itself rather than on a page of its own."""
-
-FORM_ERRORS = (Invalid, Conflict, RateLimited, Unavailable, Unauthorized)
-
-
-def form_errors(error: FormError) -> dict[str, str]:
-    """Field → sentence; "" for what concerns the form as a whole."""
-    field = error.field if isinstance(error, Invalid | Conflict) else None
-    return {field or "": error.message}
-
-
-def form_again(
-    request: web.Request,
-    template: str,
-    form: Mapping[str, str],
-    shown: Iterable[str],
-    error: FormError,
-    more: Mapping[str, object],
-) -> web.Response:
-    """The form with the fields `shown` as they were typed, and what is wrong with it."""
-    problem = problem_of(error)
-    response = page(
-        request,
-        template,
-        {
-            "form": {name: form.get(name, "") for name in shown},
-            "errors": form_errors(error),
-            **more,
-        },
-        status=422 if isinstance(error, Unauthorized) else problem.status,
-    )
-    if "Retry-After" in problem.headers:
-        response.headers["Retry-After"] = problem.headers["Retry-After"]
-    return response
 
 
 def site_host(request: web.Request) -> str:

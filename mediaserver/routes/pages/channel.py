@@ -7,18 +7,11 @@ import dataclasses
 from aiohttp import web
 
 from mediaserver.routes.channel_view import asked_channel, channel_view
+from mediaserver.routes.forms import read_form
 from mediaserver.routes.gates import gate_of, pass_gate
 from mediaserver.routes.keys import FOLLOWS, LIVE, STREAMS
 from mediaserver.routes.live_view import live_view
-from mediaserver.routes.page import (
-    local_path,
-    noticed,
-    page,
-    read_form,
-    see_other,
-    signed_in,
-    viewer,
-)
+from mediaserver.routes.page import local_path, noticed, page, see_other, signed_in, viewer
 from mediaserver.routes.pages.chat import room
 from mediaserver.routes.render import CSP_PLAYER
 from mediaserver.routes.viewers import mark_viewer

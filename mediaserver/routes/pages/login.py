@@ -14,14 +14,12 @@ from mediaserver.routes.cookies import (
     set_session_cookie,
     start_session,
 )
+from mediaserver.routes.forms import FORM_ERRORS, form_again, read_form
 from mediaserver.routes.keys import ACCOUNTS, SESSION
 from mediaserver.routes.page import (
-    FORM_ERRORS,
-    form_again,
     local_path,
     noticed,
     page,
-    read_form,
     redirect,
     see_other,
     signed_in,

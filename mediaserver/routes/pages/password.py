@@ -5,17 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from mediaserver.routes.cookies import FORGOTTEN
+from mediaserver.routes.forms import FORM_ERRORS, FormError, form_again, read_form
 from mediaserver.routes.keys import ACCOUNTS, CONFIG
-from mediaserver.routes.page import (
-    FORM_ERRORS,
-    FormError,
-    form_again,
-    noticed,
-    page,
-    read_form,
-    redirect,
-    see_other,
-)
+from mediaserver.routes.page import noticed, page, redirect, see_other
 
 
 async def forgotten_page(request: web.Request) -> web.Response:

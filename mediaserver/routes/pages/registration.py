@@ -6,19 +6,9 @@ from aiohttp import web
 
 from mediaserver.kernel.errors import Invalid
 from mediaserver.routes.cookies import REGISTRATION
+from mediaserver.routes.forms import FORM_ERRORS, FormError, form_again, read_form
 from mediaserver.routes.keys import ACCOUNTS, CONFIG
-from mediaserver.routes.page import (
-    FORM_ERRORS,
-    FormError,
-    form_again,
-    local_path,
-    noticed,
-    page,
-    read_form,
-    redirect,
-    see_other,
-    viewer,
-)
+from mediaserver.routes.page import local_path, noticed, page, redirect, see_other, viewer
 from mediaserver.routes.pages.login import logged_in
 
 

@@ -13,15 +13,9 @@ from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Conflict, RateLimited, Unauthorized
 from mediaserver.routes.cookies import set_session_cookie, start_session
 from mediaserver.routes.errors import problem_of
+from mediaserver.routes.forms import FORM_ERRORS, form_errors, read_form
 from mediaserver.routes.keys import CHANNELS, SETUP, SHOWN_ONCE, STREAM_KEYS
-from mediaserver.routes.page import (
-    FORM_ERRORS,
-    form_errors,
-    page,
-    read_form,
-    redirect,
-    see_other,
-)
+from mediaserver.routes.page import page, redirect, see_other
 from mediaserver.routes.shown_once import NewKey
 
 _FIELDS = ("username", "email", "channel_name", "channel_slug")

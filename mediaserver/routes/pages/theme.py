@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from mediaserver.kernel import limits
-from mediaserver.routes.page import local_path, read_form, see_other
+from mediaserver.routes.forms import read_form
+from mediaserver.routes.page import local_path, see_other
 from mediaserver.routes.render import THEMES
 
 

@@ -14,14 +14,8 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-# Importing every module that owns a table fills the metadata.
-import mediaserver.accounts.sessions
-import mediaserver.accounts.setup
-import mediaserver.accounts.tokens
-import mediaserver.channels.display_tokens
-import mediaserver.channels.schedule
-import mediaserver.channels.stream_keys
-import mediaserver.chat.chat  # noqa: F401
+# It imports every module that owns a table, which fills the metadata.
+import mediaserver.server  # noqa: F401
 from mediaserver.accounts.users import user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Database, Transaction, values

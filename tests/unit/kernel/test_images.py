@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mediaserver.kernel import images as images_module
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound, TooLarge, Unavailable
 from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.image_encoder import ANSWER, encode
 from mediaserver.kernel.image_header import ImageHeader, read_header
 from mediaserver.kernel.images import ImageFolder, Images, ImageShape
-from mediaserver.media import images as images_module
 from tests import pictures
 
 SHAPE = ImageShape(112, 112, bytes_max=64 * 1024, upload_bytes_max=1024 * 1024, frames_max=60)

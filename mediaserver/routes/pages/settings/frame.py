@@ -11,8 +11,9 @@ from aiohttp import web
 from mediaserver.accounts.sessions import Session
 from mediaserver.kernel import limits
 from mediaserver.routes.errors import problem_of
+from mediaserver.routes.forms import FormError, form_errors
 from mediaserver.routes.keys import ACCOUNTS, CLOCK, SESSION
-from mediaserver.routes.page import FormError, form_errors, page, redirect, signed_in
+from mediaserver.routes.page import page, redirect, signed_in
 
 
 async def settings_page(

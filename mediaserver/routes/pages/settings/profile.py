@@ -7,8 +7,9 @@ from aiohttp import web
 from mediaserver.accounts.profiles import Link
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, TooLarge
+from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
 from mediaserver.routes.keys import ACCOUNTS, AVATARS
-from mediaserver.routes.page import FORM_ERRORS, FormError, noticed, read_form, signed_in
+from mediaserver.routes.page import noticed, signed_in
 from mediaserver.routes.pages.settings.frame import settings_page
 from mediaserver.routes.uploads import read_upload
 

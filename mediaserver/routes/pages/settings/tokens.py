@@ -8,8 +8,9 @@ from aiohttp import web
 
 from mediaserver.accounts.personal_tokens import SCOPES, Scope
 from mediaserver.kernel.errors import Invalid, NotFound
+from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
 from mediaserver.routes.keys import ACCOUNTS
-from mediaserver.routes.page import FORM_ERRORS, FormError, noticed, read_form, signed_in
+from mediaserver.routes.page import noticed, signed_in
 from mediaserver.routes.pages.settings.frame import confirmed, settings_page
 
 _PAGE = "/settings/tokens"

@@ -23,8 +23,9 @@ from mediaserver.chat.actions import (
 )
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Forbidden, NotFound
+from mediaserver.routes.forms import FORM_ERRORS, read_form
 from mediaserver.routes.keys import CHAT, DESK, EMOTES
-from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
+from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.studio.frame import (
     Returned,
     Studio,

@@ -7,8 +7,9 @@ import dataclasses
 from aiohttp import web
 
 from mediaserver.kernel.errors import Conflict, Invalid
+from mediaserver.routes.forms import read_form
 from mediaserver.routes.keys import SHOWN_ONCE, STREAM_KEYS
-from mediaserver.routes.page import noticed, read_form, rtmp_server_url
+from mediaserver.routes.page import noticed, rtmp_server_url
 from mediaserver.routes.pages.studio.frame import Returned, Studio, open_studio, studio_page
 from mediaserver.routes.shown_once import NewKey
 

@@ -10,6 +10,7 @@ from mediaserver.accounts.permissions import Rank
 from mediaserver.channels.information import FLAGS, split_tags
 from mediaserver.channels.streams import STOPPED
 from mediaserver.kernel.errors import Conflict, Invalid
+from mediaserver.routes.forms import read_form
 from mediaserver.routes.keys import (
     CHANNELS,
     DESK,
@@ -18,7 +19,7 @@ from mediaserver.routes.keys import (
     STREAM_KEYS,
 )
 from mediaserver.routes.live_view import live_view
-from mediaserver.routes.page import noticed, read_form, redirect, rtmp_server_url, signed_in
+from mediaserver.routes.page import noticed, redirect, rtmp_server_url, signed_in
 from mediaserver.routes.pages.chat import room
 from mediaserver.routes.pages.studio.frame import (
     Returned,

@@ -6,8 +6,9 @@ from aiohttp import web
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Forbidden, NotFound, TooLarge
+from mediaserver.routes.forms import FORM_ERRORS, read_form
 from mediaserver.routes.keys import EMOTES
-from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
+from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.studio.chat import chat_page
 from mediaserver.routes.pages.studio.frame import Returned, open_studio
 from mediaserver.routes.uploads import read_upload

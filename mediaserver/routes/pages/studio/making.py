@@ -6,8 +6,9 @@ from aiohttp import web
 
 from mediaserver.kernel.errors import Conflict, Invalid
 from mediaserver.routes.errors import problem_of
+from mediaserver.routes.forms import form_errors, read_form
 from mediaserver.routes.keys import CHANNELS, SHOWN_ONCE, STREAM_KEYS
-from mediaserver.routes.page import form_errors, noticed, page, read_form, signed_in
+from mediaserver.routes.page import noticed, page, signed_in
 from mediaserver.routes.pages.studio.frame import reachable
 from mediaserver.routes.shown_once import NewKey
 

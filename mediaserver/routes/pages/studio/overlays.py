@@ -8,8 +8,9 @@ from html import escape
 from aiohttp import web
 
 from mediaserver.channels.channels import Channel
+from mediaserver.routes.forms import FORM_ERRORS, read_form
 from mediaserver.routes.keys import DISPLAY_TOKENS, SHOWN_ONCE
-from mediaserver.routes.page import FORM_ERRORS, noticed, read_form, site_url
+from mediaserver.routes.page import noticed, site_url
 from mediaserver.routes.pages.studio.frame import Returned, Studio, open_studio, studio_page
 from mediaserver.routes.shown_once import NewKey
 

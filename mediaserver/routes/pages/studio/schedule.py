@@ -19,8 +19,9 @@ from mediaserver.channels.timetable import (
     zone_of,
 )
 from mediaserver.kernel import limits
+from mediaserver.routes.forms import FORM_ERRORS, read_form
 from mediaserver.routes.keys import SCHEDULE
-from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
+from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.studio.frame import (
     Returned,
     Studio,

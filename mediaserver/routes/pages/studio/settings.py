@@ -6,8 +6,9 @@ from aiohttp import web
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Invalid, TooLarge
+from mediaserver.routes.forms import FORM_ERRORS, read_form
 from mediaserver.routes.keys import BACK_SOON, CHANNELS, CONFIG
-from mediaserver.routes.page import FORM_ERRORS, noticed, read_form
+from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.studio.frame import Returned, Studio, open_studio, studio_page
 from mediaserver.routes.uploads import read_upload
 

@@ -1,4 +1,4 @@
-"""Durable jobs, the site's own mailbox and the audit log, which the database keeps append-only."""
+"""Durable jobs, the site's own mailbox, changed settings, and an append-only audit log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -68,5 +68,6 @@ def upgrade() -> None:
     create_index("audit_entry", "action", "sequence")
     create_index("audit_entry", "target_id", "sequence")
     append_only("audit_entry")
+    create_table("setting", text("key"), text("value"), int64("changed_at_ms"), key="key")
     value = sa.table("site_value", sa.column("key"), sa.column("value"), sa.column("updated_at_ms"))
     op.execute(value.insert().values(key="audit_head", value="0 " + "0" * 64, updated_at_ms=0))
