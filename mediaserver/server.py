@@ -47,6 +47,7 @@ from mediaserver.kernel.images import Images
 from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead, Mailbox, Smtp
 from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
+from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
@@ -54,7 +55,7 @@ from mediaserver.moderation.desk import Desk
 from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime
 from mediaserver.realtime.site import Site
-from mediaserver.routes import control
+from mediaserver.routes import control, keys
 from mediaserver.routes.api.live import LiveOut, live_out
 from mediaserver.routes.app import make_app
 from mediaserver.routes.health import Health
@@ -163,13 +164,14 @@ class Server:
         _make_storage(config)
 
         db = await stack.enter_async_context(Database(config.database_url, events))
+        settings = await Settings.open(db, clock, config)
         letterhead = Letterhead(lambda: config.site.name, lambda: self.url)
         accounts = await Accounts.open(
             db,
             clock,
             Vault.open(config.storage.path, config.storage.master_key),
             letterhead,
-            lambda: config.accounts.registration,
+            config.accounts,
         )
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
@@ -188,7 +190,7 @@ class Server:
             ("delete-old-mail", mailbox.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
-        channels = Channels(db, clock, config.accounts.channels_per_user_max)
+        channels = Channels(db, clock, config.accounts)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
         schedule = Schedule(db, clock)
@@ -247,27 +249,28 @@ class Server:
         app = make_app(
             config=config,
             clock=clock,
-            accounts=accounts,
-            avatars=avatars,
-            channels=channels,
-            categories=Categories(db),
-            back_soon=back_soon,
-            follows=follows,
-            schedule=schedule,
-            stream_keys=stream_keys,
-            streams=streams,
-            chat=chat,
-            display_tokens=display_tokens,
-            desk=Desk(db, clock),
-            emotes=emotes,
-            live=media.broadcasts,
-            stream_health=media.health,
             health=health,
             render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),
-            rtmp_port=media.rtmp_port,
             more_routes=(*media.routes, *realtime.routes),
-            asyncapi=asyncapi.document(config.site.name, LiveOut),
         )
+        app[keys.SETTINGS] = settings
+        app[keys.ACCOUNTS] = accounts
+        app[keys.AVATARS] = avatars
+        app[keys.CHANNELS] = channels
+        app[keys.BACK_SOON] = back_soon
+        app[keys.CATEGORIES] = Categories(db)
+        app[keys.FOLLOWS] = follows
+        app[keys.SCHEDULE] = schedule
+        app[keys.STREAM_KEYS] = stream_keys
+        app[keys.STREAMS] = streams
+        app[keys.CHAT] = chat
+        app[keys.DISPLAY_TOKENS] = display_tokens
+        app[keys.DESK] = Desk(db, clock)
+        app[keys.EMOTES] = emotes
+        app[keys.LIVE] = media.broadcasts
+        app[keys.STREAM_HEALTH] = media.health
+        app[keys.RTMP_PORT] = media.rtmp_port
+        app[keys.ASYNCAPI] = asyncapi.document(config.site.name, LiveOut)
         app.on_shutdown.append(lambda _: realtime.say_goodbye())
         if db.is_sqlite and control.is_supported:
             await _listen_control(stack, config, control.make_control_app(users, channels))
@@ -319,7 +322,7 @@ async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> d
             passwords = Passwords()
             stack.push_async_callback(passwords.aclose)
             users = Users(db, clock, passwords, Throttles(db, clock))
-            channels = Channels(db, clock, config.accounts.channels_per_user_max)
+            channels = Channels(db, clock, config.accounts)
             return await control.run(users, channels, command, wanted)
     except DatabaseInUse:
         return await control.ask(config.storage.path, command, wanted)

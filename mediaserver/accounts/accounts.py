@@ -5,9 +5,7 @@ Made by server.py; routes and Socket.IO use the parts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from mediaserver.accounts.credentials import Credentials
 from mediaserver.accounts.passwords import Passwords
@@ -21,6 +19,7 @@ from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
 from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.vault import Vault
@@ -49,9 +48,8 @@ class Accounts:
         clock: Clock,
         vault: Vault,
         letterhead: Letterhead,
-        registration: Callable[[], Literal["open", "closed"]],
+        config: AccountsConfig,
     ) -> Accounts:
-        """`registration` says whether anybody may register at this moment."""
         passwords = Passwords()
         throttles = Throttles(db, clock)
         return cls(
@@ -61,9 +59,7 @@ class Accounts:
             sessions=Sessions(db, clock),
             tokens=await Tokens.open(db, clock),
             personal_tokens=PersonalTokens(db, clock),
-            registrations=Registrations(
-                db, clock, vault, passwords, throttles, letterhead, registration
-            ),
+            registrations=Registrations(db, clock, vault, passwords, throttles, letterhead, config),
             credentials=Credentials(db, clock, vault, passwords, throttles, letterhead),
             second_factor=SecondFactor(db, clock, vault, throttles, letterhead),
             profiles=Profiles(db, clock),

@@ -6,9 +6,7 @@ taken for an hour are the same; only the mail differs. Owns the table `registrat
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import structlog
 from sqlalchemy import CheckConstraint, UniqueConstraint, delete, insert, select
@@ -28,6 +26,7 @@ from mediaserver.accounts.users import (
 )
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid
@@ -78,16 +77,15 @@ class Registrations:
         passwords: Passwords,
         throttles: Throttles,
         letterhead: Letterhead,
-        mode: Callable[[], Literal["open", "closed"]],
+        config: AccountsConfig,
     ) -> None:
-        """`mode` says whether registration is open at this moment."""
         self._db = db
         self._clock = clock
         self._vault = vault
         self._passwords = passwords
         self._throttles = throttles
         self._letterhead = letterhead
-        self._mode = mode
+        self._config = config
 
     async def begin(
         self, username: str, email: str, password: str, *, address: str
@@ -97,7 +95,7 @@ class Registrations:
         Raises `Forbidden` when registration is closed, `Invalid`, `Conflict` (the name is taken) or
         `RateLimited`.
         """
-        if self._mode() != "open":
+        if self._config.registration != "open":
             raise Forbidden("This site doesn't take new accounts.", code="registration_closed")
         username, email = check_account(username, email, password)
         if username in RESERVED_USERNAMES:

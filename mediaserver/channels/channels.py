@@ -29,6 +29,7 @@ from mediaserver.channels.categories import category
 from mediaserver.channels.information import Changes, Information
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import flag, identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Invalid, NotFound
@@ -103,10 +104,10 @@ class ChannelChanged:
 class Channels:
     """Makes, finds and changes channels."""
 
-    def __init__(self, db: Database, clock: Clock, per_user_max: int) -> None:
+    def __init__(self, db: Database, clock: Clock, config: AccountsConfig) -> None:
         self._db = db
         self._clock = clock
-        self._per_user_max = per_user_max
+        self._config = config
 
     async def create(
         self, owner: User, slug: str, name: str, *, title: str = "", description: str = ""
@@ -137,7 +138,7 @@ class Channels:
         owned = tx.execute(
             select(func.count()).select_from(channel).where(channel.c.owner_id == owner.id)
         ).scalar_one()
-        if owned >= self._per_user_max:
+        if owned >= self._config.channels_per_user_max:
             raise Conflict(
                 f"You have {owned} channels, and more are not allowed here.",
                 code="too_many_channels",

@@ -1,4 +1,7 @@
-"""`config.toml` and the environment → frozen settings. Unknown keys are errors.
+"""`config.toml` and the environment → settings. Unknown keys are errors.
+
+Whoever needs a setting keeps its section and reads it each time: kernel/settings.py, and nobody
+else, assigns what an admin changes while the site runs, and pydantic checks it again.
 
 `config.toml` at the top of the project is the operator's manual: a test holds every key, default
 and sentence there against the fields here. Any key may be set as MEDIASERVER_SECTION__KEY.
@@ -12,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from mediaserver.kernel.errors import Invalid
 
@@ -20,7 +23,7 @@ ENVIRONMENT_PREFIX = "MEDIASERVER_"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
 
 class SiteConfig(_Section):
@@ -268,18 +271,25 @@ class MetricsConfig(_Section):
 class Config(_Section):
     """All settings. Sections are the tables of config.toml."""
 
-    site: SiteConfig = SiteConfig()
-    http: HttpConfig = HttpConfig()
-    rtmp: RtmpConfig = RtmpConfig()
-    media: MediaConfig = MediaConfig()
-    storage: StorageConfig = StorageConfig()
-    database: DatabaseConfig = DatabaseConfig()
-    accounts: AccountsConfig = AccountsConfig()
-    mail: MailConfig = MailConfig()
-    webhooks: WebhooksConfig = WebhooksConfig()
-    chat: ChatConfig = ChatConfig()
-    log: LogConfig = LogConfig()
-    metrics: MetricsConfig = MetricsConfig()
+    site: SiteConfig = Field(default_factory=SiteConfig)
+    http: HttpConfig = Field(default_factory=HttpConfig)
+    rtmp: RtmpConfig = Field(default_factory=RtmpConfig)
+    media: MediaConfig = Field(default_factory=MediaConfig)
+    storage: StorageConfig = Field(default_factory=StorageConfig)
+    database: DatabaseConfig = Field(default_factory=DatabaseConfig)
+    accounts: AccountsConfig = Field(default_factory=AccountsConfig)
+    mail: MailConfig = Field(default_factory=MailConfig)
+    webhooks: WebhooksConfig = Field(default_factory=WebhooksConfig)
+    chat: ChatConfig = Field(default_factory=ChatConfig)
+    log: LogConfig = Field(default_factory=LogConfig)
+    metrics: MetricsConfig = Field(default_factory=MetricsConfig)
+
+    _environment: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @property
+    def environment(self) -> frozenset[str]:
+        """The keys that the environment sets, as section.key."""
+        return self._environment
 
     @property
     def database_url(self) -> str:
@@ -303,6 +313,7 @@ def load_config(path: Path | None, environment: Mapping[str, str] | None = None)
             raise Invalid(f"{path}: it must be saved as UTF-8", field="config") from error
         except tomllib.TOMLDecodeError as error:
             raise Invalid(f"{path}: {error}", field="config") from error
+    from_environment = set()
     for name, value in (os.environ if environment is None else environment).items():
         section, separator, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
         if not name.startswith(ENVIRONMENT_PREFIX) or not separator:
@@ -311,14 +322,17 @@ def load_config(path: Path | None, environment: Mapping[str, str] | None = None)
         if not isinstance(table, dict):
             raise Invalid(f"{section} must be a table", field=section)
         table[key] = value.split(",") if _is_tuple(section, key) else value
+        from_environment.add(f"{section}.{key}")
     try:
-        return Config.model_validate(tables)
+        config = Config.model_validate(tables)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors()
         )
         raise Invalid(problems, field="config") from error
+    config._environment = frozenset(from_environment)
+    return config
 
 
 def _is_tuple(section: str, key: str) -> bool:

@@ -23,14 +23,13 @@ class Admission:
     """Counts over all streams. A limit of 0 is none."""
 
     def __init__(self, media: MediaConfig, origin: Origin) -> None:
-        self._viewers_max = media.viewers_max
-        self._uplink_max_bps = media.uplink_max_kbps * 1000
+        self._media = media
         self._origin = origin
 
     @property
     def uplink_max_bps(self) -> int:
         """0: no budget is set."""
-        return self._uplink_max_bps
+        return self._media.uplink_max_kbps * 1000
 
     @property
     def uplink_needed_bps(self) -> int:
@@ -56,12 +55,12 @@ class Admission:
 
     def _check(self, stream: LiveStream, left: list[LiveStream]) -> None:
         streams = self._origin.all()
-        if self._viewers_max:
+        if self._media.viewers_max:
             viewers = sum(one.viewers for one in streams) - len(left)
-            if viewers >= self._viewers_max:
+            if viewers >= self._media.viewers_max:
                 raise Full("The server has as many viewers as it takes. Try again in a moment.")
-        if self._uplink_max_bps:
+        if self.uplink_max_bps:
             freed_bps = sum(one.bitrate_bps for one in left)
             needed_bps = self.uplink_needed_bps - freed_bps + stream.bitrate_bps
-            if needed_bps > self._uplink_max_bps:
+            if needed_bps > self.uplink_max_bps:
                 raise Full("The server's connection is full. Try again in a moment.")

@@ -41,7 +41,7 @@ class Broadcasts:
         self._events = events
         self._metrics = metrics
 
-        self._room = InstantRoom(media.instant_viewers_max)
+        self._room = InstantRoom(media)
         self.admission = Admission(media, origin)
         self._current: dict[str, Broadcast] = {}
         self._ended: list[Broadcast] = []

@@ -21,6 +21,7 @@ from typing import Protocol
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.config import MediaConfig
 from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.fmp4 import Muxer
@@ -55,14 +56,14 @@ class Viewer(Protocol):
 class InstantRoom:
     """How many may watch this way at once, over all streams. 0: nobody may."""
 
-    def __init__(self, viewers_max: int) -> None:
-        self._viewers_max = viewers_max
+    def __init__(self, media: MediaConfig) -> None:
+        self._media = media
 
         self.viewers = 0
 
     @property
     def is_full(self) -> bool:
-        return self.viewers >= self._viewers_max
+        return self.viewers >= self._media.instant_viewers_max
 
 
 @dataclass(slots=True, eq=False)

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from aiohttp import web
 
-from mediaserver.accounts.accounts import Accounts
-from mediaserver.accounts.avatars import Avatars
-from mediaserver.channels.back_soon import BackSoon
-from mediaserver.channels.categories import Categories
-from mediaserver.channels.channels import Channels
-from mediaserver.channels.display_tokens import DisplayTokens
-from mediaserver.channels.follows import Follows
-from mediaserver.channels.schedule import Schedule
-from mediaserver.channels.stream_keys import StreamKeys
-from mediaserver.channels.streams import Streams
-from mediaserver.chat.chat import Chat
-from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
-from mediaserver.moderation.desk import Desk
 from mediaserver.routes import keys, middlewares, pictures
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import back_soon as api_back_soon
@@ -44,7 +30,6 @@ from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
-from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import (
     category,
@@ -55,11 +40,11 @@ from mediaserver.routes.pages import (
     login,
     password,
     registration,
-    settings,
     studio,
     theme,
 )
 from mediaserver.routes.pages import chat as chat_pages
+from mediaserver.routes.pages import settings as settings_pages
 from mediaserver.routes.pages import setup as setup_page
 from mediaserver.routes.render import CSP_PLAYER, Renderer, web_folder
 from mediaserver.routes.shown_once import ShownOnce
@@ -90,7 +75,7 @@ UPLOADS: Mapping[str, int] = (
         if operation.upload_bytes_max is not None
     }
     | studio.UPLOADS
-    | settings.UPLOADS
+    | settings_pages.UPLOADS
 )
 """Routes that take more than a small body, and how many bytes."""
 
@@ -99,30 +84,13 @@ def make_app(
     *,
     config: Config,
     clock: Clock,
-    accounts: Accounts,
-    avatars: Avatars,
-    channels: Channels,
-    back_soon: BackSoon,
-    categories: Categories,
-    follows: Follows,
-    schedule: Schedule,
-    stream_keys: StreamKeys,
-    streams: Streams,
-    chat: Chat,
-    display_tokens: DisplayTokens,
-    desk: Desk,
-    emotes: Emotes,
-    live: LiveStreams,
-    stream_health: StreamHealth,
     health: Health,
     render_metrics: Callable[[], bytes],
-    rtmp_port: int,
     more_routes: Iterable[web.RouteDef],
-    asyncapi: dict[str, Any],
 ) -> web.Application:
-    """`more_routes`: the media path's and realtime's; `asyncapi` describes the latter.
+    """The application without the features, which server.py puts in under their keys.
 
-    Raises `Invalid` for wrong address lists.
+    `more_routes`: the media path's and realtime's. Raises `Invalid` for wrong address lists.
     """
     app = web.Application(
         middlewares=[
@@ -141,30 +109,9 @@ def make_app(
     static = StaticFiles(folder / "static")
     app[keys.CONFIG] = config
     app[keys.CLOCK] = clock
-    app[keys.ACCOUNTS] = accounts
-    app[keys.AVATARS] = avatars
-    app[keys.USERS] = accounts.users
-    app[keys.SESSIONS] = accounts.sessions
-    app[keys.TOKENS] = accounts.tokens
-    app[keys.SETUP] = accounts.setup
-    app[keys.CHANNELS] = channels
-    app[keys.BACK_SOON] = back_soon
-    app[keys.CATEGORIES] = categories
-    app[keys.FOLLOWS] = follows
-    app[keys.SCHEDULE] = schedule
-    app[keys.STREAM_KEYS] = stream_keys
-    app[keys.STREAMS] = streams
-    app[keys.CHAT] = chat
-    app[keys.DISPLAY_TOKENS] = display_tokens
-    app[keys.DESK] = desk
-    app[keys.EMOTES] = emotes
-    app[keys.LIVE] = live
-    app[keys.STREAM_HEALTH] = stream_health
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
     app[keys.SHOWN_ONCE] = ShownOnce(clock)
-    app[keys.RTMP_PORT] = rtmp_port
-    app[keys.ASYNCAPI] = asyncapi
     app[keys.OPENAPI] = json.dumps(document(OPERATIONS, config.site.name)).encode()
 
     may_read_metrics = _addresses(config.metrics.allow, "metrics.allow")
@@ -176,7 +123,7 @@ def make_app(
     app.add_routes(login.routes)
     app.add_routes(registration.routes)
     app.add_routes(password.routes)
-    app.add_routes(settings.routes)
+    app.add_routes(settings_pages.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)
     app.add_routes(studio.routes)

@@ -10,7 +10,7 @@ from aiohttp import web
 from mediaserver.accounts.sessions import NewSession
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
-from mediaserver.routes.keys import SESSIONS, VIEWER
+from mediaserver.routes.keys import ACCOUNTS, VIEWER
 from mediaserver.routes.page import local_path
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,128}")
@@ -27,7 +27,7 @@ def session_token(request: web.Request) -> str | None:
 
 async def start_session(request: web.Request, user: User) -> NewSession:
     """A fresh session for `user`; the one the browser came with ends."""
-    return await request.app[SESSIONS].start(
+    return await request.app[ACCOUNTS].sessions.start(
         user,
         address=request.remote or "",
         user_agent=request.headers.get("User-Agent", ""),
@@ -38,7 +38,7 @@ async def start_session(request: web.Request, user: User) -> NewSession:
 async def end_session(request: web.Request) -> None:
     token = session_token(request)
     if token is not None:
-        await request.app[SESSIONS].end(token)
+        await request.app[ACCOUNTS].sessions.end(token)
     request[VIEWER] = None
 
 

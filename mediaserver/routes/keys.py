@@ -8,10 +8,8 @@ from aiohttp import web
 
 from mediaserver.accounts.accounts import Accounts
 from mediaserver.accounts.avatars import Avatars
-from mediaserver.accounts.sessions import Session, Sessions
-from mediaserver.accounts.setup import Setup
-from mediaserver.accounts.tokens import Tokens
-from mediaserver.accounts.users import User, Users
+from mediaserver.accounts.sessions import Session
+from mediaserver.accounts.users import User
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
@@ -24,6 +22,7 @@ from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
+from mediaserver.kernel.settings import Settings
 from mediaserver.moderation.desk import Desk
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
@@ -31,13 +30,10 @@ from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
 
 CONFIG = web.AppKey("CONFIG", Config)
+SETTINGS = web.AppKey("SETTINGS", Settings)
 CLOCK: web.AppKey[Clock] = web.AppKey("CLOCK")
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 AVATARS = web.AppKey("AVATARS", Avatars)
-USERS = web.AppKey("USERS", Users)
-SESSIONS = web.AppKey("SESSIONS", Sessions)
-TOKENS = web.AppKey("TOKENS", Tokens)
-SETUP = web.AppKey("SETUP", Setup)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)

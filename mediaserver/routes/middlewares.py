@@ -23,7 +23,7 @@ from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.errors import Forbidden, MediaserverError
 from mediaserver.routes.cookies import cookie_name, session_token
 from mediaserver.routes.errors import Problem, json_answer, page_answer, problem_of
-from mediaserver.routes.keys import CONFIG, SESSION, SESSIONS, VIEWER
+from mediaserver.routes.keys import ACCOUNTS, CONFIG, SESSION, VIEWER
 from mediaserver.routes.render import CSP_PAGE
 
 _log = structlog.get_logger(__name__)
@@ -230,7 +230,7 @@ async def user_of_session(request: web.Request) -> User | None:
 
 async def _session_of(request: web.Request) -> Session | None:
     token = session_token(request)
-    return None if token is None else await request.app[SESSIONS].find(token)
+    return None if token is None else await request.app[ACCOUNTS].sessions.find(token)
 
 
 _BY_BANNED = (

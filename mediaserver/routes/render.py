@@ -56,7 +56,7 @@ class Renderer:
             utc_moment=utc_moment, iso_moment=iso_moment, program=program
         )
         self._environment.globals.update(
-            site={"name": site.name, "description": site.description, "accent": site.accent},
+            site=site,  # read when a page is made: an admin may have changed it
             static=static.url,
             version=mediaserver.__version__,
         )

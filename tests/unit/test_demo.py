@@ -25,6 +25,7 @@ from mediaserver.demo import DEMO_CHANNELS, DEMO_VIEWERS, Demo
 from mediaserver.demo import chat as demo_chat
 from mediaserver.demo.pictures import draw_emotes
 from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.image_header import read_header
 from mediaserver.kernel.images import Images
@@ -40,7 +41,7 @@ async def chat(db: Database, clock: FakeClock) -> AsyncIterator[Chat]:
 
 @pytest.fixture
 def channels(db: Database, clock: FakeClock) -> Channels:
-    return Channels(db, clock, 5)
+    return Channels(db, clock, AccountsConfig())
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from mediaserver.channels.display_tokens import DockToken
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
 from mediaserver.routes.api.operation import Answer, Body, Operations, caller
-from mediaserver.routes.keys import DISPLAY_TOKENS, TOKENS
+from mediaserver.routes.keys import ACCOUNTS, DISPLAY_TOKENS
 
 api = Operations("Realtime", Scope.CHAT)
 
@@ -78,7 +78,7 @@ async def create_ticket(request: web.Request) -> TicketOut:
     """A ticket for connecting to /socket.io/ as the caller, good for a minute. A connection that
     is open stays open; browsers of this site need none, as their session cookie does.
     """
-    ticket = request.app[TOKENS].issue_ticket(caller(request))
+    ticket = request.app[ACCOUNTS].tokens.issue_ticket(caller(request))
     return TicketOut(ticket=ticket, expires_in=limits.REALTIME_TICKET_S)
 
 

@@ -7,7 +7,7 @@ import dataclasses
 from aiohttp import web
 
 from mediaserver.routes.home_view import category_tiles, channel_links
-from mediaserver.routes.keys import CHANNELS, LIVE, SCHEDULE, SETUP
+from mediaserver.routes.keys import ACCOUNTS, CHANNELS, LIVE, SCHEDULE
 from mediaserver.routes.live_view import cards, watchable
 from mediaserver.routes.page import page
 from mediaserver.routes.render import CSP_PLAYER
@@ -32,7 +32,7 @@ async def home(request: web.Request) -> web.Response:
             ],
             "categories": await category_tiles(request, streaming),
             "channels": await channel_links(request, offline),
-            "needs_setup": await request.app[SETUP].is_needed(),
+            "needs_setup": await request.app[ACCOUNTS].setup.is_needed(),
         },
     )
 

@@ -14,7 +14,7 @@ from mediaserver.kernel.errors import Conflict, RateLimited, Unauthorized
 from mediaserver.routes.cookies import set_session_cookie, start_session
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.forms import FORM_ERRORS, form_errors, read_form
-from mediaserver.routes.keys import CHANNELS, SETUP, SHOWN_ONCE, STREAM_KEYS
+from mediaserver.routes.keys import ACCOUNTS, CHANNELS, SHOWN_ONCE, STREAM_KEYS
 from mediaserver.routes.page import page, redirect, see_other
 from mediaserver.routes.shown_once import NewKey
 
@@ -24,13 +24,13 @@ _FIELD_OF_CHANNEL = {"name": "channel_name", "slug": "channel_slug"}
 
 
 async def setup_page(request: web.Request) -> web.Response:
-    if not await request.app[SETUP].is_needed():
+    if not await request.app[ACCOUNTS].setup.is_needed():
         redirect("/")
     token = request.query.get("token", "")
     if not token:
         return _token_step(request, {})
     try:
-        await request.app[SETUP].check(token, address=request.remote or "")
+        await request.app[ACCOUNTS].setup.check(token, address=request.remote or "")
     except (Unauthorized, RateLimited) as error:
         return _token_step(request, {"token": error.message}, problem_of(error).status)
     return _account_step(request, token, {}, {}, 200)
@@ -38,17 +38,17 @@ async def setup_page(request: web.Request) -> web.Response:
 
 async def setup(request: web.Request) -> web.Response:
     form = await read_form(request)
-    if not await request.app[SETUP].is_needed():
+    if not await request.app[ACCOUNTS].setup.is_needed():
         raise Conflict("This site is set up already. Log in instead.", code="setup_done")
     token = form.get("token", "")
     if "username" not in form:  # the token alone, typed by hand
         try:
-            await request.app[SETUP].check(token, address=request.remote or "")
+            await request.app[ACCOUNTS].setup.check(token, address=request.remote or "")
         except (Unauthorized, RateLimited) as error:
             return _token_step(request, {"token": error.message}, problem_of(error).status)
         return _account_step(request, token, {}, {}, 200)
     try:
-        user, (channel, secret) = await request.app[SETUP].complete(
+        user, (channel, secret) = await request.app[ACCOUNTS].setup.complete(
             token,
             form["username"],
             form.get("email", ""),

@@ -8,12 +8,13 @@ from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel, Channels
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database
 
 
 @pytest.fixture
 def channels(db: Database, clock: FakeClock) -> Channels:
-    return Channels(db, clock, 3)
+    return Channels(db, clock, AccountsConfig(channels_per_user_max=3))
 
 
 @pytest.fixture

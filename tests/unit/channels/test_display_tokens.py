@@ -7,6 +7,7 @@ from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokenRevoked, DisplayTokens
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound, Unauthorized
 from mediaserver.kernel.events import Events
@@ -14,7 +15,7 @@ from mediaserver.kernel.events import Events
 
 @pytest.fixture
 async def tokens(db: Database, clock: FakeClock, alice: User) -> DisplayTokens:
-    await Channels(db, clock, 5).create(alice, "alice", "Alice")
+    await Channels(db, clock, AccountsConfig()).create(alice, "alice", "Alice")
     return DisplayTokens(db, clock)
 
 

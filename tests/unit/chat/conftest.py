@@ -14,6 +14,7 @@ from mediaserver.chat.events import ChatEvent, ChatEvents, YouChanged
 from mediaserver.chat.lines import Said
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.events import Events
 
@@ -39,7 +40,9 @@ def open_chat(db: Database, clock: FakeClock) -> Chat:
 
 @pytest.fixture
 async def channel(db: Database, clock: FakeClock, alice: User) -> Channel:
-    return await Channels(db, clock, 3).create(alice, "alice-tv", "Alice", title="Painting")
+    return await Channels(db, clock, AccountsConfig()).create(
+        alice, "alice-tv", "Alice", title="Painting"
+    )
 
 
 @pytest.fixture

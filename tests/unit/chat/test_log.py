@@ -22,6 +22,7 @@ from mediaserver.chat.events import ChatEvent, ChatEvents
 from mediaserver.chat.log import chat_event, chat_room
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db import migrate as migrations
 from mediaserver.kernel.events import Events
@@ -128,7 +129,8 @@ async def test_two_processes_number_one_log_without_a_hole(
         ]
         await passwords.aclose()
         made = [
-            await Channels(one, clock, 3).create(people[0], slug, "x") for slug in ("aaa", "bbb")
+            await Channels(one, clock, AccountsConfig()).create(people[0], slug, "x")
+            for slug in ("aaa", "bbb")
         ]
         async with open_chat(one, clock) as first, open_chat(two, clock) as second:
             tasks: list[Awaitable[object]] = [
@@ -203,7 +205,7 @@ async def test_a_database_of_the_first_version_keeps_its_data(
     old.commit()
     old.close()
     async with Database(f"sqlite+aiosqlite:///{path}", Events()) as db:
-        channel = await Channels(db, clock, 3).get("alice-tv")
+        channel = await Channels(db, clock, AccountsConfig()).get("alice-tv")
         assert (channel.name, channel.title, channel.owner) == ("Alice", "Cats", "alice")
 
         def people(tx: Transaction) -> list[User]:

@@ -10,6 +10,7 @@ import pytest
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import MediaConfig
 from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.fmp4 import Muxer
@@ -65,7 +66,7 @@ class Stream:
 
     def __init__(self, viewers_max: int = 100) -> None:
         self.clock = FakeClock()
-        self.room = InstantRoom(viewers_max)
+        self.room = InstantRoom(MediaConfig(instant_viewers_max=viewers_max))
         self.instant = InstantStream(self.room, self.clock, Metrics())
         self.packager = Packager(PRESETS["low"])
         self.epochs: list[Epoch] = []
