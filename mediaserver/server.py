@@ -52,6 +52,7 @@ from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.moderation.desk import Desk
+from mediaserver.notifications.notices import Notices
 from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime
 from mediaserver.realtime.site import Site
@@ -175,7 +176,7 @@ class Server:
         )
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
-        mailbox = Mailbox(db, clock)
+        mailbox, notices = Mailbox(db, clock), Notices(db, clock)
         jobs = Jobs(db, clock, events)
         jobs.register(
             mail.JOB,
@@ -188,6 +189,7 @@ class Server:
             ("delete-expired-accounts", accounts.delete_expired),
             ("delete-ended-jobs", jobs.delete_ended),
             ("delete-old-mail", mailbox.delete_old),
+            ("delete-old-notices", notices.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts)
@@ -256,6 +258,7 @@ class Server:
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
+        app[keys.NOTICES] = notices
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)

@@ -813,6 +813,11 @@ REALTIME_DESKS_MAX: Final = 200
 REALTIME_TICKET_S: Final = 60
 """A ticket is asked for right before connecting."""
 
+# notifications ------------------------------------------------------------------------------------
+
+NOTICES_LISTED_MAX: Final = 50
+NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
+
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX
 assert JOB_TIMEOUT_S * 1000 < JOB_LEASE_MS

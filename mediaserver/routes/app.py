@@ -32,6 +32,7 @@ from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import (
+    admin,
     category,
     channel,
     channel_tabs,
@@ -124,6 +125,7 @@ def make_app(
     app.add_routes(registration.routes)
     app.add_routes(password.routes)
     app.add_routes(settings_pages.routes)
+    app.add_routes(admin.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)
     app.add_routes(studio.routes)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
-from urllib.parse import quote
+from typing import Any
 
 from aiohttp import web
 
 from mediaserver.accounts.sessions import Session
-from mediaserver.kernel import limits
+from mediaserver.routes import confirming
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.forms import FormError, form_errors
-from mediaserver.routes.keys import ACCOUNTS, CLOCK, SESSION
-from mediaserver.routes.page import page, redirect, signed_in
+from mediaserver.routes.keys import ACCOUNTS
+from mediaserver.routes.page import page, signed_in
 
 
 async def settings_page(
@@ -48,25 +47,7 @@ async def settings_page(
     )
 
 
-def session_of(request: web.Request) -> Session:
-    """The session of who is logged in; sends everybody else to the log-in page."""
-    signed_in(request)
-    opened = request[SESSION]
-    assert opened is not None
-    return opened
-
-
 def confirmed(request: web.Request) -> Session:
-    """The session, if it gave the password or a code just now; else it is asked for first, and the
-    browser comes back to the page that the form is on.
-    """
-    opened = session_of(request)
-    if request.app[CLOCK].wall_ms() - opened.confirmed_at_ms >= limits.CONFIRMED_MS:
-        _ask(request)
-    return opened
-
-
-def _ask(request: web.Request) -> NoReturn:
-    back = "/settings/" + request.path.removeprefix("/settings/").partition("/")[0]
-    target = request.path_qs if request.method in ("GET", "HEAD") else back
-    redirect(f"/confirm?next={quote(target, safe='/')}")
+    """The session, confirmed just now; a form comes back to the page that it is on."""
+    page_name = request.path.removeprefix("/settings/").partition("/")[0]
+    return confirming.confirmed(request, f"/settings/{page_name}")

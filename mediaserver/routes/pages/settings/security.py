@@ -7,11 +7,12 @@ from contextlib import suppress
 from aiohttp import web
 
 from mediaserver.kernel.errors import NotFound
+from mediaserver.routes.confirming import session_of
 from mediaserver.routes.cookies import NEW_EMAIL, session_token
 from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
 from mediaserver.routes.keys import ACCOUNTS, CONFIG
 from mediaserver.routes.page import noticed, redirect, see_other, signed_in
-from mediaserver.routes.pages.settings.frame import confirmed, session_of, settings_page
+from mediaserver.routes.pages.settings.frame import confirmed, settings_page
 from mediaserver.routes.qr_code import qr_code
 
 _PAGE = "/settings/security"

@@ -1,0 +1,1 @@
+"""The operator's desk: statistics, storage, backups, the check-up."""

@@ -1,0 +1,32 @@
+"""Asking once more who it is, before what is dangerous: a page's session must be confirmed."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from aiohttp import web
+
+from mediaserver.accounts.sessions import Session
+from mediaserver.kernel import limits
+from mediaserver.routes.keys import CLOCK, SESSION
+from mediaserver.routes.page import redirect, signed_in
+
+
+def session_of(request: web.Request) -> Session:
+    """The session of who is logged in; sends everybody else to the log-in page."""
+    signed_in(request)
+    opened = request[SESSION]
+    assert opened is not None
+    return opened
+
+
+def confirmed(request: web.Request, back: str) -> Session:
+    """The session, if it gave the password or a code just now; else it is asked for first.
+
+    The browser comes back to the page it asked for, or, from a form, to `back`, where the form is.
+    """
+    opened = session_of(request)
+    if request.app[CLOCK].wall_ms() - opened.confirmed_at_ms >= limits.CONFIRMED_MS:
+        target = request.path_qs if request.method in ("GET", "HEAD") else back
+        redirect(f"/confirm?next={quote(target, safe='/')}")
+    return opened

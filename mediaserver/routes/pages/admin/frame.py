@@ -1,0 +1,71 @@
+"""What the pages of the admin desk share: who may, the way round, forms that come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from mediaserver.accounts.permissions import Action, check
+from mediaserver.accounts.users import User
+from mediaserver.kernel.audit import Actor
+from mediaserver.routes import confirming
+from mediaserver.routes.errors import problem_of
+from mediaserver.routes.forms import FormError, form_errors
+from mediaserver.routes.keys import ACCOUNTS, CONFIG
+from mediaserver.routes.page import page, redirect, signed_in
+from mediaserver.routes.render import CSP_PAGE
+
+SECTIONS: tuple[tuple[str, str, str], ...] = (("overview", "Overview", "layout-dashboard"),)
+"""Name, label and icon of each page, in the order of the menu. The name is the path below /admin
+and the template below web/templates/admin."""
+
+
+async def admin(request: web.Request, action: Action = Action.USE_ADMIN_DESK) -> User:
+    """Who is at the desk, if they may do `action`. Raises `Forbidden`; where settings ask every
+    admin for a second factor, one without is sent to set it up first.
+    """
+    user = signed_in(request)
+    check(user, action)
+    if request.app[CONFIG].accounts.admin_totp == "required":
+        standing = await request.app[ACCOUNTS].second_factor.standing(user)
+        if not standing.is_on:
+            redirect("/settings/security/app")
+    return user
+
+
+async def confirmed_admin(request: web.Request, action: Action, back: str) -> Actor:
+    """`admin`, who gave the password or a code just now, as the audit log names them. `back`: the
+    page of the form, where the browser goes once they did.
+    """
+    await admin(request, action)
+    opened = confirming.confirmed(request, back)
+    return Actor(opened.user.id, opened.user.username, request.remote)
+
+
+async def admin_page(
+    request: web.Request,
+    section: str,
+    context: Mapping[str, Any],
+    *,
+    template: str = "",
+    form: Mapping[str, str] | None = None,
+    error: FormError | None = None,
+    csp: str = CSP_PAGE,
+) -> web.Response:
+    """Render `admin/{template or section}.html` in the frame; `form` comes back with `error`."""
+    await admin(request)
+    return page(
+        request,
+        f"admin/{template or section}.html",
+        {
+            "section": section,
+            "sections": SECTIONS,
+            "form": dict(form or {}),
+            "errors": form_errors(error) if error is not None else {},
+            **context,
+        },
+        status=problem_of(error).status if error is not None else 200,
+        csp=csp,
+    )

@@ -1,0 +1,1 @@
+"""Reports, evidence, warnings, bans and appeals."""

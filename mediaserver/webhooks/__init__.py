@@ -1,0 +1,1 @@
+"""Outgoing webhooks: addresses that are told what happens here."""
