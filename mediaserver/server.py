@@ -27,6 +27,7 @@ from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
+from mediaserver.channels.policies import Policies
 from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.schedule_clock import ScheduleClock
@@ -192,6 +193,8 @@ class Server:
             ("delete-old-notices", notices.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
+        policies = Policies(db, clock)
+        await policies.begin()
         channels = Channels(db, clock, config.accounts)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
@@ -259,6 +262,7 @@ class Server:
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
         app[keys.NOTICES] = notices
+        app[keys.POLICIES] = policies
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)

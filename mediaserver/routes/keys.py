@@ -15,6 +15,7 @@ from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
+from mediaserver.channels.policies import Policies
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
@@ -37,6 +38,7 @@ ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 AVATARS = web.AppKey("AVATARS", Avatars)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 NOTICES = web.AppKey("NOTICES", Notices)
+POLICIES = web.AppKey("POLICIES", Policies)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)
