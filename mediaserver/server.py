@@ -26,6 +26,8 @@ from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
+from mediaserver.channels.documents import JOB as DELETE_DOCUMENTS
+from mediaserver.channels.documents import Documents
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.policies import Policies
 from mediaserver.channels.publish_gate import StreamKeyGate
@@ -34,6 +36,7 @@ from mediaserver.channels.schedule_clock import ScheduleClock
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
+from mediaserver.channels.verifications import Verifications
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.demo import Demo
@@ -168,13 +171,8 @@ class Server:
         db = await stack.enter_async_context(Database(config.database_url, events))
         settings = await Settings.open(db, clock, config)
         letterhead = Letterhead(lambda: config.site.name, lambda: self.url)
-        accounts = await Accounts.open(
-            db,
-            clock,
-            Vault.open(config.storage.path, config.storage.master_key),
-            letterhead,
-            config.accounts,
-        )
+        vault = Vault.open(config.storage.path, config.storage.master_key)
+        accounts = await Accounts.open(db, clock, vault, letterhead, config.accounts)
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
         mailbox, notices = Mailbox(db, clock), Notices(db, clock)
@@ -211,6 +209,17 @@ class Server:
         await stack.enter_async_context(emotes)
         back_soon = BackSoon(db, clock, throttles, images, pictures / "back-soon")
         await stack.enter_async_context(back_soon)
+        documents = Documents(
+            db, clock, vault, throttles, images, config.storage.path / "documents"
+        )
+        await stack.enter_async_context(documents)
+        jobs.register(DELETE_DOCUMENTS, documents.delete_files)
+        verifications = Verifications(db, clock, vault, throttles, letterhead, config.accounts)
+        for name, delete in (
+            ("delete-unsent-documents", documents.delete_unsent),
+            ("delete-due-documents", verifications.delete_due_documents),
+        ):
+            jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         broadcasts.registry = media.broadcasts
         streams = Streams(db, clock, media.broadcasts)
@@ -263,6 +272,8 @@ class Server:
         app[keys.AVATARS] = avatars
         app[keys.NOTICES] = notices
         app[keys.POLICIES] = policies
+        app[keys.DOCUMENTS] = documents
+        app[keys.VERIFICATIONS] = verifications
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)

@@ -70,7 +70,8 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel(Information):
-    """A channel as anyone may see it, with what its stream is about. `owner` is a user name.
+    """A channel as anyone may see it, with what its stream is about. `owner` is a user name;
+    `is_verified` says that an admin has seen who they are.
 
     Without `starts_automatically` a broadcast is held until it is started. `back_soon` names the
     picture that is shown while the encoder is away.
@@ -82,6 +83,7 @@ class Channel(Information):
     owner_id: str
     owner: str
     created_at_ms: int
+    is_verified: bool = False
     starts_automatically: bool = True
     back_soon: str | None = None
 
@@ -204,6 +206,7 @@ class Channels:
             owner_id=owner.id,
             owner=owner.username,
             created_at_ms=now_ms,
+            is_verified=owner.is_verified,
             **texts,
         )
 
@@ -343,6 +346,7 @@ def _select() -> Any:
         select(
             channel,
             user_account.c.username.label("owner"),
+            user_account.c.is_verified,
             category.c.name.label("category"),
             category.c.slug.label("category_slug"),
         )
@@ -359,6 +363,7 @@ def to_channel(row: Row[Any]) -> Channel:
         owner_id=row.owner_id,
         owner=row.owner,
         created_at_ms=row.created_at_ms,
+        is_verified=bool(row.is_verified),
         starts_automatically=bool(row.starts_automatically),
         back_soon=row.back_soon,
         **information.of_row(row),

@@ -7,7 +7,6 @@ that was uploaded is ever stored or served. Used by every feature that takes pic
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import structlog
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound, TooLarge, Unavailable
+from mediaserver.kernel.files import write_whole
 from mediaserver.kernel.ids import is_id
 from mediaserver.kernel.image_encoder import ANSWER, UNREADABLE
 from mediaserver.kernel.image_header import Kind, read_header
@@ -124,7 +124,7 @@ class ImageFolder:
     async def put(self, image_id: str, webp: bytes) -> None:
         """Whole or not at all. Raises `Unavailable` when the disk doesn't take it."""
         try:
-            await asyncio.to_thread(_write, self._file(image_id), webp)
+            await asyncio.to_thread(write_whole, self._file(image_id), webp)
         except OSError as error:
             raise Unavailable(f"The picture can't be kept: {error.strerror}.") from error
 
@@ -149,13 +149,3 @@ class ImageFolder:
         if not is_id(image_id, self._prefix):
             raise NotFound("There is no such picture.")
         return self._path / f"{image_id}.webp"
-
-
-def _write(path: Path, webp: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_suffix(".new")
-    with new.open("wb") as file:
-        file.write(webp)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

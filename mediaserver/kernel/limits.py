@@ -615,6 +615,38 @@ POLICY_FORM_BYTES_MAX: Final = 256 * KIB
 
 POLICY_VERSIONS_LISTED_MAX: Final = 50
 
+LEGAL_NAME_CHARS_MAX: Final = 120
+VERIFICATION_NOTE_CHARS_MAX: Final = 1_000
+VERIFICATION_REASON_CHARS_MAX: Final = 500
+VERIFICATIONS_LISTED_MAX: Final = 30
+"""What a streamer writes, what an admin answers, and how many cases stand on one page."""
+
+VERIFICATIONS_BURST: Final = 3
+VERIFICATIONS_INTERVAL_MS: Final = 24 * 3600 * 1000
+"""Requests of one person; each is read by somebody."""
+
+DOCUMENTS_MAX: Final = 4
+"""Of one request: both sides of a card, and two more."""
+
+DOCUMENT_BYTES_MAX: Final = 10 * MIB
+"""A scan of several pages, or a photo by a phone."""
+
+DOCUMENT_SIDE_MAX: Final = 3_000
+DOCUMENT_PICTURE_BYTES_MAX: Final = 4 * MIB
+"""What a picture of a document is made into: small print stays readable."""
+
+DOCUMENT_UPLOADS_BURST: Final = 12
+DOCUMENT_UPLOADS_INTERVAL_MS: Final = 5 * 60 * 1000
+"""Files of one person: three full requests at once."""
+
+DOCUMENTS_UPLOAD_TIMEOUT_S: Final = 300.0
+"""A form with four files over a slow line."""
+
+DOCUMENT_WAITING_MS: Final = 24 * 3600 * 1000
+"""A file that was uploaded, but never sent with a request, is deleted after this."""
+
+DOCUMENTS_DELETED_AT_ONCE: Final = 100
+
 
 # Texts --------------------------------------------------------------------------------------------
 

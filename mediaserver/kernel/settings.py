@@ -39,6 +39,7 @@ CHANGEABLE = frozenset(
         "accounts.registration",
         "accounts.channels_per_user_max",
         "accounts.admin_totp",
+        "accounts.documents_keep_days",
         "media.viewers_max",
         "media.uplink_max_kbps",
         "media.instant_viewers_max",

@@ -28,6 +28,7 @@ from mediaserver.routes.api import policies as api_policies
 from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import streams as api_streams
+from mediaserver.routes.api import verifications as api_verifications
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
@@ -37,6 +38,7 @@ from mediaserver.routes.pages import (
     category,
     channel,
     channel_tabs,
+    documents,
     events,
     home,
     login,
@@ -58,6 +60,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_me.api.all,
     *api_policies.api.all,
     *api_policies.admin_api.all,
+    *api_verifications.api.all,
+    *api_verifications.admin_api.all,
     *api_channels.api.all,
     *api_back_soon.api.all,
     *api_streams.api.all,
@@ -127,6 +131,7 @@ def make_app(
     app.add_routes(channel_tabs.routes)
     app.add_routes(chat_pages.routes)
     app.add_routes(rules.routes)
+    app.add_routes(documents.routes)
     app.add_routes(login.routes)
     app.add_routes(registration.routes)
     app.add_routes(password.routes)

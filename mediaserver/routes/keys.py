@@ -14,11 +14,13 @@ from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
+from mediaserver.channels.documents import Documents
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.policies import Policies
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
+from mediaserver.channels.verifications import Verifications
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel.clock import Clock
@@ -39,6 +41,8 @@ AVATARS = web.AppKey("AVATARS", Avatars)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 NOTICES = web.AppKey("NOTICES", Notices)
 POLICIES = web.AppKey("POLICIES", Policies)
+DOCUMENTS = web.AppKey("DOCUMENTS", Documents)
+VERIFICATIONS = web.AppKey("VERIFICATIONS", Verifications)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)

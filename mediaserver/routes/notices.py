@@ -16,6 +16,10 @@ _COOKIE = "notice"
 NOTICES: Mapping[str, str] = {
     "saved": "Saved.",
     "policies-accepted": "Thank you. It is noted that you accept them.",
+    "verification-sent": "Thank you. An admin will look at it, and you are told what they decide.",
+    "document-gone": "The file is deleted.",
+    "verification-approved": "They are verified, and have been told.",
+    "verification-rejected": "It is rejected, and they have been told why.",
     "policy-published": "The new version is in force.",
     "channel-made": "Your channel is ready.",
     "key-made": "New stream key made.",

@@ -7,8 +7,9 @@
     async def create_channel(request: web.Request, body: NewChannel) -> ChannelOut:
         \"\"\"The description, as it is published.\"\"\"
 
-A handler is given the request, then the body, the uploaded picture (`upload_bytes_max`) and the
-query, as far as the operation has them. openapi.py turns the collected operations into the
+A handler is given the request, then the body, the uploaded file (`upload_bytes_max`) and the query,
+as far as the operation has them. One that gives out a file (`answer_types`) makes its own response.
+openapi.py turns the collected operations into the
 document at /api/openapi.json.
 """
 
@@ -33,7 +34,7 @@ from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
 from mediaserver.routes.errors import BadInput
 from mediaserver.routes.keys import ACCOUNTS, CLOCK, SESSION, VIEWER
-from mediaserver.routes.page import read_body, read_picture
+from mediaserver.routes.page import read_body, read_file
 
 PREFIX = "/api/v1"
 
@@ -60,7 +61,7 @@ class Caller:
 
 _CALLER: web.RequestKey[Caller] = web.RequestKey("CALLER")
 
-Handler = Callable[..., Awaitable[BaseModel | None]]
+Handler = Callable[..., Awaitable[BaseModel | web.Response | None]]
 
 
 class Body(BaseModel):
@@ -96,7 +97,9 @@ class Operation:
     is_body_optional: bool
     query: type[Query] | None
     upload_bytes_max: int | None
+    upload_types: tuple[str, ...]
     answer: type[Answer] | None
+    answer_types: tuple[str, ...]
     status: int
     sign_in: bool
     scope: Scope
@@ -114,10 +117,12 @@ class Operation:
         if self.body is not None:
             arguments.append(await self._parse(request, self.body))
         if self.upload_bytes_max is not None:
-            arguments.append(await read_picture(request))
+            arguments.append(await read_file(request, self.upload_types))
         if self.query is not None:
             arguments.append(_parse_query(request, self.query))
         answer = await self.handler(request, *arguments)
+        if isinstance(answer, web.Response):
+            return answer
         headers = {"Cache-Control": "no-store"}
         if answer is None:
             return web.Response(status=self.status, headers=headers)
@@ -209,7 +214,9 @@ class Operations:
         is_body_optional: bool = False,
         query: type[Query] | None = None,
         upload_bytes_max: int | None = None,
+        upload_types: tuple[str, ...] = ("image/*",),
         answer: type[Answer] | None = None,
+        answer_types: tuple[str, ...] = (),
         status: int = 200,
         sign_in: bool = False,
         scope: Scope | None = None,
@@ -234,8 +241,10 @@ class Operations:
                     is_body_optional=is_body_optional,
                     query=query,
                     upload_bytes_max=upload_bytes_max,
+                    upload_types=upload_types,
                     answer=answer,
-                    status=status if answer is not None else 204,
+                    answer_types=answer_types,
+                    status=status if answer is not None or answer_types else 204,
                     sign_in=sign_in,
                     scope=scope or (Scope.READ if is_reading else self._scope),
                     confirm=confirm,

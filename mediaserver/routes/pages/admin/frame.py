@@ -19,6 +19,7 @@ from mediaserver.routes.render import CSP_PAGE
 
 SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("overview", "Overview", "layout-dashboard"),
+    ("verification", "Verification", "badge-check"),
     ("policies", "Policies", "scroll-text"),
 )
 """Name, label and icon of each page, in the order of the menu. The name is the path below /admin
