@@ -50,7 +50,8 @@ class Post:
 
 def _knows(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
     assert isinstance(data, LoginPassword)
-    return AuthResult(success=(data.login, data.password) == (b"user", b"secret"))
+    is_right = (data.login, data.password) == (b"user", b"secret")
+    return AuthResult(success=is_right, handled=False)
 
 
 @asynccontextmanager
