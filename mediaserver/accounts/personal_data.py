@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete
 
 from mediaserver.accounts import letters, personal_tokens, profiles, second_factor, sessions
 from mediaserver.accounts.retired_names import Kind, retire
 from mediaserver.accounts.sessions import SessionEnded
-from mediaserver.accounts.users import User, find_by_id, user_account
+from mediaserver.accounts.users import User, find_by_id, lock_admins, user_account
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Conflict, NotFound
@@ -95,11 +95,11 @@ class PersonalData:
         }
 
     def _delete(self, tx: Transaction, user_id: str, now_ms: int) -> None:
-        tx.execute(select(user_account.c.id).where(user_account.c.id == user_id).with_for_update())
+        admins = lock_admins(tx)
         user = find_by_id(tx, user_id)
         if user is None:
             return
-        if user.is_admin and _admins(tx) == 1:
+        if admins == {user_id}:
             raise Conflict("You are the last admin: make somebody else one first.", code="last")
         for source in self._sources:
             if source.erase is not None:
@@ -110,8 +110,3 @@ class PersonalData:
         tx.emit(SessionEnded(user_id))
         tx.emit(AccountDeleted(user_id, user.username))
         _log.info("account deleted", user=user_id)
-
-
-def _admins(tx: Transaction) -> int:
-    count = select(func.count()).select_from(user_account).where(user_account.c.is_admin == 1)
-    return int(tx.execute(count).scalar_one())

@@ -258,6 +258,12 @@ def admin_exists(tx: Transaction) -> bool:
     return bool(tx.execute(select(user_account.c.id).where(user_account.c.is_admin == 1)).first())
 
 
+def lock_admins(tx: Transaction) -> set[str]:
+    """The ids of all admins; who would end one of them waits until the transaction ends."""
+    admins = select(user_account.c.id).where(user_account.c.is_admin == 1)
+    return set(tx.execute(admins.order_by(user_account.c.id).with_for_update()).scalars())
+
+
 def to_user(row: Row[Any]) -> User:
     return User(
         row.id,
