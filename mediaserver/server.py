@@ -30,6 +30,7 @@ from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
+from mediaserver.channels.policies import Policies
 from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.schedule_clock import ScheduleClock
@@ -204,6 +205,8 @@ class Server:
             ("delete-old-notices", told.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
+        policies = Policies(db, clock)
+        await policies.begin()
         channels = Channels(db, clock, config.accounts)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
@@ -273,6 +276,7 @@ class Server:
         app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, _PERSONAL_DATA)
         app[keys.DELETION] = Deletion(db, clock)
         app[keys.NOTICES] = told
+        app[keys.POLICIES] = policies
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)

@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from mediaserver.accounts.permissions import Action, Thing, can, check
 from mediaserver.accounts.retired_names import Kind, is_retired
 from mediaserver.accounts.users import User, user_account
-from mediaserver.channels import information
+from mediaserver.channels import information, policies
 from mediaserver.channels.categories import category
 from mediaserver.channels.information import Changes, Information
 from mediaserver.kernel import limits
@@ -113,10 +113,48 @@ class Channels:
     async def create(
         self, owner: User, slug: str, name: str, *, title: str = "", description: str = ""
     ) -> Channel:
-        """Raises `Invalid`, `Conflict` (taken, or too many of them) or `Forbidden` (reserved)."""
+        """Make a channel for the operator: nobody is asked to accept policies.
+
+        Raises `Invalid` or `Conflict` (taken, reserved, or too many of them).
+        """
         return await self._db.write(
             self.create_in, owner, slug, name, title=title, description=description
         )
+
+    async def open(
+        self,
+        user: User,
+        slug: str,
+        name: str,
+        *,
+        title: str = "",
+        description: str = "",
+        accepting: Collection[str] = (),
+        address: str = "",
+    ) -> Channel:
+        """What somebody does for themselves; `accepting` are the policies that they accept with it.
+
+        Raises what `create` does, and `Forbidden`, also while a policy is not accepted.
+        """
+        return await self._db.write(
+            self._open, user, slug, name, title, description, accepting, address
+        )
+
+    def _open(
+        self,
+        tx: Transaction,
+        user: User,
+        slug: str,
+        name: str,
+        title: str,
+        description: str,
+        accepting: Collection[str],
+        address: str,
+    ) -> Channel:
+        check(user, Action.CREATE_CHANNEL)
+        policies.accept(tx, user.id, accepting, address, self._clock.wall_ms())
+        policies.check_accepted(tx, user)
+        return self.create_in(tx, user, slug, name, title=title, description=description)
 
     def create_in(
         self,

@@ -607,6 +607,18 @@ MODERATION_LISTED_MAX: Final = 200
 """Entries of the log, or restrictions, in one answer."""
 
 
+# Streamers and teams ------------------------------------------------------------------------------
+
+POLICY_TITLE_CHARS_MAX: Final = 80
+POLICY_BODY_CHARS_MAX: Final = 20_000
+"""A policy; the longest of well-known sites has about 15,000."""
+
+POLICY_FORM_BYTES_MAX: Final = 256 * KIB
+"""A form with one; a letter beyond ASCII takes up to nine bytes there."""
+
+POLICY_VERSIONS_LISTED_MAX: Final = 50
+
+
 # Texts --------------------------------------------------------------------------------------------
 
 COMBINING_MARKS_MAX: Final = 4

@@ -24,6 +24,7 @@ from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
 from mediaserver.routes.api import moderation as api_moderation
+from mediaserver.routes.api import policies as api_policies
 from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import streams as api_streams
@@ -41,6 +42,7 @@ from mediaserver.routes.pages import (
     login,
     password,
     registration,
+    rules,
     studio,
     theme,
 )
@@ -54,6 +56,8 @@ from mediaserver.routes.static import StaticFiles
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_me.api.all,
+    *api_policies.api.all,
+    *api_policies.admin_api.all,
     *api_channels.api.all,
     *api_back_soon.api.all,
     *api_streams.api.all,
@@ -77,6 +81,7 @@ UPLOADS: Mapping[str, int] = (
     }
     | studio.UPLOADS
     | settings_pages.UPLOADS
+    | admin.UPLOADS
 )
 """Routes that take more than a small body, and how many bytes."""
 
@@ -121,6 +126,7 @@ def make_app(
     app.add_routes(channel.routes)
     app.add_routes(channel_tabs.routes)
     app.add_routes(chat_pages.routes)
+    app.add_routes(rules.routes)
     app.add_routes(login.routes)
     app.add_routes(registration.routes)
     app.add_routes(password.routes)

@@ -17,6 +17,7 @@ from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
+from mediaserver.channels.policies import Policies
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
@@ -41,6 +42,7 @@ DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
 DELETION = web.AppKey("DELETION", Deletion)
 NOTICES = web.AppKey("NOTICES", Notices)
+POLICIES = web.AppKey("POLICIES", Policies)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)

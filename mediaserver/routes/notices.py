@@ -15,6 +15,8 @@ _COOKIE = "notice"
 
 NOTICES: Mapping[str, str] = {
     "saved": "Saved.",
+    "policies-accepted": "Thank you. It is noted that you accept them.",
+    "policy-published": "The new version is in force.",
     "channel-made": "Your channel is ready.",
     "key-made": "New stream key made.",
     "key-revoked": "Stream key revoked.",

@@ -22,12 +22,14 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mediaserver.accounts.permissions import Action, check
 from mediaserver.accounts.personal_tokens import PREFIX as PERSONAL
 from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.tokens import LogIn
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
+from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
 from mediaserver.routes.errors import BadInput
 from mediaserver.routes.keys import ACCOUNTS, CLOCK, SESSION, VIEWER
@@ -249,6 +251,13 @@ class Operations:
 def caller(request: web.Request) -> User:
     """Who calls an operation that has `sign_in`."""
     return request[_CALLER].user
+
+
+def acting_admin(request: web.Request, action: Action) -> Actor:
+    """The caller as the audit log names them, if they may do `action`. Raises `Forbidden`."""
+    user = caller(request)
+    check(user, action)
+    return Actor(user.id, user.username, request.remote)
 
 
 def caller_of(request: web.Request) -> Caller:

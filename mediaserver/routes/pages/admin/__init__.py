@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.admin import overview
+from mediaserver.routes.pages.admin import overview, policies
 
-routes = [*overview.routes]
+UPLOADS = policies.UPLOADS
+"""Routes that take more than a small body, and how many bytes."""
+
+routes = [*overview.routes, *policies.routes]
