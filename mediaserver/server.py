@@ -20,11 +20,15 @@ from sqlalchemy import text
 from mediaserver.accounts.accounts import Accounts
 from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.passwords import Passwords
+from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
+from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
+from mediaserver.admin.storage_use import StorageMeter
+from mediaserver.channels import personal_data as channels_personal_data
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
-from mediaserver.channels.channels import Channels
+from mediaserver.channels.channels import ChannelDeleted, Channels
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.publish_gate import StreamKeyGate
@@ -52,6 +56,7 @@ from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.moderation.desk import Desk
+from mediaserver.notifications import notices
 from mediaserver.notifications.notices import Notices
 from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime
@@ -80,6 +85,15 @@ class MediaPath:
     close_viewers: Callable[[], None] = lambda: None
     """Ends the connections that would otherwise stay open while the web server stops."""
 
+
+PERSONAL_DATA: tuple[Source, ...] = (
+    Source("channels", channels_personal_data.export, channels_personal_data.erase),
+    Source("notices", notices.export),
+)
+"""What features know about people, in the order in which it goes with an account."""
+
+QUEUES: tuple[Queue, ...] = (DEAD_MAIL, DEAD_JOBS)
+"""What may wait for an admin, in the order in which the overview shows it."""
 
 OpenMedia = Callable[
     [Config, PublishGate, Events, Clock, ssl.SSLContext | None],
@@ -176,7 +190,7 @@ class Server:
         )
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
-        mailbox, notices = Mailbox(db, clock), Notices(db, clock)
+        mailbox, told = Mailbox(db, clock), Notices(db, clock)
         jobs = Jobs(db, clock, events)
         jobs.register(
             mail.JOB,
@@ -189,7 +203,7 @@ class Server:
             ("delete-expired-accounts", accounts.delete_expired),
             ("delete-ended-jobs", jobs.delete_ended),
             ("delete-old-mail", mailbox.delete_old),
-            ("delete-old-notices", notices.delete_old),
+            ("delete-old-notices", told.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts)
@@ -210,6 +224,7 @@ class Server:
         await stack.enter_async_context(back_soon)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         broadcasts.registry = media.broadcasts
+        events.subscribe(ChannelDeleted, partial(_end_stream, media.broadcasts))
         streams = Streams(db, clock, media.broadcasts)
         self.rtmp_port = media.rtmp_port
 
@@ -258,7 +273,10 @@ class Server:
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
-        app[keys.NOTICES] = notices
+        app[keys.NOTICES] = told
+        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, PERSONAL_DATA)
+        app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
+        app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)
@@ -416,6 +434,10 @@ def _sender(config: Config) -> str:
 def _count_viewers(live: LiveStreams, channel: str) -> int:
     status = live.status(channel)
     return status.viewers if status is not None and status.is_public else 0
+
+
+def _end_stream(live: LiveStreams, gone: ChannelDeleted) -> None:
+    live.stop(gone.slug, "This channel was deleted.")
 
 
 async def _check_database(db: Database) -> None:

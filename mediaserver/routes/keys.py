@@ -8,8 +8,11 @@ from aiohttp import web
 
 from mediaserver.accounts.accounts import Accounts
 from mediaserver.accounts.avatars import Avatars
+from mediaserver.accounts.personal_data import PersonalData
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.users import User
+from mediaserver.admin.overview import Overview
+from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
@@ -37,6 +40,9 @@ ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 AVATARS = web.AppKey("AVATARS", Avatars)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 NOTICES = web.AppKey("NOTICES", Notices)
+PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
+OVERVIEW = web.AppKey("OVERVIEW", Overview)
+STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)

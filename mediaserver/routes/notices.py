@@ -46,6 +46,11 @@ NOTICES: Mapping[str, str] = {
     "device-out": "That device is logged out.",
     "devices-out": "All other devices are logged out.",
     "token-revoked": "Token revoked.",
+    "role-changed": "Their role is changed. They are logged out.",
+    "user-logged-out": "They are logged out everywhere.",
+    "user-second-factor-off": "Two-step log-in is off for them.",
+    "code-mailed": "A code is on its way to them.",
+    "user-deleted": "The account is deleted.",
     "logged-out": "You are logged out.",
 }
 
