@@ -23,6 +23,8 @@ from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
+from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
+from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels import deletion
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
@@ -87,12 +89,16 @@ class MediaPath:
     """Ends the connections that would otherwise stay open while the web server stops."""
 
 
-_PERSONAL_DATA = (
+PERSONAL_DATA: tuple[Source, ...] = (
     Source("notices", notices.export),
     Source("chat", personal.export, personal.erase),
     Source("channels", deletion.export, deletion.erase),
 )
-"""What each feature knows about people, in the order in which it is erased."""
+"""What features know about people, in the order in which it goes with an account."""
+
+QUEUES: tuple[Queue, ...] = (DEAD_MAIL, DEAD_JOBS)
+"""What may wait for an admin, in the order in which the overview shows it."""
+
 
 OpenMedia = Callable[
     [Config, PublishGate, Events, Clock, ssl.SSLContext | None],
@@ -273,10 +279,12 @@ class Server:
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
-        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, _PERSONAL_DATA)
+        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, PERSONAL_DATA)
         app[keys.DELETION] = Deletion(db, clock)
         app[keys.NOTICES] = told
         app[keys.POLICIES] = policies
+        app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
+        app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)

@@ -194,6 +194,9 @@ class AccountsConfig(_Section):
         description="open: anyone may make an account. closed: only the admin makes accounts.",
     )
     channels_per_user_max: int = Field(5, ge=1, le=100, description="Channels that a user may own.")
+    channels_per_premium_user_max: int = Field(
+        10, ge=1, le=1000, description="Channels that a premium user, or an admin, may own."
+    )
     admin_totp: Literal["asked", "required"] = Field(
         "asked",
         description="Two-step log-in of admins. asked: reminded until it is on. required: the "

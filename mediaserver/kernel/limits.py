@@ -836,6 +836,14 @@ REALTIME_TICKETS_MAX: Final = 10_000
 NOTICES_LISTED_MAX: Final = 50
 NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
 
+# admin desk ---------------------------------------------------------------------------------------
+
+USERS_LISTED_MAX: Final = 50
+"""Accounts on one page of the list."""
+
+STORAGE_MEASURED_MS: Final = 60 * 1000
+"""How long a measurement of the storage folder is shown: it looks at every file."""
+
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX
 assert JOB_TIMEOUT_S * 1000 < JOB_LEASE_MS

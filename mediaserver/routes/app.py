@@ -13,6 +13,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.routes import keys, middlewares, pictures
+from mediaserver.routes.api import admin as api_admin
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import back_soon as api_back_soon
 from mediaserver.routes.api import categories as api_categories
@@ -70,6 +71,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_chat.api.all,
     *api_moderation.api.all,
     *api_emotes.api.all,
+    *api_admin.OPERATIONS,
 )
 """The whole API, in the order in which it is documented."""
 

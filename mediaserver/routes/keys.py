@@ -11,6 +11,8 @@ from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.personal_data import PersonalData
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.users import User
+from mediaserver.admin.overview import Overview
+from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
@@ -43,6 +45,8 @@ PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
 DELETION = web.AppKey("DELETION", Deletion)
 NOTICES = web.AppKey("NOTICES", Notices)
 POLICIES = web.AppKey("POLICIES", Policies)
+OVERVIEW = web.AppKey("OVERVIEW", Overview)
+STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)

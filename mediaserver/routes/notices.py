@@ -50,6 +50,11 @@ NOTICES: Mapping[str, str] = {
     "account-deleted": "Your account is deleted. Take care!",
     "channel-deleted": "The channel is deleted.",
     "token-revoked": "Token revoked.",
+    "role-changed": "Their role is changed. They are logged out.",
+    "user-logged-out": "They are logged out everywhere.",
+    "user-second-factor-off": "Two-step log-in is off for them.",
+    "code-mailed": "A code is on its way to them.",
+    "user-deleted": "The account is deleted.",
     "logged-out": "You are logged out.",
 }
 

@@ -32,10 +32,12 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
 from mediaserver.routes.errors import BadInput
-from mediaserver.routes.keys import ACCOUNTS, CLOCK, SESSION, VIEWER
+from mediaserver.routes.keys import ACCOUNTS, CLOCK, CONFIG, SESSION, VIEWER
 from mediaserver.routes.page import read_body, read_picture
 
 PREFIX = "/api/v1"
+_ADMIN = "/admin"
+"""Below this nobody but admins gets in, before anything of the request is read."""
 
 _ALL_SCOPES = frozenset(Scope)
 
@@ -135,6 +137,8 @@ class Operation:
             raise Forbidden(f'This token lacks the scope "{self.scope}".', code="scope")
         if found.user.is_banned and not self.by_banned:
             raise Forbidden("This account is banned.", code="banned")
+        if self.path.startswith(_ADMIN):
+            await _check_admin(request, found.user)
         if self.confirm and not found.is_confirmed(request.app[CLOCK].wall_ms()):
             raise Forbidden(
                 "Confirm that it is you: send your password to /auth/confirm.", code="confirm"
@@ -177,7 +181,7 @@ class Operations:
 
     def __init__(self, tag: str, scope: Scope = Scope.ACCOUNT) -> None:
         """`scope`: what a personal token needs for those that change something; `READ` for the
-        others.
+        others, unless they are the admin's.
         """
         self._tag = tag
         self._scope = scope
@@ -218,6 +222,7 @@ class Operations:
         errors: tuple[type[MediaserverError], ...] = (),
     ) -> Callable[[Handler], Handler]:
         is_reading = method == "GET"
+        default_scope = Scope.READ if is_reading and not path.startswith(_ADMIN) else self._scope
 
         def register(handler: Handler) -> Handler:
             assert handler.__doc__, f"{method} {path} has no description"
@@ -237,7 +242,7 @@ class Operations:
                     answer=answer,
                     status=status if answer is not None else 204,
                     sign_in=sign_in,
-                    scope=scope or (Scope.READ if is_reading else self._scope),
+                    scope=scope or default_scope,
                     confirm=confirm,
                     by_banned=is_reading if by_banned is None else by_banned,
                     errors=errors,
@@ -265,11 +270,30 @@ def caller_of(request: web.Request) -> Caller:
     return request[_CALLER]
 
 
+def acting(request: web.Request, action: Action) -> Actor:
+    """Who calls, as the audit log names them, if they may do `action`. Raises `Forbidden`."""
+    user = caller(request)
+    check(user, action)
+    return Actor(user.id, user.username, request.remote)
+
+
 async def optional_caller(request: web.Request) -> User | None:
     """Who calls an operation that answers everybody, if they say."""
     if "Authorization" in request.headers:
         return (await _identify(request)).user
     return request.get(VIEWER)
+
+
+async def _check_admin(request: web.Request, user: User) -> None:
+    """Raises `Forbidden` for all but admins, and for one without the second factor that settings
+    ask for.
+    """
+    check(user, Action.USE_ADMIN_DESK)
+    if request.app[CONFIG].accounts.admin_totp != "required":
+        return
+    standing = await request.app[ACCOUNTS].second_factor.standing(user)
+    if not standing.is_on:
+        raise Forbidden("Turn two-step log-in on first.", code="second_factor")
 
 
 async def _identify(request: web.Request) -> Caller:
