@@ -97,11 +97,12 @@ class Backups:
         await self._tasks.aclose()
 
     async def standing(self) -> Standing:
+        running = self._running  # first: what is done by now is in the list
         backups = await self._list()
         failure, since_ms = await self._db.read(_notes)
         return Standing(
             backups,
-            self._running,
+            running,
             failure,
             self._due_at_ms(backups, failure, since_ms),
             self._config.backup_folder,
@@ -124,7 +125,10 @@ class Backups:
         Raises `Conflict` or `Unavailable`; a failure is kept and told to the admins.
         """
         self._claim()
-        return await self._make(to, keep)
+        try:
+            return await self._make(to, keep)
+        finally:
+            self._running = None
 
     async def look(self) -> None:
         """Make a backup if one is due. A failed one is tried again an hour later."""
@@ -179,8 +183,11 @@ class Backups:
         self._running = Running(self._clock.wall_ms(), "Starting")
 
     async def _make_quietly(self) -> None:
-        with suppress(MediaserverError):  # kept and told
-            await self._make(None, None)
+        try:
+            with suppress(MediaserverError):  # kept and told
+                await self._make(None, None)
+        finally:
+            self._running = None
 
     async def _make(self, to: Path | None, keep: int | None) -> Made:
         config, began_ms = self._config, self._clock.wall_ms()
@@ -199,8 +206,6 @@ class Backups:
         except MediaserverError as error:
             await self._keep_failure(error.message)
             raise
-        finally:
-            self._running = None
         if made.manifest.findings:
             await self._keep_failure(" ".join(made.manifest.findings))
         else:

@@ -15,6 +15,7 @@ from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.routes import keys, middlewares, pictures
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import back_soon as api_back_soon
+from mediaserver.routes.api import backups as api_backups
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
@@ -66,6 +67,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_chat.api.all,
     *api_moderation.api.all,
     *api_emotes.api.all,
+    *api_backups.api.all,
 )
 """The whole API, in the order in which it is documented."""
 

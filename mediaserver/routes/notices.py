@@ -46,6 +46,8 @@ NOTICES: Mapping[str, str] = {
     "device-out": "That device is logged out.",
     "devices-out": "All other devices are logged out.",
     "token-revoked": "Token revoked.",
+    "backup-begun": "A backup is being made.",
+    "backup-deleted": "The backup is deleted.",
     "logged-out": "You are logged out.",
 }
 

@@ -8,7 +8,8 @@
         \"\"\"The description, as it is published.\"\"\"
 
 A handler is given the request, then the body, the uploaded picture (`upload_bytes_max`) and the
-query, as far as the operation has them. openapi.py turns the collected operations into the
+query, as far as the operation has them; one that gives out a file (`answer_types`) makes its own
+response. openapi.py turns the collected operations into the
 document at /api/openapi.json.
 """
 
@@ -22,12 +23,14 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mediaserver.accounts.permissions import Action, check
 from mediaserver.accounts.personal_tokens import PREFIX as PERSONAL
 from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.tokens import LogIn
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
+from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
 from mediaserver.routes.errors import BadInput
 from mediaserver.routes.keys import ACCOUNTS, CLOCK, SESSION, VIEWER
@@ -58,7 +61,7 @@ class Caller:
 
 _CALLER: web.RequestKey[Caller] = web.RequestKey("CALLER")
 
-Handler = Callable[..., Awaitable[BaseModel | None]]
+Handler = Callable[..., Awaitable[BaseModel | web.StreamResponse | None]]
 
 
 class Body(BaseModel):
@@ -95,6 +98,7 @@ class Operation:
     query: type[Query] | None
     upload_bytes_max: int | None
     answer: type[Answer] | None
+    answer_types: tuple[str, ...]
     status: int
     sign_in: bool
     scope: Scope
@@ -105,7 +109,7 @@ class Operation:
     def route(self) -> web.RouteDef:
         return web.route(self.method, PREFIX + self.path, self._handle)
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         if self.sign_in:
             request[_CALLER] = await self._identify(request)
         arguments: list[Any] = []
@@ -116,6 +120,8 @@ class Operation:
         if self.query is not None:
             arguments.append(_parse_query(request, self.query))
         answer = await self.handler(request, *arguments)
+        if isinstance(answer, web.StreamResponse):
+            return answer
         headers = {"Cache-Control": "no-store"}
         if answer is None:
             return web.Response(status=self.status, headers=headers)
@@ -208,6 +214,7 @@ class Operations:
         query: type[Query] | None = None,
         upload_bytes_max: int | None = None,
         answer: type[Answer] | None = None,
+        answer_types: tuple[str, ...] = (),
         status: int = 200,
         sign_in: bool = False,
         scope: Scope | None = None,
@@ -233,7 +240,8 @@ class Operations:
                     query=query,
                     upload_bytes_max=upload_bytes_max,
                     answer=answer,
-                    status=status if answer is not None else 204,
+                    answer_types=answer_types,
+                    status=status if answer is not None or answer_types else 204,
                     sign_in=sign_in,
                     scope=scope or (Scope.READ if is_reading else self._scope),
                     confirm=confirm,
@@ -254,6 +262,13 @@ def caller(request: web.Request) -> User:
 def caller_of(request: web.Request) -> Caller:
     """Who calls an operation that has `sign_in`, and how they showed it."""
     return request[_CALLER]
+
+
+def acting(request: web.Request, action: Action) -> Actor:
+    """Who calls, as the audit log names them, if they may do `action`. Raises `Forbidden`."""
+    user = caller(request)
+    check(user, action)
+    return Actor(user.id, user.username, request.remote)
 
 
 async def optional_caller(request: web.Request) -> User | None:
