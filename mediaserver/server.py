@@ -21,13 +21,16 @@ from sqlalchemy import text
 from mediaserver.accounts.accounts import Accounts
 from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.passwords import Passwords
+from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
 from mediaserver.admin.backup_file import Made
 from mediaserver.admin.backups import Backups, back_up_stopped_site
+from mediaserver.channels import deletion
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.publish_gate import StreamKeyGate
@@ -36,6 +39,7 @@ from mediaserver.channels.schedule_clock import ScheduleClock
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
+from mediaserver.chat import personal
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.demo import Demo
@@ -55,6 +59,7 @@ from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.moderation.desk import Desk
+from mediaserver.notifications import notices
 from mediaserver.notifications.notices import Notices
 from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime
@@ -83,6 +88,13 @@ class MediaPath:
     close_viewers: Callable[[], None] = lambda: None
     """Ends the connections that would otherwise stay open while the web server stops."""
 
+
+_PERSONAL_DATA = (
+    Source("notices", notices.export),
+    Source("chat", personal.export, personal.erase),
+    Source("channels", deletion.export, deletion.erase),
+)
+"""What each feature knows about people, in the order in which it is erased."""
 
 OpenMedia = Callable[
     [Config, PublishGate, Events, Clock, ssl.SSLContext | None],
@@ -179,7 +191,7 @@ class Server:
         )
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
-        mailbox, notices = Mailbox(db, clock), Notices(db, clock)
+        mailbox, told = Mailbox(db, clock), Notices(db, clock)
         jobs = Jobs(db, clock, events)
         jobs.register(
             mail.JOB,
@@ -192,7 +204,7 @@ class Server:
             ("delete-expired-accounts", accounts.delete_expired),
             ("delete-ended-jobs", jobs.delete_ended),
             ("delete-old-mail", mailbox.delete_old),
-            ("delete-old-notices", notices.delete_old),
+            ("delete-old-notices", told.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
         backups = Backups(db, clock, config, letterhead)
@@ -264,8 +276,10 @@ class Server:
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
-        app[keys.NOTICES] = notices
         app[keys.BACKUPS] = backups
+        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, _PERSONAL_DATA)
+        app[keys.DELETION] = Deletion(db, clock)
+        app[keys.NOTICES] = told
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)
