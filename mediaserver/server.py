@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -23,6 +24,8 @@ from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
+from mediaserver.admin.backup_file import Made
+from mediaserver.admin.backups import Backups, back_up_stopped_site
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels import deletion
@@ -213,6 +216,9 @@ class Server:
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
         policies = Policies(db, clock)
         await policies.begin()
+        backups = Backups(db, clock, config, letterhead)
+        stack.push_async_callback(backups.aclose)
+        jobs.repeat("look-at-backups", backups.look, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
@@ -280,6 +286,7 @@ class Server:
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
         app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, PERSONAL_DATA)
+        app[keys.BACKUPS] = backups
         app[keys.DELETION] = Deletion(db, clock)
         app[keys.NOTICES] = told
         app[keys.POLICIES] = policies
@@ -302,7 +309,11 @@ class Server:
         app[keys.ASYNCAPI] = asyncapi.document(config.site.name, LiveOut)
         app.on_shutdown.append(lambda _: realtime.say_goodbye())
         if db.is_sqlite and control.is_supported:
-            await _listen_control(stack, config, control.make_control_app(users, channels))
+            await _listen_control(
+                stack,
+                config,
+                control.make_control_app(users, channels, {"backup": partial(_back_up, backups)}),
+            )
         self.http_port = await _listen(stack, config, app, tls)
         stack.callback(media.close_viewers)
         self.url = _url(config, self.http_port)
@@ -355,6 +366,31 @@ async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> d
             return await control.run(users, channels, command, wanted)
     except DatabaseInUse:
         return await control.ask(config.storage.path, command, wanted)
+
+
+async def run_backup(config: Config, to: Path | None, keep: int | None) -> dict[str, Any]:
+    """`mediaserver backup`, here or in the running site."""
+    try:
+        made = await back_up_stopped_site(config, SystemClock(), to, keep)
+    except DatabaseInUse:
+        wanted = {"to": str(to) if to else None, "keep": keep}
+        wait_s = limits.BACKUP_COMMAND_TIMEOUT_S
+        return await control.ask(config.storage.path, "backup", wanted, timeout_s=wait_s)
+    return _told(made)
+
+
+async def _back_up(backups: Backups, wanted: dict[str, Any]) -> dict[str, Any]:
+    to = Path(wanted["to"]) if wanted["to"] else None
+    return _told(await backups.make(to, wanted["keep"]))
+
+
+def _told(made: Made) -> dict[str, Any]:
+    return {
+        "path": str(made.path),
+        "bytes": made.byte_count,
+        "files": len(made.manifest.files),
+        "findings": list(made.manifest.findings),
+    }
 
 
 async def _listen(

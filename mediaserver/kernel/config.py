@@ -188,6 +188,23 @@ class DatabaseConfig(_Section):
     )
 
 
+class BackupConfig(_Section):
+    folder: str = Field(
+        "",
+        description="Folder for backups, best on another disk. Empty: backups in the storage "
+        "folder.",
+    )
+    every_hours: int = Field(
+        24,
+        ge=0,
+        le=8760,
+        description="Hours between two backups that the site makes by itself. 0: none.",
+    )
+    keep: int = Field(
+        7, ge=1, le=1000, description="Backups that are kept; when there are more, the oldest go."
+    )
+
+
 class AccountsConfig(_Section):
     registration: Literal["open", "closed"] = Field(
         "open",
@@ -280,6 +297,7 @@ class Config(_Section):
     media: MediaConfig = Field(default_factory=MediaConfig)
     storage: StorageConfig = Field(default_factory=StorageConfig)
     database: DatabaseConfig = Field(default_factory=DatabaseConfig)
+    backup: BackupConfig = Field(default_factory=BackupConfig)
     accounts: AccountsConfig = Field(default_factory=AccountsConfig)
     mail: MailConfig = Field(default_factory=MailConfig)
     webhooks: WebhooksConfig = Field(default_factory=WebhooksConfig)
@@ -298,6 +316,11 @@ class Config(_Section):
     def database_url(self) -> str:
         """The SQLAlchemy URL of the database, with the embedded default filled in."""
         return self.database.url or f"sqlite+aiosqlite:///{self.storage.path / 'mediaserver.db'}"
+
+    @property
+    def backup_folder(self) -> Path:
+        """Where backups are kept, with the default filled in."""
+        return Path(self.backup.folder) if self.backup.folder else self.storage.path / "backups"
 
 
 def load_config(path: Path | None, environment: Mapping[str, str] | None = None) -> Config:

@@ -831,6 +831,39 @@ REALTIME_TICKET_S: Final = 60
 REALTIME_TICKETS_MAX: Final = 10_000
 """Tickets that wait to be used; the oldest goes for one more."""
 
+# backups -----------------------------------------------------------------------------------------
+
+BACKUP_CHUNK_BYTES: Final = MIB
+"""Read, hashed and written at once; hashing so much leaves the event loop alone."""
+
+BACKUP_MANIFEST_BYTES_MAX: Final = 64 * MIB
+BACKUP_FILES_MAX: Final = 500_000
+"""About 120 bytes of the manifest for each file."""
+
+BACKUP_SPARE_BYTES: Final = 128 * MIB
+"""What a backup leaves free on the disk, for the site to go on."""
+
+BACKUP_RETRY_MS: Final = 3600 * 1000
+"""After a failure: time for somebody to make room."""
+
+BACKUP_STOP_TIMEOUT_S: Final = 10.0
+"""A backup under way gets so long to give up when the site stops."""
+
+BACKUP_TOLD_AGAIN_MS: Final = 24 * 3600 * 1000
+"""Admins hear of backups that keep failing so often."""
+
+BACKUP_COMMAND_TIMEOUT_S: Final = 2 * 3600.0
+"""`mediaserver backup` waits so long for the running site, and for pg_dump."""
+
+BACKUP_STOP_OPCODES: Final = 1_000_000
+"""SQLite's steps between two looks whether the copy is still wanted: some milliseconds."""
+
+BACKUP_FINDINGS_MAX: Final = 20
+"""Sentences about one database."""
+
+SAFETY_COPIES_KEPT: Final = 2
+"""Databases as they were before an upgrade."""
+
 # notifications ------------------------------------------------------------------------------------
 
 NOTICES_LISTED_MAX: Final = 50

@@ -16,6 +16,7 @@ from mediaserver.routes import keys, middlewares, pictures
 from mediaserver.routes.api import admin as api_admin
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import back_soon as api_back_soon
+from mediaserver.routes.api import backups as api_backups
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
@@ -72,6 +73,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_moderation.api.all,
     *api_emotes.api.all,
     *api_admin.OPERATIONS,
+    *api_backups.api.all,
 )
 """The whole API, in the order in which it is documented."""
 

@@ -11,6 +11,7 @@ from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.personal_data import PersonalData
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.users import User
+from mediaserver.admin.backups import Backups
 from mediaserver.admin.overview import Overview
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels.back_soon import BackSoon
@@ -47,6 +48,7 @@ NOTICES = web.AppKey("NOTICES", Notices)
 POLICIES = web.AppKey("POLICIES", Policies)
 OVERVIEW = web.AppKey("OVERVIEW", Overview)
 STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
+BACKUPS = web.AppKey("BACKUPS", Backups)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)

@@ -55,6 +55,8 @@ NOTICES: Mapping[str, str] = {
     "user-second-factor-off": "Two-step log-in is off for them.",
     "code-mailed": "A code is on its way to them.",
     "user-deleted": "The account is deleted.",
+    "backup-begun": "A backup is being made.",
+    "backup-deleted": "The backup is deleted.",
     "logged-out": "You are logged out.",
 }
 

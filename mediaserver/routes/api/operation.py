@@ -8,7 +8,8 @@
         \"\"\"The description, as it is published.\"\"\"
 
 A handler is given the request, then the body, the uploaded picture (`upload_bytes_max`) and the
-query, as far as the operation has them. openapi.py turns the collected operations into the
+query, as far as the operation has them; one that gives out a file (`answer_types`) makes its own
+response. openapi.py turns the collected operations into the
 document at /api/openapi.json.
 """
 
@@ -62,7 +63,7 @@ class Caller:
 
 _CALLER: web.RequestKey[Caller] = web.RequestKey("CALLER")
 
-Handler = Callable[..., Awaitable[BaseModel | None]]
+Handler = Callable[..., Awaitable[BaseModel | web.StreamResponse | None]]
 
 
 class Body(BaseModel):
@@ -99,6 +100,7 @@ class Operation:
     query: type[Query] | None
     upload_bytes_max: int | None
     answer: type[Answer] | None
+    answer_types: tuple[str, ...]
     status: int
     sign_in: bool
     scope: Scope
@@ -109,7 +111,7 @@ class Operation:
     def route(self) -> web.RouteDef:
         return web.route(self.method, PREFIX + self.path, self._handle)
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         if self.sign_in:
             request[_CALLER] = await self._identify(request)
         arguments: list[Any] = []
@@ -120,6 +122,8 @@ class Operation:
         if self.query is not None:
             arguments.append(_parse_query(request, self.query))
         answer = await self.handler(request, *arguments)
+        if isinstance(answer, web.StreamResponse):
+            return answer
         headers = {"Cache-Control": "no-store"}
         if answer is None:
             return web.Response(status=self.status, headers=headers)
@@ -214,6 +218,7 @@ class Operations:
         query: type[Query] | None = None,
         upload_bytes_max: int | None = None,
         answer: type[Answer] | None = None,
+        answer_types: tuple[str, ...] = (),
         status: int = 200,
         sign_in: bool = False,
         scope: Scope | None = None,
@@ -240,7 +245,8 @@ class Operations:
                     query=query,
                     upload_bytes_max=upload_bytes_max,
                     answer=answer,
-                    status=status if answer is not None else 204,
+                    answer_types=answer_types,
+                    status=status if answer is not None or answer_types else 204,
                     sign_in=sign_in,
                     scope=scope or default_scope,
                     confirm=confirm,

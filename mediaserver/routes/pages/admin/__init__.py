@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.admin import overview, policies, users
+from mediaserver.routes.pages.admin import backups, overview, policies, users
 
 UPLOADS = policies.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
-routes = [*overview.routes, *users.routes, *policies.routes]
+routes = [*overview.routes, *users.routes, *policies.routes, *backups.routes]

@@ -30,6 +30,7 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("storage", "Storage", "hard-drive"),
     ("statistics", "Statistics", "chart-line"),
     ("audit", "Audit log", "scroll-text"),
+    ("backups", "Backups", "archive"),
 )
 """Name, label and icon of each page, in the order of the menu. The name is the path below /admin
 and the template below web/templates/admin."""
