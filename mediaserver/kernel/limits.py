@@ -694,9 +694,11 @@ AUDIT_LISTED_MAX: Final = 100
 AUDIT_VERIFY_PAGE: Final = 1_000
 """Entries read at once, to show and to verify."""
 
-OUTBOUND_TIMEOUT_S: Final = 10.0
-OUTBOUND_CONNECT_TIMEOUT_S: Final = 5.0
-"""One request to a site that a user has named."""
+OUTBOUND_TIMEOUT_S: Final = 5.0
+"""One request to a site that a user has named, from looking its name up to its answer."""
+
+ERROR_CAUSES_MAX: Final = 8
+"""How far back the cause of an error is looked for."""
 
 OUTBOUND_CONNECTIONS_MAX: Final = 16
 """At once, over all such requests."""
