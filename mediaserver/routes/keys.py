@@ -29,6 +29,8 @@ from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
+from mediaserver.webhooks.sender import Sender
+from mediaserver.webhooks.webhooks import Webhooks
 
 CONFIG = web.AppKey("CONFIG", Config)
 SETTINGS = web.AppKey("SETTINGS", Settings)
@@ -37,6 +39,8 @@ ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 AVATARS = web.AppKey("AVATARS", Avatars)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 NOTICES = web.AppKey("NOTICES", Notices)
+WEBHOOKS = web.AppKey("WEBHOOKS", Webhooks)
+WEBHOOK_SENDER = web.AppKey("WEBHOOK_SENDER", Sender)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)
