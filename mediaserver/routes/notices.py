@@ -46,6 +46,12 @@ NOTICES: Mapping[str, str] = {
     "device-out": "That device is logged out.",
     "devices-out": "All other devices are logged out.",
     "token-revoked": "Token revoked.",
+    "webhook-made": "Your webhook is ready.",
+    "webhook-on": "The webhook is on.",
+    "webhook-off": "The webhook is off.",
+    "webhook-gone": "The webhook is deleted.",
+    "secret-made": "The webhook has a new secret.",
+    "delivery-made": "It is on its way.",
     "logged-out": "You are logged out.",
 }
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.admin import overview
+from mediaserver.routes.pages.admin import overview, webhooks
 
-routes = [*overview.routes]
+routes = [*overview.routes, *webhooks.routes]
