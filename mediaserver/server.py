@@ -237,7 +237,7 @@ class Server:
                 current_health=media.health.current,
                 health_history=media.health.history,
             ),
-            tokens=accounts.tokens,
+            tickets=accounts.tickets,
             display_tokens=display_tokens,
             users=users,
             channels=channels,

@@ -815,6 +815,9 @@ REALTIME_DESKS_MAX: Final = 200
 REALTIME_TICKET_S: Final = 60
 """A ticket is asked for right before connecting."""
 
+REALTIME_TICKETS_MAX: Final = 10_000
+"""Tickets that wait to be used; the oldest goes for one more."""
+
 # notifications ------------------------------------------------------------------------------------
 
 NOTICES_LISTED_MAX: Final = 50
