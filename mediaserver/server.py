@@ -21,11 +21,14 @@ import mediaserver
 from mediaserver.accounts.accounts import Accounts
 from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.passwords import Passwords
+from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
+from mediaserver.channels import deletion
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.publish_gate import StreamKeyGate
@@ -34,6 +37,7 @@ from mediaserver.channels.schedule_clock import ScheduleClock
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
+from mediaserver.chat import personal
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.demo import Demo
@@ -55,6 +59,7 @@ from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.moderation.desk import Desk
+from mediaserver.notifications import notices
 from mediaserver.notifications.notices import Notices
 from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime
@@ -67,7 +72,7 @@ from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
-from mediaserver.webhooks import deliveries
+from mediaserver.webhooks import deliveries, webhooks
 from mediaserver.webhooks.feed import Feed
 from mediaserver.webhooks.sender import Sender
 from mediaserver.webhooks.webhooks import Webhooks
@@ -87,6 +92,14 @@ class MediaPath:
     close_viewers: Callable[[], None] = lambda: None
     """Ends the connections that would otherwise stay open while the web server stops."""
 
+
+_PERSONAL_DATA = (
+    Source("notices", notices.export),
+    Source("webhooks", webhooks.export),
+    Source("chat", personal.export, personal.erase),
+    Source("channels", deletion.export, deletion.erase),
+)
+"""What each feature knows about people, in the order in which it is erased."""
 
 OpenMedia = Callable[
     [Config, PublishGate, Events, Clock, ssl.SSLContext | None],
@@ -178,7 +191,7 @@ class Server:
         accounts = await Accounts.open(db, clock, vault, letterhead, config.accounts)
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
-        mailbox, notices = Mailbox(db, clock), Notices(db, clock)
+        mailbox, told = Mailbox(db, clock), Notices(db, clock)
         jobs = Jobs(db, clock, events)
         jobs.register(
             mail.JOB,
@@ -188,7 +201,7 @@ class Server:
             keeps_payload=False,
         )
         outbound = await stack.enter_async_context(_outbound(config))
-        webhooks = Webhooks(db, clock, vault, outbound)
+        hooks = Webhooks(db, clock, vault, outbound)
         sender = Sender(db, clock, vault, outbound, throttles, letterhead)
         jobs.register(deliveries.JOB, sender.handle)
         await stack.enter_async_context(Feed(db, clock, events, letterhead))
@@ -196,7 +209,7 @@ class Server:
             ("delete-expired-accounts", accounts.delete_expired),
             ("delete-ended-jobs", jobs.delete_ended),
             ("delete-old-mail", mailbox.delete_old),
-            ("delete-old-notices", notices.delete_old),
+            ("delete-old-notices", told.delete_old),
             ("delete-old-deliveries", sender.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
@@ -266,8 +279,10 @@ class Server:
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
-        app[keys.NOTICES] = notices
-        app[keys.WEBHOOKS] = webhooks
+        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, _PERSONAL_DATA)
+        app[keys.DELETION] = Deletion(db, clock)
+        app[keys.NOTICES] = told
+        app[keys.WEBHOOKS] = hooks
         app[keys.WEBHOOK_SENDER] = sender
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon

@@ -77,4 +77,5 @@ class Accounts:
         await self.sessions.delete_expired()
         await self.tokens.delete_expired()
         await self.registrations.delete_expired()
+        await self.users.delete_retired_names()
         await self.throttles.delete_empty()
