@@ -18,6 +18,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy import text
 
+import mediaserver
 from mediaserver.accounts.accounts import Accounts
 from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.passwords import Passwords
@@ -47,6 +48,7 @@ from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits, mail
+from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock, SystemClock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.db import Database
@@ -57,6 +59,7 @@ from mediaserver.kernel.images import Images
 from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead, Mailbox, Smtp
 from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
+from mediaserver.kernel.outbound import Outbound
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
@@ -75,6 +78,10 @@ from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
+from mediaserver.webhooks import deliveries, webhooks
+from mediaserver.webhooks.feed import Feed
+from mediaserver.webhooks.sender import Sender
+from mediaserver.webhooks.webhooks import Webhooks
 
 _log = structlog.get_logger(__name__)
 
@@ -94,6 +101,7 @@ class MediaPath:
 
 PERSONAL_DATA: tuple[Source, ...] = (
     Source("notices", notices.export),
+    Source("webhooks", webhooks.export),
     Source("chat", personal.export, personal.erase),
     Source("channels", deletion.export, deletion.erase),
 )
@@ -189,13 +197,8 @@ class Server:
         db = await stack.enter_async_context(Database(config.database_url, events))
         settings = await Settings.open(db, clock, config)
         letterhead = Letterhead(lambda: config.site.name, lambda: self.url)
-        accounts = await Accounts.open(
-            db,
-            clock,
-            Vault.open(config.storage.path, config.storage.master_key),
-            letterhead,
-            config.accounts,
-        )
+        vault = Vault.open(config.storage.path, config.storage.master_key)
+        accounts = await Accounts.open(db, clock, vault, letterhead, config.accounts)
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
         mailbox, told = Mailbox(db, clock), Notices(db, clock)
@@ -207,11 +210,17 @@ class Server:
             ),
             keeps_payload=False,
         )
+        outbound = await stack.enter_async_context(_outbound(config))
+        hooks = Webhooks(db, clock, vault, outbound)
+        sender = Sender(db, clock, vault, outbound, throttles, letterhead)
+        jobs.register(deliveries.JOB, sender.handle)
+        await stack.enter_async_context(Feed(db, clock, events, letterhead))
         for name, delete in (
             ("delete-expired-accounts", accounts.delete_expired),
             ("delete-ended-jobs", jobs.delete_ended),
             ("delete-old-mail", mailbox.delete_old),
             ("delete-old-notices", told.delete_old),
+            ("delete-old-deliveries", sender.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
         policies = Policies(db, clock)
@@ -292,6 +301,8 @@ class Server:
         app[keys.POLICIES] = policies
         app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
         app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
+        app[keys.WEBHOOKS] = hooks
+        app[keys.WEBHOOK_SENDER] = sender
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)
@@ -465,6 +476,15 @@ def _url(config: Config, port: int) -> str:
         host = f"[{host}]"
     is_default = port == (443 if scheme == "https" else 80)
     return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{port}"
+
+
+def _outbound(config: Config) -> Outbound:
+    """The client for addresses that people have typed. Raises `Invalid` for a wrong setting."""
+    try:
+        allowed = AddressList(config.webhooks.allow)
+    except ValueError as error:
+        raise Invalid(f"webhooks.allow: {error}", field="webhooks.allow") from error
+    return Outbound(allowed, user_agent=f"mediaserver/{mediaserver.__version__}")
 
 
 def _sender(config: Config) -> str:

@@ -100,6 +100,14 @@ class User:
     is_banned: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class AccountMade:
+    """Somebody has an account from now on."""
+
+    user_id: str
+    username: str
+
+
 class Users:
     """Everything that is done with accounts."""
 
@@ -217,6 +225,7 @@ def insert_user(
         )
     except IntegrityError as error:  # the other one was a moment faster
         raise Conflict("That name or address is taken.", field="username") from error
+    tx.emit(AccountMade(user.id, username))
     return user
 
 

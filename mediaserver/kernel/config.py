@@ -250,8 +250,8 @@ class MailConfig(_Section):
 class WebhooksConfig(_Section):
     allow: tuple[str, ...] = Field(
         (),
-        description="Private addresses or networks that outgoing webhooks may reach all the same, "
-        "such as 192.168.1.20 for a home automation.",
+        description="Private addresses or networks that outgoing webhooks, those of streamers too, "
+        "may reach all the same, such as 192.168.1.20 for a home automation.",
     )
 
 

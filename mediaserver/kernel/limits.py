@@ -709,9 +709,11 @@ AUDIT_LISTED_MAX: Final = 100
 AUDIT_VERIFY_PAGE: Final = 1_000
 """Entries read at once, to show and to verify."""
 
-OUTBOUND_TIMEOUT_S: Final = 10.0
-OUTBOUND_CONNECT_TIMEOUT_S: Final = 5.0
-"""One request to a site that a user has named."""
+OUTBOUND_TIMEOUT_S: Final = 5.0
+"""One request to a site that a user has named, from looking its name up to its answer."""
+
+ERROR_CAUSES_MAX: Final = 8
+"""How far back the cause of an error is looked for."""
 
 OUTBOUND_CONNECTIONS_MAX: Final = 16
 """At once, over all such requests."""
@@ -876,6 +878,53 @@ USERS_LISTED_MAX: Final = 50
 
 STORAGE_MEASURED_MS: Final = 60 * 1000
 """How long a measurement of the storage folder is shown: it looks at every file."""
+# Webhooks -----------------------------------------------------------------------------------------
+
+WEBHOOKS_MAX: Final = 10
+"""Of one channel, and as many of the site as a whole."""
+
+WEBHOOK_PAUSES_MS: Final = (
+    5 * 1000,
+    60 * 1000,
+    5 * 60 * 1000,
+    30 * 60 * 1000,
+    2 * 3600 * 1000,
+    6 * 3600 * 1000,
+    12 * 3600 * 1000,
+    24 * 3600 * 1000,
+)
+"""Before each further attempt: nine of them in 45 hours, so that a weekend's outage passes."""
+
+WEBHOOK_FAILING_MS_MAX: Final = 5 * 24 * 3600 * 1000
+"""A webhook that took nothing for so long is turned off."""
+
+WEBHOOK_WAITING_MAX: Final = 100
+"""Deliveries that wait for one webhook; what comes on top of them is not told."""
+
+WEBHOOK_DELIVERY_KEEP_MS: Final = 14 * 24 * 3600 * 1000
+WEBHOOK_DELIVERIES_KEPT_MAX: Final = 1_000
+WEBHOOK_DELIVERIES_LISTED_MAX: Final = 30
+"""The log of one webhook: how long, how much, and one page of it."""
+
+WEBHOOK_ANSWER_CHARS_MAX: Final = 1_000
+"""What the log keeps of an answer: the beginning, where error messages stand."""
+
+WEBHOOK_OLD_SECRET_MS: Final = 24 * 3600 * 1000
+"""After a new secret was made, deliveries are signed with both so long."""
+
+WEBHOOK_BY_HAND_BURST: Final = 20
+WEBHOOK_BY_HAND_INTERVAL_MS: Final = 10_000
+"""Tests and deliveries sent again of one person."""
+
+WEBHOOK_EVENTS_WAITING_MAX: Final = 1_000
+"""Events on their way into the log: some seconds of the busiest site."""
+
+WEBHOOK_CHAT_BURST: Final = 10
+WEBHOOK_CHAT_PER_S: Final = 1
+"""Chat lines of one channel that are told; each costs three writes."""
+
+WEBHOOK_CHANNELS_COUNTED_MAX: Final = 1_000
+"""Channels whose chat lines are counted at once."""
 
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX

@@ -29,7 +29,9 @@ from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api import policies as api_policies
 from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import schedule as api_schedule
+from mediaserver.routes.api import site_webhooks as api_site_webhooks
 from mediaserver.routes.api import streams as api_streams
+from mediaserver.routes.api import webhooks as api_webhooks
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
@@ -74,6 +76,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_emotes.api.all,
     *api_admin.OPERATIONS,
     *api_backups.api.all,
+    *api_webhooks.api.all,
+    *api_site_webhooks.api.all,
 )
 """The whole API, in the order in which it is documented."""
 

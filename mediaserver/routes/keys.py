@@ -35,6 +35,8 @@ from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
+from mediaserver.webhooks.sender import Sender
+from mediaserver.webhooks.webhooks import Webhooks
 
 CONFIG = web.AppKey("CONFIG", Config)
 SETTINGS = web.AppKey("SETTINGS", Settings)
@@ -49,6 +51,8 @@ POLICIES = web.AppKey("POLICIES", Policies)
 OVERVIEW = web.AppKey("OVERVIEW", Overview)
 STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
 BACKUPS = web.AppKey("BACKUPS", Backups)
+WEBHOOKS = web.AppKey("WEBHOOKS", Webhooks)
+WEBHOOK_SENDER = web.AppKey("WEBHOOK_SENDER", Sender)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)

@@ -57,6 +57,12 @@ NOTICES: Mapping[str, str] = {
     "user-deleted": "The account is deleted.",
     "backup-begun": "A backup is being made.",
     "backup-deleted": "The backup is deleted.",
+    "webhook-made": "Your webhook is ready.",
+    "webhook-on": "The webhook is on.",
+    "webhook-off": "The webhook is off.",
+    "webhook-gone": "The webhook is deleted.",
+    "secret-made": "The webhook has a new secret.",
+    "delivery-made": "It is on its way.",
     "logged-out": "You are logged out.",
 }
 

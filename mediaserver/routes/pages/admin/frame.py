@@ -31,6 +31,7 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("statistics", "Statistics", "chart-line"),
     ("audit", "Audit log", "scroll-text"),
     ("backups", "Backups", "archive"),
+    ("webhooks", "Webhooks", "webhook"),
 )
 """Name, label and icon of each page, in the order of the menu. The name is the path below /admin
 and the template below web/templates/admin."""
