@@ -43,7 +43,7 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.db.lock import DatabaseInUse
 from mediaserver.kernel.errors import Invalid, Unavailable
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.images import Images
+from mediaserver.kernel.images import ImageFolder, Images
 from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead, Mailbox, Smtp
 from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
@@ -64,6 +64,11 @@ from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
+from mediaserver.trust import bans, reports
+from mediaserver.trust.appeals import Appeals
+from mediaserver.trust.cases import Cases
+from mediaserver.trust.reports import Reports
+from mediaserver.trust.sanctions import Sanctions
 
 _log = structlog.get_logger(__name__)
 
@@ -77,6 +82,8 @@ class MediaPath:
     routes: Sequence[web.RouteDef]
     render_metrics: Callable[[], bytes]
     health: StreamHealth
+    thumbnail: Callable[[str], bytes | None] = lambda _: None
+    """The newest picture of a channel's live stream, as a JPEG."""
     close_viewers: Callable[[], None] = lambda: None
     """Ends the connections that would otherwise stay open while the web server stops."""
 
@@ -118,6 +125,7 @@ async def open_media(
             ],
             metrics.render,
             engine.health,
+            engine.thumbnails.jpeg,
             lambda: close_viewers(engine.origin.all()),
         )
     finally:
@@ -200,6 +208,16 @@ class Server:
         gate = StreamKeyGate(db, throttles, events, clock)
         broadcasts = _Broadcasts()
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
+        sanctions = await stack.enter_async_context(
+            Sanctions(db, clock, events, letterhead, config.moderation, broadcasts)
+        )
+        jobs.register(bans.LIFT, sanctions.lift_due)
+        pictures_of_reports = ImageFolder(config.storage.path / "evidence", reports.PREFIX, ".jpg")
+        cases = Cases(db, clock, letterhead, config.moderation, pictures_of_reports)
+        await cases.remove_leftovers()
+        jobs.repeat(
+            "delete-old-evidence", cases.delete_old_evidence, limits.HOUSEKEEPING_INTERVAL_MS
+        )
         chat = await stack.enter_async_context(Chat(db, clock))
         images, pictures = Images(), config.storage.path / "images"
         avatars = Avatars(db, accounts.profiles, throttles, images, pictures / "avatars")
@@ -259,6 +277,18 @@ class Server:
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
         app[keys.NOTICES] = notices
+        app[keys.SANCTIONS] = sanctions
+        app[keys.CASES] = cases
+        app[keys.APPEALS] = Appeals(db, clock, letterhead)
+        app[keys.REPORTS] = Reports(
+            db,
+            clock,
+            throttles,
+            letterhead,
+            media.broadcasts,
+            media.thumbnail,
+            pictures_of_reports,
+        )
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)

@@ -25,6 +25,7 @@ from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
 from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api import realtime as api_realtime
+from mediaserver.routes.api import sanctions as api_sanctions
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api.openapi import document
@@ -66,6 +67,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_chat.api.all,
     *api_moderation.api.all,
     *api_emotes.api.all,
+    *api_sanctions.api.all,
 )
 """The whole API, in the order in which it is documented."""
 

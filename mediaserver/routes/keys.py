@@ -29,6 +29,10 @@ from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
+from mediaserver.trust.appeals import Appeals
+from mediaserver.trust.cases import Cases
+from mediaserver.trust.reports import Reports
+from mediaserver.trust.sanctions import Sanctions
 
 CONFIG = web.AppKey("CONFIG", Config)
 SETTINGS = web.AppKey("SETTINGS", Settings)
@@ -36,6 +40,10 @@ CLOCK: web.AppKey[Clock] = web.AppKey("CLOCK")
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 AVATARS = web.AppKey("AVATARS", Avatars)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
+REPORTS = web.AppKey("REPORTS", Reports)
+CASES = web.AppKey("CASES", Cases)
+APPEALS = web.AppKey("APPEALS", Appeals)
+SANCTIONS = web.AppKey("SANCTIONS", Sanctions)
 NOTICES = web.AppKey("NOTICES", Notices)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)

@@ -22,12 +22,14 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mediaserver.accounts.permissions import Action, check
 from mediaserver.accounts.personal_tokens import PREFIX as PERSONAL
 from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.tokens import LogIn
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
+from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
 from mediaserver.routes.errors import BadInput
 from mediaserver.routes.keys import ACCOUNTS, CLOCK, SESSION, VIEWER
@@ -251,6 +253,13 @@ def caller(request: web.Request) -> User:
 def caller_of(request: web.Request) -> Caller:
     """Who calls an operation that has `sign_in`, and how they showed it."""
     return request[_CALLER]
+
+
+def acting(request: web.Request, action: Action) -> Actor:
+    """Who calls, as the audit log names them, if they may do `action`. Raises `Forbidden`."""
+    user = caller(request)
+    check(user, action)
+    return Actor(user.id, user.username, request.remote)
 
 
 async def optional_caller(request: web.Request) -> User | None:
