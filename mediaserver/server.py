@@ -35,6 +35,7 @@ from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
+from mediaserver.chat.retention import Retention
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits, mail
 from mediaserver.kernel.clock import Clock, SystemClock
@@ -219,6 +220,11 @@ class Server:
             "delete-old-evidence", cases.delete_old_evidence, limits.HOUSEKEEPING_INTERVAL_MS
         )
         chat = await stack.enter_async_context(Chat(db, clock))
+        jobs.repeat(
+            "delete-old-chat",
+            Retention(db, clock, config.chat).delete_old,
+            limits.HOUSEKEEPING_INTERVAL_MS,
+        )
         images, pictures = Images(), config.storage.path / "images"
         avatars = Avatars(db, accounts.profiles, throttles, images, pictures / "avatars")
         await stack.enter_async_context(avatars)

@@ -13,8 +13,10 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.routes import keys, middlewares, pictures
+from mediaserver.routes.api import appeals as api_appeals
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import back_soon as api_back_soon
+from mediaserver.routes.api import cases as api_cases
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
@@ -25,6 +27,7 @@ from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
 from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api import realtime as api_realtime
+from mediaserver.routes.api import reports as api_reports
 from mediaserver.routes.api import sanctions as api_sanctions
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import streams as api_streams
@@ -67,7 +70,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_chat.api.all,
     *api_moderation.api.all,
     *api_emotes.api.all,
+    *api_reports.api.all,
+    *api_cases.api.all,
     *api_sanctions.api.all,
+    *api_appeals.api.all,
 )
 """The whole API, in the order in which it is documented."""
 

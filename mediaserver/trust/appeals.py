@@ -170,7 +170,7 @@ class Appeals:
         else:
             letters.appeal_accepted(tx, self._letterhead, user_id, answer, now_ms)
             if found.ban.stands:
-                bans.lift(tx, self._letterhead, actor, found.ban.id, now_ms)
+                bans.lift_silently(tx, actor, found.ban.id, now_ms)
         target = Target("appeal", appeal_id, found.username)
         audit.append(tx, actor, f"appeal.{state}", target, now_ms, {"ban": found.ban.id})
         return get(tx, appeal_id)

@@ -174,9 +174,15 @@ def change_end(
 
 def lift(tx: Transaction, letterhead: Letterhead, actor: Actor, ban_id: str, now_ms: int) -> Ban:
     """End a ban before its time and say so. Raises `NotFound` or `Conflict` (it is over)."""
+    lifted = lift_silently(tx, actor, ban_id, now_ms)
+    letters.unbanned(tx, letterhead, lifted.user_id, now_ms, is_over=False)
+    return lifted
+
+
+def lift_silently(tx: Transaction, actor: Actor, ban_id: str, now_ms: int) -> Ban:
+    """`lift` for a caller that says so in its own words."""
     found, user = _locked(tx, ban_id)
     _end(tx, found, now_ms, by_id=actor.id)
-    letters.unbanned(tx, letterhead, found.user_id, now_ms, is_over=False)
     audit.append(tx, actor, "user.unban", target_of(user), now_ms, {"ban": ban_id})
     return get(tx, ban_id)
 

@@ -340,8 +340,8 @@ def _earlier(tx: Transaction, found: Report, owner_id: str) -> list[Report]:
 
 
 def _counts(tx: Transaction) -> dict[str, int]:
-    query = select(report.c.state, func.count()).group_by(report.c.state)
-    return {state: int(count) for state, count in tx.execute(query)}
+    query = select(report.c.state, func.count().label("total")).group_by(report.c.state)
+    return {row.state: int(row.total) for row in tx.execute(query)}
 
 
 def _target_of(found: Report) -> Target:
