@@ -20,11 +20,14 @@ from sqlalchemy import text
 from mediaserver.accounts.accounts import Accounts
 from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.passwords import Passwords
+from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
+from mediaserver.channels import deletion
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.publish_gate import StreamKeyGate
@@ -33,6 +36,7 @@ from mediaserver.channels.schedule_clock import ScheduleClock
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
+from mediaserver.chat import personal
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.chat.retention import Retention
@@ -53,6 +57,7 @@ from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.moderation.desk import Desk
+from mediaserver.notifications import notices
 from mediaserver.notifications.notices import Notices
 from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime
@@ -65,7 +70,8 @@ from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
-from mediaserver.trust import bans, reports
+from mediaserver.trust import appeals, bans, reports
+from mediaserver.trust import sanctions as sanctions_of_people
 from mediaserver.trust.appeals import Appeals
 from mediaserver.trust.cases import Cases
 from mediaserver.trust.reports import Reports
@@ -88,6 +94,16 @@ class MediaPath:
     close_viewers: Callable[[], None] = lambda: None
     """Ends the connections that would otherwise stay open while the web server stops."""
 
+
+_PERSONAL_DATA = (
+    Source("notices", notices.export),
+    Source("sanctions", sanctions_of_people.export),
+    Source("reports", reports.export, reports.erase),
+    Source("appeals", appeals.export),
+    Source("chat", personal.export, personal.erase),
+    Source("channels", deletion.export, deletion.erase),
+)
+"""What each feature knows about people, in the order in which it is erased."""
 
 OpenMedia = Callable[
     [Config, PublishGate, Events, Clock, ssl.SSLContext | None],
@@ -185,7 +201,7 @@ class Server:
         )
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
-        mailbox, notices = Mailbox(db, clock), Notices(db, clock)
+        mailbox, told = Mailbox(db, clock), Notices(db, clock)
         jobs = Jobs(db, clock, events)
         jobs.register(
             mail.JOB,
@@ -198,7 +214,7 @@ class Server:
             ("delete-expired-accounts", accounts.delete_expired),
             ("delete-ended-jobs", jobs.delete_ended),
             ("delete-old-mail", mailbox.delete_old),
-            ("delete-old-notices", notices.delete_old),
+            ("delete-old-notices", told.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts)
@@ -253,7 +269,7 @@ class Server:
                 current_health=media.health.current,
                 health_history=media.health.history,
             ),
-            tokens=accounts.tokens,
+            tickets=accounts.tickets,
             display_tokens=display_tokens,
             users=users,
             channels=channels,
@@ -282,7 +298,9 @@ class Server:
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
-        app[keys.NOTICES] = notices
+        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, _PERSONAL_DATA)
+        app[keys.DELETION] = Deletion(db, clock)
+        app[keys.NOTICES] = told
         app[keys.SANCTIONS] = sanctions
         app[keys.CASES] = cases
         app[keys.APPEALS] = Appeals(db, clock, letterhead)

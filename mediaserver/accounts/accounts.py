@@ -16,6 +16,7 @@ from mediaserver.accounts.second_factor import SecondFactor
 from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.setup import Setup
 from mediaserver.accounts.throttles import Throttles
+from mediaserver.accounts.tickets import Tickets
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import Users
 from mediaserver.kernel.clock import Clock
@@ -35,6 +36,7 @@ class Accounts:
     sessions: Sessions
     tokens: Tokens
     personal_tokens: PersonalTokens
+    tickets: Tickets
     registrations: Registrations
     credentials: Credentials
     second_factor: SecondFactor
@@ -59,6 +61,7 @@ class Accounts:
             sessions=Sessions(db, clock),
             tokens=await Tokens.open(db, clock),
             personal_tokens=PersonalTokens(db, clock),
+            tickets=Tickets(db, clock),
             registrations=Registrations(db, clock, vault, passwords, throttles, letterhead, config),
             credentials=Credentials(db, clock, vault, passwords, throttles, letterhead),
             second_factor=SecondFactor(db, clock, vault, throttles, letterhead),
@@ -74,4 +77,5 @@ class Accounts:
         await self.sessions.delete_expired()
         await self.tokens.delete_expired()
         await self.registrations.delete_expired()
+        await self.users.delete_retired_names()
         await self.throttles.delete_empty()

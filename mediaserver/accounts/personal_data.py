@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import delete, func, select
 
 from mediaserver.accounts import letters, personal_tokens, profiles, second_factor, sessions
+from mediaserver.accounts.retired_names import Kind, retire
 from mediaserver.accounts.sessions import SessionEnded
 from mediaserver.accounts.users import User, find_by_id, user_account
 from mediaserver.kernel.clock import Clock
@@ -104,6 +105,7 @@ class PersonalData:
             if source.erase is not None:
                 source.erase(tx, user_id, now_ms)
         tx.execute(delete(user_account).where(user_account.c.id == user_id))
+        retire(tx, Kind.USER, user.username, now_ms)
         send(tx, letters.account_deleted(self._letterhead, user.email, user.username), now_ms)
         tx.emit(SessionEnded(user_id))
         tx.emit(AccountDeleted(user_id, user.username))

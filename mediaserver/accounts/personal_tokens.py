@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from mediaserver.accounts.sessions import SessionEnded
 from mediaserver.accounts.users import User, to_user, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -93,6 +94,15 @@ class NewPersonalToken:
     secret: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Somebody who showed a personal token."""
+
+    user: User
+    token_id: str
+    scopes: frozenset[Scope]
+
+
 class PersonalTokens:
     """Makes, checks and revokes them."""
 
@@ -122,7 +132,7 @@ class PersonalTokens:
         """Raises `NotFound`."""
         await self._db.write(_revoke, user.id, token_id, self._clock.wall_ms())
 
-    async def user(self, secret: str) -> tuple[User, frozenset[Scope]]:
+    async def find(self, secret: str) -> Shown:
         """Whose token this is and what for. Raises `Unauthorized`."""
         now_ms = self._clock.wall_ms()
         found = None
@@ -130,13 +140,20 @@ class PersonalTokens:
             found = await self._db.read(_find, secret, now_ms)
         if found is None:
             raise Unauthorized("The token is not valid.", code="invalid_token")
-        user, token_id, scopes, used_at_ms = found
+        shown, used_at_ms = found
         if used_at_ms is None or now_ms - used_at_ms >= limits.SESSION_TOUCH_MS:
-            await self._db.write(_touch, token_id, now_ms)
-        return user, scopes
+            await self._db.write(_touch, shown.token_id, now_ms)
+        return shown
+
+
+def is_open(tx: Transaction, token_id: str, now_ms: int) -> bool:
+    """Whether there is a token with this id that works."""
+    found = select(personal_token.c.id).where(personal_token.c.id == token_id, _works(now_ms))
+    return tx.execute(found).first() is not None
 
 
 def revoke_all(tx: Transaction, user_id: str, now_ms: int) -> None:
+    """Have no token of a user work any more."""
     tx.execute(
         update(personal_token)
         .where(personal_token.c.user_id == user_id, personal_token.c.revoked_at_ms.is_(None))
@@ -216,11 +233,11 @@ def _revoke(tx: Transaction, user_id: str, token_id: str, now_ms: int) -> None:
     )
     if revoked.rowcount != 1:
         raise NotFound("You have no such token.")
+    tx.emit(SessionEnded(user_id))
 
 
-def _find(
-    tx: Transaction, secret: str, now_ms: int
-) -> tuple[User, str, frozenset[Scope], int | None] | None:
+def _find(tx: Transaction, secret: str, now_ms: int) -> tuple[Shown, int | None] | None:
+    """The token, and when it was last used."""
     row = tx.execute(
         select(
             user_account,
@@ -233,7 +250,8 @@ def _find(
     ).first()
     if row is None:
         return None
-    return to_user(row), row.token_id, frozenset(_scopes(row.scopes)), row.last_used_at_ms
+    shown = Shown(to_user(row), row.token_id, frozenset(_scopes(row.scopes)))
+    return shown, row.last_used_at_ms
 
 
 def _touch(tx: Transaction, token_id: str, now_ms: int) -> None:

@@ -201,6 +201,12 @@ def _find(tx: Transaction, token: str, now_ms: int) -> tuple[Session, int] | Non
     return Session(row.session_id, to_user(row), row.confirmed_at_ms), row.seen_at_ms
 
 
+def is_open(tx: Transaction, session_id: str, now_ms: int) -> bool:
+    """Whether there is a session with this id that hasn't ended."""
+    found = select(session.c.id).where(session.c.id == session_id, _works(now_ms))
+    return tx.execute(found).first() is not None
+
+
 def _confirm(tx: Transaction, session_id: str, now_ms: int) -> None:
     tx.execute(update(session).where(session.c.id == session_id).values(confirmed_at_ms=now_ms))
 

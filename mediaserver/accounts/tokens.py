@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import text as sql
 
+from mediaserver.accounts.sessions import SessionEnded
 from mediaserver.accounts.users import User, find_by_id, to_user, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -140,17 +141,6 @@ class Tokens:
         except Unauthorized:
             return None
         return await self._db.read(find_by_id, user_id)
-
-    def issue_ticket(self, user: User) -> str:
-        """A token for one Socket.IO connection, where no header can be sent: it lives a minute."""
-        return self._encode(user.id, "ticket", limits.REALTIME_TICKET_S)
-
-    async def user_of_ticket(self, ticket: str) -> User:
-        """Whose ticket this is. Raises `Unauthorized`."""
-        user = await self._db.read(find_by_id, self._claims(ticket, "ticket")["sub"])
-        if user is None:
-            raise Unauthorized("Log in again.", code="invalid_token")
-        return user
 
     async def delete_expired(self) -> None:
         await self._db.write(_delete_expired, self._clock.wall_ms())
@@ -276,11 +266,24 @@ def _revoke(tx: Transaction, token: str, now_ms: int) -> None:
 
 
 def _end_family(tx: Transaction, family_id: str, now_ms: int) -> None:
-    tx.execute(
+    user_id = tx.execute(
         update(token_family)
         .where(token_family.c.id == family_id, token_family.c.revoked_at_ms.is_(None))
         .values(revoked_at_ms=now_ms)
+        .returning(token_family.c.user_id)
+    ).scalar()
+    if user_id is not None:
+        tx.emit(SessionEnded(user_id))
+
+
+def is_open(tx: Transaction, family_id: str, now_ms: int) -> bool:
+    """Whether there is a family with this id whose tokens work."""
+    found = select(token_family.c.id).where(
+        token_family.c.id == family_id,
+        token_family.c.revoked_at_ms.is_(None),
+        token_family.c.expires_at_ms > now_ms,
     )
+    return tx.execute(found).first() is not None
 
 
 def revoke_all(tx: Transaction, user_id: str, now_ms: int) -> None:

@@ -16,7 +16,9 @@ from sqlalchemy import CheckConstraint, Index, Row, UniqueConstraint, insert, se
 from sqlalchemy import text as sql
 from sqlalchemy.exc import IntegrityError
 
+from mediaserver.accounts import retired_names
 from mediaserver.accounts.passwords import Passwords, check_rules
+from mediaserver.accounts.retired_names import Kind, is_retired
 from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -142,6 +144,10 @@ class Users:
     async def by_id(self, user_id: str) -> User | None:
         return await self._db.read(find_by_id, user_id)
 
+    async def delete_retired_names(self) -> None:
+        """Free the names of accounts and channels that were deleted long ago."""
+        await self._db.write(retired_names.delete_old, self._clock.wall_ms())
+
     async def _create(self, username: str, email: str, password: str, *, is_admin: bool) -> User:
         hashed = await self._passwords.hash(password)
         return await self._db.write(
@@ -184,7 +190,7 @@ def insert_user(
     tx: Transaction, username: str, email: str, password_hash: str, is_admin: bool, now_ms: int
 ) -> User:
     """Store a checked account. Raises `Conflict` when the name or the address is taken."""
-    if username_exists(tx, username):
+    if username_exists(tx, username, now_ms):
         raise Conflict("That name is taken.", field="username")
     if email_exists(tx, email):
         raise Conflict("That address already has an account.", field="email")
@@ -215,9 +221,10 @@ def find_by_email(tx: Transaction, email: str) -> User | None:
     return to_user(row) if row else None
 
 
-def username_exists(tx: Transaction, username: str) -> bool:
+def username_exists(tx: Transaction, username: str, now_ms: int) -> bool:
+    """Also when somebody was called so until lately."""
     found = select(user_account.c.id).where(user_account.c.username == username)
-    return tx.execute(found).first() is not None
+    return tx.execute(found).first() is not None or is_retired(tx, Kind.USER, username, now_ms)
 
 
 def email_exists(tx: Transaction, email: str) -> bool:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from mediaserver.accounts.permissions import Action, Thing, can, check
+from mediaserver.accounts.retired_names import Kind, is_retired
 from mediaserver.accounts.users import User, user_account
 from mediaserver.channels import information
 from mediaserver.channels.categories import category
@@ -144,9 +145,10 @@ class Channels:
                 f"You have {owned} channels, and more are not allowed here.",
                 code="too_many_channels",
             )
-        if tx.execute(select(channel.c.id).where(channel.c.slug == slug)).first():
-            raise Conflict("That address is taken.", field="slug")
         now_ms = self._clock.wall_ms()
+        is_taken = tx.execute(select(channel.c.id).where(channel.c.slug == slug)).first()
+        if is_taken or is_retired(tx, Kind.CHANNEL, slug, now_ms):
+            raise Conflict("That address is taken.", field="slug")
         channel_id = new_id("chn")
         try:
             tx.execute(
@@ -200,7 +202,7 @@ class Channels:
 
     async def list_owned(self, owner: User) -> list[Channel]:
         """The channels of `owner`, oldest first."""
-        return await self._db.read(_list_owned, owner.id)
+        return await self._db.read(owned_by, owner.id)
 
 
 def get(tx: Transaction, slug: str) -> Channel:
@@ -392,7 +394,8 @@ def _list_by_slug(tx: Transaction, slugs: Sequence[str]) -> list[Channel]:
     return [to_channel(row) for row in tx.execute(query)]
 
 
-def _list_owned(tx: Transaction, owner_id: str) -> list[Channel]:
+def owned_by(tx: Transaction, owner_id: str) -> list[Channel]:
+    """The channels of a user, oldest first."""
     rows = tx.execute(
         _select()
         .where(channel.c.owner_id == owner_id)

@@ -378,6 +378,9 @@ PROFILE_LINK_NAME_CHARS_MAX: Final = 40
 PROFILE_URL_CHARS_MAX: Final = 300
 """What fits a profile."""
 
+RETIRED_NAME_KEEP_MS: Final = 180 * 24 * 3600 * 1000
+"""So long nobody else gets the name of a deleted account or channel."""
+
 AVATAR_SIDE_MAX: Final = 256
 AVATAR_BYTES_MAX: Final = 64 * KIB
 AVATAR_UPLOAD_BYTES_MAX: Final = 4 * MIB
@@ -812,6 +815,9 @@ REALTIME_DESKS_MAX: Final = 200
 
 REALTIME_TICKET_S: Final = 60
 """A ticket is asked for right before connecting."""
+
+REALTIME_TICKETS_MAX: Final = 10_000
+"""Tickets that wait to be used; the oldest goes for one more."""
 
 # notifications ------------------------------------------------------------------------------------
 

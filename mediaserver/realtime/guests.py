@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from mediaserver.accounts.tokens import Tokens
+from mediaserver.accounts.tickets import Standing, Tickets
 from mediaserver.accounts.users import User
 from mediaserver.channels.display_tokens import DisplayTokens, Opened
 from mediaserver.kernel.errors import Unauthorized
@@ -19,34 +19,38 @@ from mediaserver.realtime.site import Site
 class Guest:
     """Nobody in particular without a user; with `opened`, the token's channel is all they see.
 
-    `by_session`: the request whose cookie said who it is.
+    `by_session`: the request whose cookie said who it is; `by_ticket`: what a ticket stood for.
     """
 
     user: User | None
     opened: Opened | None = None
     by_session: web.Request | None = None
+    by_ticket: Standing | None = None
 
 
 class Guests:
     """What a client says of itself is in its `auth`; what it doesn't say may be in its cookie."""
 
-    def __init__(self, site: Site, tokens: Tokens, display_tokens: DisplayTokens) -> None:
+    def __init__(self, site: Site, tickets: Tickets, display_tokens: DisplayTokens) -> None:
         self._site = site
-        self._tokens = tokens
+        self._tickets = tickets
         self._display_tokens = display_tokens
 
     async def identify(self, request: web.Request, auth: Mapping[str, Any]) -> Guest:
         """Raises `Unauthorized` for a ticket or token that opens nothing."""
         ticket, token = _text(auth, "ticket"), _text(auth, "token")
         if ticket is not None:
-            return Guest(await self._tokens.user_of_ticket(ticket))
+            standing = await self._tickets.redeem(ticket)
+            return Guest(standing.user, by_ticket=standing)
         if token is not None:
             opened = await self._display_tokens.open("dock", token)
             return Guest(opened.user, opened)
         return Guest(await self._site.user_of_session(request), by_session=request)
 
     async def is_still(self, guest: Guest) -> bool:
-        """False for somebody who has logged out since."""
+        """False for somebody whose log-in has ended since."""
+        if guest.by_ticket is not None:
+            return await self._tickets.still_stands(guest.by_ticket)
         if guest.by_session is None or guest.user is None:
             return True
         user = await self._site.user_of_session(guest.by_session)

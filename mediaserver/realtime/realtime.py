@@ -15,7 +15,7 @@ from typing import Self
 import structlog
 from aiohttp import web
 
-from mediaserver.accounts.tokens import Tokens
+from mediaserver.accounts.tickets import Tickets
 from mediaserver.accounts.users import Users
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -56,7 +56,7 @@ class Realtime:
         config: ChatConfig,
         site: Site,
         *,
-        tokens: Tokens,
+        tickets: Tickets,
         display_tokens: DisplayTokens,
         users: Users,
         channels: Channels,
@@ -74,7 +74,7 @@ class Realtime:
         self._opened_by: Counter[str] = Counter()
         self._is_closing = False
         self._broadcast = Broadcast(metrics)
-        guests = Guests(site, tokens, display_tokens)
+        guests = Guests(site, tickets, display_tokens)
         presence = Presence(site.count_viewers, follows)
         desks = Desks(clock)
         self.namespaces: dict[str, Namespace] = {

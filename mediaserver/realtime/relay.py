@@ -16,6 +16,7 @@ import structlog
 from mediaserver.accounts.sessions import SessionEnded
 from mediaserver.accounts.users import Users
 from mediaserver.channels.channels import Channel, ChannelChanged, Channels
+from mediaserver.channels.deletion import ChannelDeleted
 from mediaserver.channels.display_tokens import DisplayTokenRevoked
 from mediaserver.channels.follows import Followed, Follows, Unfollowed
 from mediaserver.channels.schedule_clock import ScheduleStarted
@@ -89,6 +90,7 @@ class Relay:
         events.subscribe(Followed, self._followed)
         events.subscribe(Unfollowed, self._unfollowed)
         events.subscribe(ChannelChanged, self._channel_changed)
+        events.subscribe(ChannelDeleted, self._channel_deleted)
         events.subscribe(SessionEnded, self._session_ended)
         events.subscribe(Banned, self._banned)
         events.subscribe(DisplayTokenRevoked, self._token_revoked)
@@ -156,6 +158,12 @@ class Relay:
 
     def _channel_changed(self, event: ChannelChanged) -> None:
         self._later(partial(self._tell_live, event.slug))
+
+    def _channel_deleted(self, event: ChannelDeleted) -> None:
+        for namespace in self._namespaces.values():
+            for client in tuple(namespace.clients.values()):
+                if event.id in client.rooms:
+                    client.socket.drop("its channel was deleted")
 
     def _stream_changed(self, event: _Stream) -> None:
         self._later(partial(self._tell_live, event.channel))

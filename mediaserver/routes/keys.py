@@ -8,11 +8,13 @@ from aiohttp import web
 
 from mediaserver.accounts.accounts import Accounts
 from mediaserver.accounts.avatars import Avatars
+from mediaserver.accounts.personal_data import PersonalData
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.users import User
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
+from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.schedule import Schedule
@@ -40,6 +42,8 @@ CLOCK: web.AppKey[Clock] = web.AppKey("CLOCK")
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 AVATARS = web.AppKey("AVATARS", Avatars)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
+PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
+DELETION = web.AppKey("DELETION", Deletion)
 REPORTS = web.AppKey("REPORTS", Reports)
 CASES = web.AppKey("CASES", Cases)
 APPEALS = web.AppKey("APPEALS", Appeals)

@@ -45,6 +45,8 @@ NOTICES: Mapping[str, str] = {
     "second-factor-off": "Two-step log-in is off.",
     "device-out": "That device is logged out.",
     "devices-out": "All other devices are logged out.",
+    "account-deleted": "Your account is deleted. Take care!",
+    "channel-deleted": "The channel is deleted.",
     "token-revoked": "Token revoked.",
     "logged-out": "You are logged out.",
 }

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import CheckConstraint, ForeignKey, delete, insert, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, Select, delete, insert, select, update
 
 from mediaserver.accounts import profiles
 from mediaserver.accounts.users import find_by_id
@@ -93,6 +93,15 @@ def delete_later(tx: Transaction, report_id: str, at_ms: int) -> None:
     tx.execute(
         update(report_evidence)
         .where(report_evidence.c.report_id == report_id)
+        .values(delete_at_ms=at_ms)
+    )
+
+
+def delete_all_later(tx: Transaction, report_ids: Select[Any], at_ms: int) -> None:
+    """`delete_later` of all that `report_ids` selects."""
+    tx.execute(
+        update(report_evidence)
+        .where(report_evidence.c.report_id.in_(report_ids))
         .values(delete_at_ms=at_ms)
     )
 

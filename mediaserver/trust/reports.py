@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, func, insert, select, tuple_
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, func, insert, select, tuple_, update
 
 from mediaserver.accounts.permissions import Action, check
 from mediaserver.accounts.throttles import Rule, Throttles
@@ -258,6 +258,17 @@ def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def erase(tx: Transaction, user_id: str, now_ms: int) -> None:
+    """Somebody's account goes: what was reported of theirs loses their name and its evidence."""
+    theirs = select(report.c.id).where(report.c.owner_id == user_id)
+    evidence.delete_all_later(tx, theirs, now_ms)
+    tx.execute(
+        update(report)
+        .where(report.c.owner_id == user_id)
+        .values(target="something of an account that is deleted")
+    )
 
 
 def _check_not_own(target: Target, actor: User) -> None:

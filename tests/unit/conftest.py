@@ -13,6 +13,8 @@ from mediaserver.accounts.users import User, Users
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.events import Events
+from mediaserver.kernel.mail import Letterhead
+from mediaserver.kernel.vault import Vault
 from tests.databases import PostgresqlServer
 
 
@@ -52,6 +54,16 @@ async def passwords() -> AsyncIterator[Passwords]:
 @pytest.fixture
 def throttles(db: Database, clock: FakeClock) -> Throttles:
     return Throttles(db, clock)
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault(bytes(32))
+
+
+@pytest.fixture
+def letterhead() -> Letterhead:
+    return Letterhead(lambda: "Test Site", lambda: "https://site.example")
 
 
 @pytest.fixture

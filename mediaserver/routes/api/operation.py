@@ -42,10 +42,13 @@ _ALL_SCOPES = frozenset(Scope)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and by what: a browser's session, a client's log-in, or a personal token."""
+    """Who calls, and by what: a browser's session, a client's log-in, or a personal token, whose
+    row in the database `log_in_id` names.
+    """
 
     user: User
     scopes: frozenset[Scope]
+    log_in_id: str
     session: Session | None = None
     log_in: LogIn | None = None
 
@@ -279,11 +282,11 @@ async def _identify(request: web.Request) -> Caller:
         if scheme.lower() != "bearer":
             raise Unauthorized("Send the access token as: Authorization: Bearer TOKEN.")
         if token.startswith(PERSONAL):
-            user, scopes = await accounts.personal_tokens.user(token)
-            return Caller(user, scopes)
+            shown = await accounts.personal_tokens.find(token)
+            return Caller(shown.user, shown.scopes, shown.token_id)
         log_in = await accounts.tokens.find(token)
-        return Caller(log_in.user, _ALL_SCOPES, log_in=log_in)
+        return Caller(log_in.user, _ALL_SCOPES, log_in.family_id, log_in=log_in)
     opened: Session | None = request.get(SESSION)
     if opened is None:
         raise Unauthorized("Log in first.")
-    return Caller(opened.user, _ALL_SCOPES, session=opened)
+    return Caller(opened.user, _ALL_SCOPES, opened.id, session=opened)

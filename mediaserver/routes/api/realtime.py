@@ -11,7 +11,7 @@ from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.channels.display_tokens import DockToken
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
-from mediaserver.routes.api.operation import Answer, Body, Operations, caller
+from mediaserver.routes.api.operation import Answer, Body, Operations, caller, caller_of
 from mediaserver.routes.keys import ACCOUNTS, DISPLAY_TOKENS
 
 api = Operations("Realtime", Scope.CHAT)
@@ -75,10 +75,11 @@ def _dock(token: DockToken) -> DockTokenOut:
 
 @api.post("/realtime/ticket", "Get a ticket", answer=TicketOut, status=201, sign_in=True)
 async def create_ticket(request: web.Request) -> TicketOut:
-    """A ticket for connecting to /socket.io/ as the caller, good for a minute. A connection that
-    is open stays open; browsers of this site need none, as their session cookie does.
+    """A ticket for connecting to /socket.io/ as the caller: it works once, within a minute, and the
+    connection ends with the log-in. Browsers of this site need none, as their session cookie does.
     """
-    ticket = request.app[ACCOUNTS].tokens.issue_ticket(caller(request))
+    called = caller_of(request)
+    ticket = request.app[ACCOUNTS].tickets.issue(called.user, called.log_in_id)
     return TicketOut(ticket=ticket, expires_in=limits.REALTIME_TICKET_S)
 
 
