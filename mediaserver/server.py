@@ -46,6 +46,7 @@ from mediaserver.channels.streams import Streams
 from mediaserver.chat import personal
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
+from mediaserver.chat.retention import Retention
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits, mail
 from mediaserver.kernel.addresses import AddressList
@@ -55,7 +56,7 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.db.lock import DatabaseInUse
 from mediaserver.kernel.errors import Invalid, Unavailable
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.images import Images
+from mediaserver.kernel.images import ImageFolder, Images
 from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead, Mailbox, Smtp
 from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
@@ -78,6 +79,12 @@ from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
+from mediaserver.trust import appeals, bans, reports
+from mediaserver.trust import sanctions as sanctions_of_people
+from mediaserver.trust.appeals import Appeals
+from mediaserver.trust.cases import Cases
+from mediaserver.trust.reports import Reports
+from mediaserver.trust.sanctions import Sanctions
 from mediaserver.webhooks import deliveries, webhooks
 from mediaserver.webhooks.feed import Feed
 from mediaserver.webhooks.sender import Sender
@@ -95,6 +102,8 @@ class MediaPath:
     routes: Sequence[web.RouteDef]
     render_metrics: Callable[[], bytes]
     health: StreamHealth
+    thumbnail: Callable[[str], bytes | None] = lambda _: None
+    """The newest picture of a channel's live stream, as a JPEG."""
     close_viewers: Callable[[], None] = lambda: None
     """Ends the connections that would otherwise stay open while the web server stops."""
 
@@ -102,6 +111,9 @@ class MediaPath:
 PERSONAL_DATA: tuple[Source, ...] = (
     Source("notices", notices.export),
     Source("webhooks", webhooks.export),
+    Source("sanctions", sanctions_of_people.export),
+    Source("reports", reports.export, reports.erase),
+    Source("appeals", appeals.export),
     Source("chat", personal.export, personal.erase),
     Source("channels", deletion.export, deletion.erase),
 )
@@ -148,6 +160,7 @@ async def open_media(
             ],
             metrics.render,
             engine.health,
+            engine.thumbnails.jpeg,
             lambda: close_viewers(engine.origin.all()),
         )
     finally:
@@ -236,7 +249,22 @@ class Server:
         gate = StreamKeyGate(db, throttles, events, clock)
         broadcasts = _Broadcasts()
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
+        sanctions = await stack.enter_async_context(
+            Sanctions(db, clock, events, letterhead, config.moderation, broadcasts)
+        )
+        jobs.register(bans.LIFT, sanctions.lift_due)
+        pictures_of_reports = ImageFolder(config.storage.path / "evidence", reports.PREFIX, ".jpg")
+        cases = Cases(db, clock, letterhead, config.moderation, pictures_of_reports)
+        await cases.remove_leftovers()
+        jobs.repeat(
+            "delete-old-evidence", cases.delete_old_evidence, limits.HOUSEKEEPING_INTERVAL_MS
+        )
         chat = await stack.enter_async_context(Chat(db, clock))
+        jobs.repeat(
+            "delete-old-chat",
+            Retention(db, clock, config.chat).delete_old,
+            limits.HOUSEKEEPING_INTERVAL_MS,
+        )
         images, pictures = Images(), config.storage.path / "images"
         avatars = Avatars(db, accounts.profiles, throttles, images, pictures / "avatars")
         await stack.enter_async_context(avatars)
@@ -303,6 +331,18 @@ class Server:
         app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
         app[keys.WEBHOOKS] = hooks
         app[keys.WEBHOOK_SENDER] = sender
+        app[keys.SANCTIONS] = sanctions
+        app[keys.CASES] = cases
+        app[keys.APPEALS] = Appeals(db, clock, letterhead)
+        app[keys.REPORTS] = Reports(
+            db,
+            clock,
+            throttles,
+            letterhead,
+            media.broadcasts,
+            media.thumbnail,
+            pictures_of_reports,
+        )
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)

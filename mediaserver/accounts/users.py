@@ -300,6 +300,13 @@ def password_hash_of(tx: Transaction, user_id: str) -> str | None:
     return tx.execute(stored).scalar()
 
 
+def set_banned_until(tx: Transaction, user_id: str, until_ms: int | None) -> None:
+    """For trust/bans.py alone, which says why; None lifts the ban."""
+    tx.execute(
+        update(user_account).where(user_account.c.id == user_id).values(banned_until_ms=until_ms)
+    )
+
+
 def set_email(tx: Transaction, user_id: str, email: str) -> None:
     """The caller has checked that it is theirs. Raises `Conflict` when it is taken meanwhile."""
     try:

@@ -74,7 +74,7 @@ class Channel(Information):
     """A channel as anyone may see it, with what its stream is about. `owner` is a user name.
 
     Without `starts_automatically` a broadcast is held until it is started. `back_soon` names the
-    picture that is shown while the encoder is away.
+    picture that is shown while the encoder is away. It `is_hidden` while its owner is banned.
     """
 
     id: str
@@ -85,6 +85,7 @@ class Channel(Information):
     created_at_ms: int
     starts_automatically: bool = True
     back_soon: str | None = None
+    is_hidden: bool = False
 
 
 class ChannelChanges(Changes, total=False):
@@ -215,7 +216,11 @@ class Channels:
         return await self._db.write(change, actor, slug, changes, self._clock.wall_ms())
 
     async def get(self, slug: str) -> Channel:
-        """Raises `NotFound`."""
+        """The channel as everybody may see it. Raises `NotFound`, also while it is hidden."""
+        return await self._db.read(get_visible, slug)
+
+    async def find(self, slug: str) -> Channel:
+        """Also one that is hidden, for who works on it. Raises `NotFound`."""
         return await self._db.read(get, slug)
 
     async def get_managed(self, actor: User, slug: str) -> Channel:
@@ -223,15 +228,15 @@ class Channels:
         return await self._db.read(get_managed, actor, slug)
 
     async def list_all(self) -> list[Channel]:
-        """All channels by name, at most `CHANNELS_LISTED_MAX`."""
+        """All that aren't hidden by name, at most `CHANNELS_LISTED_MAX`."""
         return await self._db.read(_list_all)
 
     async def list_by_slug(self, slugs: Sequence[str]) -> list[Channel]:
-        """Those of `slugs` that exist, in no order."""
+        """Those of `slugs` that exist and aren't hidden, in no order."""
         return await self._db.read(_list_by_slug, slugs) if slugs else []
 
     async def list_in_category(self, category_id: str) -> list[Channel]:
-        """Those of one category by name, at most `CHANNELS_LISTED_MAX`."""
+        """Those of one category that aren't hidden by name, at most `CHANNELS_LISTED_MAX`."""
         return await self._db.read(_list_all, category_id)
 
     async def list_owned(self, owner: User) -> list[Channel]:
@@ -247,11 +252,20 @@ def channels_max(config: AccountsConfig, owner: User) -> int:
 
 
 def get(tx: Transaction, slug: str) -> Channel:
+    """Also one that is hidden. Raises `NotFound`."""
     if is_slug(slug):
         row = tx.execute(_select().where(channel.c.slug == slug)).first()
         if row is not None:
             return to_channel(row)
     raise NotFound("There is no such channel.", code="channel_not_found")
+
+
+def get_visible(tx: Transaction, slug: str) -> Channel:
+    """Raises `NotFound`, also while the channel is hidden."""
+    found = get(tx, slug)
+    if found.is_hidden:
+        raise NotFound("This channel is not available right now.", code="channel_unavailable")
+    return found
 
 
 def get_by_id(tx: Transaction, channel_id: str) -> Channel:
@@ -353,12 +367,23 @@ def _select() -> Any:
         select(
             channel,
             user_account.c.username.label("owner"),
+            user_account.c.banned_until_ms.label("owner_banned_until_ms"),
             category.c.name.label("category"),
             category.c.slug.label("category_slug"),
         )
         .join(user_account, user_account.c.id == channel.c.owner_id)
         .outerjoin(category, category.c.id == channel.c.category_id)
     )
+
+
+def _is_visible() -> Any:
+    return user_account.c.banned_until_ms.is_(None)
+
+
+def slugs_of(tx: Transaction, owner_id: str) -> dict[str, str]:
+    """Id → slug of every channel of `owner_id`."""
+    rows = tx.execute(select(channel.c.id, channel.c.slug).where(channel.c.owner_id == owner_id))
+    return {row.id: row.slug for row in rows}
 
 
 def to_channel(row: Row[Any]) -> Channel:
@@ -371,6 +396,7 @@ def to_channel(row: Row[Any]) -> Channel:
         created_at_ms=row.created_at_ms,
         starts_automatically=bool(row.starts_automatically),
         back_soon=row.back_soon,
+        is_hidden=row.owner_banned_until_ms is not None,
         **information.of_row(row),
     )
 
@@ -398,14 +424,20 @@ def change(
 
 
 def _list_all(tx: Transaction, category_id: str | None = None) -> list[Channel]:
-    query = _select().order_by(channel.c.name, channel.c.slug).limit(limits.CHANNELS_LISTED_MAX)
+    query = (
+        _select()
+        .where(_is_visible())
+        .order_by(channel.c.name, channel.c.slug)
+        .limit(limits.CHANNELS_LISTED_MAX)
+    )
     if category_id is not None:
         query = query.where(channel.c.category_id == category_id)
     return [to_channel(row) for row in tx.execute(query)]
 
 
 def _list_by_slug(tx: Transaction, slugs: Sequence[str]) -> list[Channel]:
-    return [to_channel(row) for row in tx.execute(_select().where(channel.c.slug.in_(slugs)))]
+    query = _select().where(channel.c.slug.in_(slugs), _is_visible())
+    return [to_channel(row) for row in tx.execute(query)]
 
 
 def owned_by(tx: Transaction, owner_id: str) -> list[Channel]:

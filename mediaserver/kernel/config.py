@@ -268,6 +268,30 @@ class ChatConfig(_Section):
         le=100_000,
         description="Pages connected to chat from one address.",
     )
+    keep_days: int = Field(
+        365,
+        ge=0,
+        le=36_500,
+        description="Days that the chat and the log of its moderators are kept. 0: for ever.",
+    )
+
+
+class ModerationConfig(_Section):
+    strikes_max: int = Field(
+        3,
+        ge=0,
+        le=100,
+        description="Warnings after which somebody is banned by itself. 0: never.",
+    )
+    strike_days: int = Field(90, ge=1, le=3650, description="Days for which a warning counts.")
+    strike_ban_days: int = Field(7, ge=1, le=3650, description="Days that such a ban lasts.")
+    evidence_keep_days: int = Field(
+        90,
+        ge=1,
+        le=3650,
+        description="Days after a decision for which the picture and the chat of a report are "
+        "kept.",
+    )
 
 
 class LogConfig(_Section):
@@ -302,6 +326,7 @@ class Config(_Section):
     mail: MailConfig = Field(default_factory=MailConfig)
     webhooks: WebhooksConfig = Field(default_factory=WebhooksConfig)
     chat: ChatConfig = Field(default_factory=ChatConfig)
+    moderation: ModerationConfig = Field(default_factory=ModerationConfig)
     log: LogConfig = Field(default_factory=LogConfig)
     metrics: MetricsConfig = Field(default_factory=MetricsConfig)
 

@@ -878,6 +878,7 @@ USERS_LISTED_MAX: Final = 50
 
 STORAGE_MEASURED_MS: Final = 60 * 1000
 """How long a measurement of the storage folder is shown: it looks at every file."""
+
 # Webhooks -----------------------------------------------------------------------------------------
 
 WEBHOOKS_MAX: Final = 10
@@ -925,6 +926,52 @@ WEBHOOK_CHAT_PER_S: Final = 1
 
 WEBHOOK_CHANNELS_COUNTED_MAX: Final = 1_000
 """Channels whose chat lines are counted at once."""
+# Trust --------------------------------------------------------------------------------------------
+
+BAN_DAYS_MAX: Final = 3650
+"""A ban that has an end; a longer one has none."""
+
+BAN_FOREVER_MS: Final = 253_402_300_799_000
+"""The end of the year 9999: what an account's row says of a ban without an end."""
+
+SANCTION_TEXT_CHARS_MAX: Final = 1_000
+"""What an admin writes to somebody who is warned or banned, or who has reported."""
+
+SANCTIONS_LISTED_MAX: Final = 50
+"""Warnings, or bans, of one person: the newest ones."""
+
+REPORT_TEXT_CHARS_MAX: Final = 1_000
+REPORTS_BURST: Final = 10
+REPORTS_INTERVAL_MS: Final = 10 * 60 * 1000
+"""Reports of one user: ten at once, then one in ten minutes."""
+
+REPORT_REPEATED_MS: Final = 24 * 3600 * 1000
+"""The same person reporting the same thing again within a day adds nothing."""
+
+REPORTS_LISTED_MAX: Final = 50
+"""Reports on one page."""
+
+REPORTS_ALIKE_MAX: Final = 200
+"""Reports of the same thing that one decision closes."""
+
+REPORTS_EARLIER_MAX: Final = 10
+"""Earlier reports of the same person that a case shows."""
+
+EVIDENCE_LINES_MAX: Final = 100
+EVIDENCE_CHAT_MS: Final = 5 * 60 * 1000
+EVIDENCE_LINES_AFTER: Final = 10
+"""The chat that a report keeps: the last five minutes, or those before the line and a few after."""
+
+EVIDENCE_DELETED_AT_ONCE: Final = 200
+"""Reports whose evidence one run of the clean-up deletes."""
+
+APPEAL_TEXT_CHARS_MAX: Final = 2_000
+APPEALS_LISTED_MAX: Final = 50
+
+CHAT_DELETED_AT_ONCE: Final = 2_000
+CHAT_DELETE_TURNS_MAX: Final = 50
+"""Old lines deleted in one transaction, so that nobody waits to write, and transactions in one run
+of the clean-up: a hundred thousand lines in an hour."""
 
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX

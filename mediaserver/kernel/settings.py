@@ -44,6 +44,11 @@ CHANGEABLE = frozenset(
         "media.uplink_max_kbps",
         "media.instant_viewers_max",
         "media.streams_max",
+        "chat.keep_days",
+        "moderation.strikes_max",
+        "moderation.strike_days",
+        "moderation.strike_ban_days",
+        "moderation.evidence_keep_days",
     }
 )
 """Keys that take effect at once. All others are read at start, from the file."""

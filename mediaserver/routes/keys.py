@@ -35,6 +35,10 @@ from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
+from mediaserver.trust.appeals import Appeals
+from mediaserver.trust.cases import Cases
+from mediaserver.trust.reports import Reports
+from mediaserver.trust.sanctions import Sanctions
 from mediaserver.webhooks.sender import Sender
 from mediaserver.webhooks.webhooks import Webhooks
 
@@ -46,6 +50,10 @@ AVATARS = web.AppKey("AVATARS", Avatars)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
 DELETION = web.AppKey("DELETION", Deletion)
+REPORTS = web.AppKey("REPORTS", Reports)
+CASES = web.AppKey("CASES", Cases)
+APPEALS = web.AppKey("APPEALS", Appeals)
+SANCTIONS = web.AppKey("SANCTIONS", Sanctions)
 NOTICES = web.AppKey("NOTICES", Notices)
 POLICIES = web.AppKey("POLICIES", Policies)
 OVERVIEW = web.AppKey("OVERVIEW", Overview)

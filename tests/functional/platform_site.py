@@ -250,6 +250,26 @@ class Site:
         return match[1]
 
 
+async def admin_of(site: Site) -> Person:
+    """Who sets the site up: boss, logged in in a browser and as a program, both just now."""
+    person = site.person()
+    status, text, _ = await person.post(
+        "/setup",
+        {
+            "token": site.setup_token,
+            "username": "boss",
+            "email": "boss@example.org",
+            "password": PASSWORD,
+            "channel_name": "The Boss",
+            "channel_slug": "boss-tv",
+        },
+    )
+    assert status in (200, 303), text
+    person.username = "boss"
+    await person.log_in_as_program("boss")
+    return person
+
+
 @asynccontextmanager
 async def running_site(tmp_path: Path, **sections: dict[str, Any]) -> AsyncIterator[Site]:
     media = FakeMedia()

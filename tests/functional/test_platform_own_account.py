@@ -289,7 +289,7 @@ async def test_deleting_the_account(site: Site) -> None:
 
 
 async def test_deleting_a_channel(site: Site) -> None:
-    alice, mallory = await site.streamer(), await site.member("mallory")
+    alice, mallory = await site.streamer(), await site.streamer("mallory")
     assert (await mallory.api("DELETE", "/channels/alice"))[0] == 403
     status, _, _ = await alice.post("/studio/alice/settings/delete", {"slug": "bob"})
     assert status == 422
