@@ -138,7 +138,7 @@ class Registrations:
         self, tx: Transaction, username: str, email: str, password_hash: str, now_ms: int
     ) -> Registration:
         _delete_expired(tx, now_ms)
-        if username_exists(tx, username):
+        if username_exists(tx, username, now_ms):
             raise Conflict("That name is taken.", field="username")
         registration_id = new_id("reg")
         try:

@@ -16,7 +16,9 @@ from sqlalchemy import CheckConstraint, Index, Row, UniqueConstraint, insert, se
 from sqlalchemy import text as sql
 from sqlalchemy.exc import IntegrityError
 
+from mediaserver.accounts import retired_names
 from mediaserver.accounts.passwords import Passwords, check_rules
+from mediaserver.accounts.retired_names import Kind, is_retired
 from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -48,12 +50,21 @@ user_account = table(
     CheckConstraint("is_verified IN (0, 1)", name="is_verified"),
 )
 Index(None, user_account.c.created_at_ms, user_account.c.id)
-Index(
-    None,
-    user_account.c.is_admin,
-    sqlite_where=sql("is_admin = 1"),
-    postgresql_where=sql("is_admin = 1"),
-)
+IS_ADMIN = sql("is_admin = 1")
+"""Written out, not bound: only then SQLite sees that the index of admins alone fits."""
+
+for _name, _condition in (
+    ("admins", "is_admin = 1"),
+    ("premium", "is_premium = 1"),
+    ("banned", "banned_until_ms IS NOT NULL"),
+):
+    Index(
+        f"ix_user_account_{_name}",
+        user_account.c.created_at_ms,
+        user_account.c.id,
+        sqlite_where=sql(_condition),
+        postgresql_where=sql(_condition),
+    )
 
 _RESERVED = """
 about abuse account accounts admin administrator anonymous api app auth billing bot channel channels
@@ -90,6 +101,14 @@ class User:
     is_premium: bool = False
     is_banned: bool = False
     is_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMade:
+    """Somebody has an account from now on."""
+
+    user_id: str
+    username: str
 
 
 class Users:
@@ -145,6 +164,10 @@ class Users:
     async def by_id(self, user_id: str) -> User | None:
         return await self._db.read(find_by_id, user_id)
 
+    async def delete_retired_names(self) -> None:
+        """Free the names of accounts and channels that were deleted long ago."""
+        await self._db.write(retired_names.delete_old, self._clock.wall_ms())
+
     async def _create(self, username: str, email: str, password: str, *, is_admin: bool) -> User:
         hashed = await self._passwords.hash(password)
         return await self._db.write(
@@ -187,7 +210,7 @@ def insert_user(
     tx: Transaction, username: str, email: str, password_hash: str, is_admin: bool, now_ms: int
 ) -> User:
     """Store a checked account. Raises `Conflict` when the name or the address is taken."""
-    if username_exists(tx, username):
+    if username_exists(tx, username, now_ms):
         raise Conflict("That name is taken.", field="username")
     if email_exists(tx, email):
         raise Conflict("That address already has an account.", field="email")
@@ -205,6 +228,7 @@ def insert_user(
         )
     except IntegrityError as error:  # the other one was a moment faster
         raise Conflict("That name or address is taken.", field="username") from error
+    tx.emit(AccountMade(user.id, username))
     return user
 
 
@@ -218,9 +242,10 @@ def find_by_email(tx: Transaction, email: str) -> User | None:
     return to_user(row) if row else None
 
 
-def username_exists(tx: Transaction, username: str) -> bool:
+def username_exists(tx: Transaction, username: str, now_ms: int) -> bool:
+    """Also when somebody was called so until lately."""
     found = select(user_account.c.id).where(user_account.c.username == username)
-    return tx.execute(found).first() is not None
+    return tx.execute(found).first() is not None or is_retired(tx, Kind.USER, username, now_ms)
 
 
 def email_exists(tx: Transaction, email: str) -> bool:
@@ -251,7 +276,13 @@ def is_username(name: str) -> bool:
 
 
 def admin_exists(tx: Transaction) -> bool:
-    return bool(tx.execute(select(user_account.c.id).where(user_account.c.is_admin == 1)).first())
+    return bool(tx.execute(select(user_account.c.id).where(IS_ADMIN).limit(1)).first())
+
+
+def lock_admins(tx: Transaction) -> set[str]:
+    """The ids of all admins; who would end one of them waits until the transaction ends."""
+    admins = select(user_account.c.id).where(user_account.c.is_admin == 1)
+    return set(tx.execute(admins.order_by(user_account.c.id).with_for_update()).scalars())
 
 
 def to_user(row: Row[Any]) -> User:
@@ -281,6 +312,13 @@ def password_hash_of(tx: Transaction, user_id: str) -> str | None:
     """For accounts/credentials.py alone."""
     stored = select(user_account.c.password_hash).where(user_account.c.id == user_id)
     return tx.execute(stored).scalar()
+
+
+def set_banned_until(tx: Transaction, user_id: str, until_ms: int | None) -> None:
+    """For trust/bans.py alone, which says why; None lifts the ban."""
+    tx.execute(
+        update(user_account).where(user_account.c.id == user_id).values(banned_until_ms=until_ms)
+    )
 
 
 def set_email(tx: Transaction, user_id: str, email: str) -> None:

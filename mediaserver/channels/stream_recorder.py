@@ -15,6 +15,7 @@ import structlog
 
 from mediaserver.channels import stream_keys, streams
 from mediaserver.channels.channels import ChannelChanged
+from mediaserver.channels.deletion import ChannelDeleted
 from mediaserver.channels.publish_gate import PublishGranted
 from mediaserver.channels.stream_keys import StreamKeyRevoked
 from mediaserver.channels.streams import Broadcasts
@@ -29,6 +30,7 @@ from mediaserver.media.events import BroadcastEnded, BroadcastStarted, Broadcast
 _log = structlog.get_logger(__name__)
 
 KEY_REVOKED = "The stream key was revoked."
+CHANNEL_DELETED = "The channel was deleted."
 
 _Event = PublishGranted | BroadcastStarted | BroadcastWentLive | BroadcastEnded | ChannelChanged
 
@@ -63,6 +65,7 @@ class StreamRecorder:
         events.subscribe(BroadcastEnded, self._ended)
         events.subscribe(StreamKeyRevoked, self._key_revoked)
         events.subscribe(ChannelChanged, self._enqueue)
+        events.subscribe(ChannelDeleted, self._deleted)
 
     async def __aenter__(self) -> Self:
         closed = await self._db.write(streams.close_left_open, self._clock.wall_ms())
@@ -99,6 +102,9 @@ class StreamRecorder:
         # here, and stopping one stream too many is better than leaving a revoked key on air.
         if event.stream_key_id in self._keys_of_channel.get(event.channel, ()):
             self._broadcasts.stop(event.channel, KEY_REVOKED)
+
+    def _deleted(self, event: ChannelDeleted) -> None:
+        self._broadcasts.stop(event.slug, CHANNEL_DELETED)
 
     def _enqueue(self, event: _Event | None) -> None:
         try:

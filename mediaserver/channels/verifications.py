@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Row,
+    func,
     insert,
     select,
     tuple_,
@@ -300,6 +301,12 @@ class Verifications:
             )
             for row in rows
         ]
+
+
+def count_submitted(tx: Transaction) -> int:
+    """How many wait for an admin."""
+    waiting = select(func.count()).where(verification.c.state == "submitted")
+    return int(tx.execute(waiting).scalar_one())
 
 
 def erase(tx: Transaction, user_id: str, now_ms: int) -> None:

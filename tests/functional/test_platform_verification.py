@@ -14,7 +14,7 @@ from yarl import URL
 
 from mediaserver.kernel import limits
 from tests import documents, pictures
-from tests.functional.platform_site import FakeStatus, Person, Site, running_site
+from tests.functional.platform_site import FakeStatus, Person, Site, admin_of, running_site
 
 BADGE = 'title="Verified" data-verified>'
 
@@ -66,12 +66,12 @@ async def _ask(person: Person) -> dict[str, Any]:
 
 
 async def test_from_the_form_to_the_badge(site: Site, alice: Person) -> None:
-    root = await site.admin()
+    root = await admin_of(site)
     status, text = await _send(alice, _form(documents.pdf(), pictures.jpeg(80, 60), note="Hello"))
     assert status == 303, text
     _, text, _ = await alice.get("/settings/streamer")
     assert "Your request is with the admins" in text
-    letter = await site.mailbox.letter("root@example.org", where=lambda one: "asks" in one.subject)
+    letter = await site.mailbox.letter("boss@example.org", where=lambda one: "asks" in one.subject)
     path = letter.body[letter.body.index("/admin/verification/") :].split()[0]
     assert "alice" in (await root.get("/admin/verification"))[1]
     _, text, _ = await root.get(path)
@@ -100,7 +100,7 @@ async def test_from_the_form_to_the_badge(site: Site, alice: Person) -> None:
 
 
 async def test_rejection_says_why(site: Site, alice: Person) -> None:
-    root = await site.admin()
+    root = await admin_of(site)
     asked = await _ask(alice)
     path = f"/admin/verification/{asked['id']}"
     status, text, _ = await root.post(f"{path}/reject", {"reason": " "})
@@ -122,7 +122,7 @@ async def test_rejection_says_why(site: Site, alice: Person) -> None:
 
 
 async def test_two_admins_decide_at_once(site: Site, alice: Person) -> None:
-    root = await site.admin()
+    root = await admin_of(site)
     path = f"/admin/verifications/{(await _ask(alice))['id']}"
     answers = await asyncio.gather(
         root.api("POST", f"{path}/approve"),
@@ -306,7 +306,7 @@ async def test_the_queue_over_the_api(
     site: Site, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "VERIFICATIONS_LISTED_MAX", 1)
-    root = await site.admin()
+    root = await admin_of(site)
     bob = await site.member("bob")
     await bob.accept_policies()
     await _ask(alice)
@@ -325,7 +325,7 @@ async def test_the_queue_over_the_api(
 
 
 async def test_the_badge_is_shown_wherever_the_channel_is(site: Site, alice: Person) -> None:
-    root, visitor = await site.admin(), site.person()
+    root, visitor = await admin_of(site), site.person()
     await alice.make_channel("alice", name="Alice")
     site.media.broadcasts.statuses.append(FakeStatus("alice"))
     pages = ("/", "/@alice", "/@alice/schedule")

@@ -18,7 +18,7 @@ from mediaserver.routes.api.information import (
     information_fields,
 )
 from mediaserver.routes.api.operation import Answer, Body, Operations, caller
-from mediaserver.routes.keys import CHANNELS, FOLLOWS, LIVE, STREAM_KEYS
+from mediaserver.routes.keys import CHANNELS, DELETION, FOLLOWS, LIVE, STREAM_KEYS
 from mediaserver.routes.live_view import is_watchable
 
 api = Operations("Channels", Scope.CHANNELS)
@@ -190,6 +190,16 @@ async def change_channel(request: web.Request, body: ChannelChange) -> ChannelOu
         **body.changes(),
     )
     return await _channel(request, channel)
+
+
+@api.delete(
+    "/channels/{slug}", "Delete a channel", sign_in=True, confirm=True, errors=(NotFound, Forbidden)
+)
+async def delete_channel(request: web.Request) -> None:
+    """Ends its stream and deletes it with streams, schedule, chat, emotes, keys and followers. The
+    address rests for half a year.
+    """
+    await request.app[DELETION].delete(caller(request), request.match_info["slug"])
 
 
 @api.get(

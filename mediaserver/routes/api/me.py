@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from aiohttp import web
 from pydantic import Field
@@ -24,7 +24,7 @@ from mediaserver.kernel.errors import (
 )
 from mediaserver.routes.api.operation import Answer, Body, Operations, caller, caller_of
 from mediaserver.routes.cookies import session_token
-from mediaserver.routes.keys import ACCOUNTS, AVATARS
+from mediaserver.routes.keys import ACCOUNTS, AVATARS, PERSONAL_DATA
 
 api = Operations("My account")
 
@@ -86,6 +86,12 @@ class Me(Answer):
 class LinkOut(Answer):
     name: str
     url: str
+
+
+class MyData(Answer):
+    """`data` has one entry for each part of the site that knows something."""
+
+    data: dict[str, Any]
 
 
 class ProfileOut(Answer):
@@ -195,6 +201,25 @@ def _token_out(token: PersonalToken) -> TokenOut:
 async def me(request: web.Request) -> Me:
     """The account that the token or the session belongs to."""
     return me_of(caller(request))
+
+
+@api.get("/me/data", "Download my data", answer=MyData, sign_in=True, confirm=True)
+async def my_data(request: web.Request) -> MyData:
+    """Everything the site knows about you. Passwords, keys and tokens are not part of it."""
+    return MyData(data=await request.app[PERSONAL_DATA].export(caller(request)))
+
+
+@api.delete(
+    "/me",
+    "Delete my account",
+    sign_in=True,
+    confirm=True,
+    by_banned=True,
+    errors=(Conflict,),
+)
+async def delete_me(request: web.Request) -> None:
+    """Deletes the account, its channels, and the words of its chat lines. The last admin stays."""
+    await request.app[PERSONAL_DATA].delete(caller(request))
 
 
 @api.get("/me/profile", "My profile", answer=ProfileOut, sign_in=True)

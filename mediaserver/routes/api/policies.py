@@ -17,7 +17,7 @@ from mediaserver.routes.api.operation import (
     Body,
     Operations,
     Query,
-    acting_admin,
+    acting,
     caller,
 )
 from mediaserver.routes.keys import CHANNELS, POLICIES, VERIFICATIONS
@@ -158,7 +158,7 @@ async def accept_policies(request: web.Request, body: Accepting) -> StreamerOut:
 )
 async def list_policy_versions(request: web.Request, query: PolicyQuery) -> PolicyList:
     """The latest versions, newest first. Only admins may."""
-    acting_admin(request, Action.PUBLISH_POLICIES)
+    acting(request, Action.PUBLISH_POLICIES)
     versions = await request.app[POLICIES].versions(query.kind)
     return PolicyList(policies=[_policy(one) for one in versions])
 
@@ -177,6 +177,6 @@ async def publish_policy(request: web.Request, body: NewPolicy) -> PolicyOut:
     """Puts a new version in force, which streamers accept before their next channel. Only admins
     may.
     """
-    actor = acting_admin(request, Action.PUBLISH_POLICIES)
+    actor = acting(request, Action.PUBLISH_POLICIES)
     made = await request.app[POLICIES].publish(actor, body.kind, body.title, body.body)
     return _policy(made)

@@ -24,7 +24,7 @@ from mediaserver.routes.api.operation import (
     Body,
     Operations,
     Query,
-    acting_admin,
+    acting,
     caller,
 )
 from mediaserver.routes.keys import DOCUMENTS, VERIFICATIONS
@@ -222,7 +222,7 @@ async def ask_for_verification(request: web.Request, body: NewRequest) -> Reques
 )
 async def list_verifications(request: web.Request, query: CaseQuery) -> CaseList:
     """Who asks to be verified. Only admins may."""
-    acting_admin(request, Action.DECIDE_VERIFICATION)
+    acting(request, Action.DECIDE_VERIFICATION)
     states: tuple[State, ...] = ("submitted",)
     if query.state == "decided":
         states = ("approved", "rejected")
@@ -243,7 +243,7 @@ async def list_verifications(request: web.Request, query: CaseQuery) -> CaseList
 )
 async def show_request(request: web.Request) -> CaseOut:
     """One request with its documents. Only admins may."""
-    acting_admin(request, Action.DECIDE_VERIFICATION)
+    acting(request, Action.DECIDE_VERIFICATION)
     return _case(await request.app[VERIFICATIONS].get(request.match_info["id"]))
 
 
@@ -257,7 +257,7 @@ async def show_request(request: web.Request) -> CaseOut:
 )
 async def approve_verification(request: web.Request) -> CaseOut:
     """Gives the badge and tells the streamer. 409 when it was decided meanwhile."""
-    actor = acting_admin(request, Action.DECIDE_VERIFICATION)
+    actor = acting(request, Action.DECIDE_VERIFICATION)
     return _case(await request.app[VERIFICATIONS].approve(actor, request.match_info["id"]))
 
 
@@ -272,6 +272,6 @@ async def approve_verification(request: web.Request) -> CaseOut:
 )
 async def reject_verification(request: web.Request, body: Rejection) -> CaseOut:
     """Tells the streamer why; they may ask again. 409 when it was decided meanwhile."""
-    actor = acting_admin(request, Action.DECIDE_VERIFICATION)
+    actor = acting(request, Action.DECIDE_VERIFICATION)
     found = await request.app[VERIFICATIONS].reject(actor, request.match_info["id"], body.reason)
     return _case(found)

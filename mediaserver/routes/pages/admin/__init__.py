@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.admin import overview, policies, verification
+from mediaserver.routes.pages.admin import (
+    backups,
+    overview,
+    policies,
+    users,
+    verification,
+    webhooks,
+)
 
 UPLOADS = policies.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
-routes = [*overview.routes, *policies.routes, *verification.routes]
+routes = [
+    *overview.routes,
+    *users.routes,
+    *verification.routes,
+    *policies.routes,
+    *backups.routes,
+    *webhooks.routes,
+]

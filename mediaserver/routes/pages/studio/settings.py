@@ -6,8 +6,9 @@ from aiohttp import web
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Invalid, TooLarge
+from mediaserver.routes.confirming import confirmed
 from mediaserver.routes.forms import FORM_ERRORS, read_form
-from mediaserver.routes.keys import BACK_SOON, CHANNELS, CONFIG
+from mediaserver.routes.keys import BACK_SOON, CHANNELS, CONFIG, DELETION
 from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.studio.frame import Returned, Studio, open_studio, studio_page
 from mediaserver.routes.uploads import read_upload
@@ -57,6 +58,17 @@ async def remove_back_soon(request: web.Request) -> web.Response:
     return noticed(request, studio.path("settings"), "saved")
 
 
+async def delete_channel(request: web.Request) -> web.Response:
+    studio = await open_studio(request)
+    confirmed(request, studio.path("settings"))
+    form = await read_form(request)
+    if form.get("slug", "").strip().lower().removeprefix("@") != studio.channel.slug:
+        error = Invalid("Type the name as it is written here.", field="slug")
+        return await _settings(request, studio, Returned("delete", form, error))
+    await request.app[DELETION].delete(studio.user, studio.channel.slug)
+    return noticed(request, "/studio", "channel-deleted")
+
+
 async def _settings(
     request: web.Request, studio: Studio, returned: Returned | None = None
 ) -> web.Response:
@@ -75,6 +87,7 @@ routes = [
     web.get("/studio/{slug}/settings", show_settings),
     web.post("/studio/{slug}/settings", change_settings),
     web.post("/studio/{slug}/settings/start", change_start),
+    web.post("/studio/{slug}/settings/delete", delete_channel),
     web.post("/studio/{slug}/settings/back-soon", put_back_soon),
     web.post("/studio/{slug}/settings/back-soon/remove", remove_back_soon),
 ]

@@ -103,6 +103,15 @@ def upgrade() -> None:
     )
     create_index("personal_token", "user_id")
     create_table(
+        "retired_name",
+        text("kind"),
+        text("name"),
+        int64("retired_at_ms"),
+        check("retired_name_kind", "kind IN ('user', 'channel')"),
+        key=("kind", "name"),
+    )
+    create_index("retired_name", "retired_at_ms")
+    create_table(
         "profile",
         text("user_id"),
         text("about"),
