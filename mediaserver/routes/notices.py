@@ -50,6 +50,11 @@ NOTICES: Mapping[str, str] = {
     "user-logged-out": "They are logged out everywhere.",
     "user-second-factor-off": "Two-step log-in is off for them.",
     "code-mailed": "A code is on its way to them.",
+    "setting-changed": "Saved. It counts from now on.",
+    "stream-ended-by-admin": "The stream is ended. Its owner is told why.",
+    "test-mail": "A test mail is on its way to you.",
+    "tried-again": "It is being tried again.",
+    "dropped": "Dropped.",
     "user-deleted": "The account is deleted.",
     "logged-out": "You are logged out.",
 }

@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.admin import overview, users
+from mediaserver.routes.pages.admin import (
+    audit,
+    jobs,
+    live,
+    mail,
+    overview,
+    settings,
+    storage,
+    users,
+)
 
-routes = [*overview.routes, *users.routes]
+routes = [
+    *overview.routes,
+    *users.routes,
+    *live.routes,
+    *settings.routes,
+    *mail.routes,
+    *jobs.routes,
+    *storage.routes,
+    *audit.routes,
+]

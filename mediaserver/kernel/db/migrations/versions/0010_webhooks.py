@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from mediaserver.kernel.db.migrations.tables import create_index
+
 revision = "0010"
 down_revision = "0009"
 
@@ -25,3 +27,4 @@ def _admin_desk() -> None:
             sqlite_where=sa.text(condition),
             postgresql_where=sa.text(condition),
         )
+    create_index("audit_entry", "at_ms", "sequence")
