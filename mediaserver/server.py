@@ -25,8 +25,11 @@ from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
+from mediaserver.admin.audit_log import AuditLog
 from mediaserver.admin.backup_file import Made
 from mediaserver.admin.backups import Backups, back_up_stopped_site
+from mediaserver.admin.deferred import Deferred
+from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels import deletion
@@ -362,6 +365,11 @@ class Server:
         app[keys.POLICIES] = policies
         app[keys.DOCUMENTS] = documents
         app[keys.VERIFICATIONS] = verifications
+        app[keys.JOBS] = jobs
+        app[keys.MAILBOX] = mailbox
+        app[keys.AUDIT_LOG] = AuditLog(db, clock)
+        app[keys.DEFERRED] = Deferred(db, clock, letterhead)
+        app[keys.LIVE_CONTROL] = LiveControl(db, clock, letterhead, media.broadcasts)
         app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
         app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
         app[keys.WEBHOOKS] = hooks

@@ -908,6 +908,15 @@ NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
 USERS_LISTED_MAX: Final = 50
 """Accounts on one page of the list."""
 
+SETTING_CHARS_MAX: Final = 1_000
+"""A setting as it is typed; most have tighter bounds of their own."""
+
+END_REASON_CHARS_MAX: Final = 200
+"""Why an admin ended a stream: encoders show one line."""
+
+AUDIT_EXPORT_BATCH: Final = 500
+"""Entries read at once for a download: a few milliseconds."""
+
 STORAGE_MEASURED_MS: Final = 60 * 1000
 """How long a measurement of the storage folder is shown: it looks at every file."""
 

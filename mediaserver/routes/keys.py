@@ -11,7 +11,10 @@ from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.personal_data import PersonalData
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.users import User
+from mediaserver.admin.audit_log import AuditLog
 from mediaserver.admin.backups import Backups
+from mediaserver.admin.deferred import Deferred
+from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import Overview
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels.back_soon import BackSoon
@@ -30,6 +33,8 @@ from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
+from mediaserver.kernel.jobs import Jobs
+from mediaserver.kernel.mail import Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.moderation.desk import Desk
 from mediaserver.notifications.notices import Notices
@@ -60,6 +65,11 @@ NOTICES = web.AppKey("NOTICES", Notices)
 POLICIES = web.AppKey("POLICIES", Policies)
 DOCUMENTS = web.AppKey("DOCUMENTS", Documents)
 VERIFICATIONS = web.AppKey("VERIFICATIONS", Verifications)
+JOBS = web.AppKey("JOBS", Jobs)
+MAILBOX = web.AppKey("MAILBOX", Mailbox)
+AUDIT_LOG = web.AppKey("AUDIT_LOG", AuditLog)
+DEFERRED = web.AppKey("DEFERRED", Deferred)
+LIVE_CONTROL = web.AppKey("LIVE_CONTROL", LiveControl)
 OVERVIEW = web.AppKey("OVERVIEW", Overview)
 STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
 BACKUPS = web.AppKey("BACKUPS", Backups)

@@ -4,11 +4,15 @@ admins in.
 
 from __future__ import annotations
 
-from mediaserver.routes.api.admin import overview, users
+from mediaserver.routes.api.admin import audit, jobs, live, overview, settings, users
 from mediaserver.routes.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *overview.api.all,
     *users.api.all,
+    *live.api.all,
+    *settings.api.all,
+    *jobs.api.all,
+    *audit.api.all,
 )
 """In the order in which they are documented."""

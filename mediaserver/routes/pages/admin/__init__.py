@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from mediaserver.routes.pages.admin import (
+    audit,
     backups,
+    jobs,
+    live,
+    mail,
     overview,
     policies,
+    settings,
+    storage,
     users,
     verification,
     webhooks,
@@ -18,7 +24,13 @@ routes = [
     *overview.routes,
     *users.routes,
     *verification.routes,
+    *live.routes,
     *policies.routes,
+    *settings.routes,
+    *mail.routes,
+    *jobs.routes,
+    *storage.routes,
     *backups.routes,
     *webhooks.routes,
+    *audit.routes,
 ]

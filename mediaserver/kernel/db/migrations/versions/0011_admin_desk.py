@@ -1,7 +1,9 @@
-"""What the admin desk looks for among accounts."""
+"""What the admin desk looks for among accounts and in the audit log."""
 
 import sqlalchemy as sa
 from alembic import op
+
+from mediaserver.kernel.db.migrations.tables import create_index
 
 revision = "0011"
 down_revision = "0010"
@@ -21,3 +23,4 @@ def upgrade() -> None:
             sqlite_where=sa.text(condition),
             postgresql_where=sa.text(condition),
         )
+    create_index("audit_entry", "at_ms", "sequence")
