@@ -13,8 +13,6 @@ from mediaserver.channels.channels import Channel, manages
 from mediaserver.kernel import limits
 from mediaserver.routes.page import viewer
 
-_COOKIE = "gate"
-
 Kind = Literal["age", "not_general"]
 
 
@@ -32,7 +30,8 @@ def gate_of(request: web.Request, channel: Channel) -> Gate | None:
     """The gate that this visitor has to pass first; the owner and admins have none."""
     if manages(viewer(request), channel.owner_id):
         return None
-    passed = request.cookies.get(_COOKIE, "")[: limits.GATE_COOKIE_CHARS_MAX].split(".")
+    cookie = request.cookies.get(_cookie_name(request), "")
+    passed = cookie[: limits.GATE_COOKIE_CHARS_MAX].split(".")
     waiting = [kind for kind in _kinds(channel) if kind not in passed]
     if not waiting:
         return None
@@ -46,7 +45,7 @@ def gate_of(request: web.Request, channel: Channel) -> Gate | None:
 def pass_gate(request: web.Request, response: web.StreamResponse, channel: Channel) -> None:
     """Remember that the visitor goes on, to all that the channel asks today."""
     response.set_cookie(
-        _COOKIE,
+        _cookie_name(request),
         ".".join(_kinds(channel)),
         max_age=limits.GATE_MAX_AGE_S,
         path=f"/@{channel.slug}",
@@ -54,6 +53,11 @@ def pass_gate(request: web.Request, response: web.StreamResponse, channel: Chann
         httponly=True,
         samesite="Lax",
     )
+
+
+def _cookie_name(request: web.Request) -> str:
+    """Not __Host-, as that prefix asks for the path /, and this cookie is one channel's."""
+    return "__Secure-gate" if request.secure else "gate"
 
 
 def _kinds(channel: Channel) -> list[Kind]:
