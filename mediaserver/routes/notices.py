@@ -49,6 +49,16 @@ NOTICES: Mapping[str, str] = {
     "channel-deleted": "The channel is deleted.",
     "token-revoked": "Token revoked.",
     "logged-out": "You are logged out.",
+    "reported": "Thank you. An admin will look at it.",
+    "appealed": "Your appeal is sent. You will hear from us by mail.",
+    "report-taken": "You are on it.",
+    "report-put-back": "It waits for somebody again.",
+    "report-decided": "Decided. Whoever reported it is told.",
+    "appeal-decided": "Decided. They are told.",
+    "warned": "They are warned.",
+    "warned-and-banned": "They are warned, and banned: it was one warning too many.",
+    "banned": "They are banned.",
+    "unbanned": "Their ban is lifted.",
 }
 
 

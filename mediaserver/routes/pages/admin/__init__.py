@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.admin import overview
+from mediaserver.routes.pages.admin import appeals, overview, reports, sanctions
 
-routes = [*overview.routes]
+routes = [*overview.routes, *appeals.routes, *reports.routes, *sanctions.routes]

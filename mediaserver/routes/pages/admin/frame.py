@@ -17,7 +17,10 @@ from mediaserver.routes.keys import ACCOUNTS, CONFIG
 from mediaserver.routes.page import page, redirect, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
-SECTIONS: tuple[tuple[str, str, str], ...] = (("overview", "Overview", "layout-dashboard"),)
+SECTIONS: tuple[tuple[str, str, str], ...] = (
+    ("overview", "Overview", "layout-dashboard"),
+    ("reports", "Reports", "flag"),
+)
 """Name, label and icon of each page, in the order of the menu. The name is the path below /admin
 and the template below web/templates/admin."""
 
