@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -17,12 +18,17 @@ import structlog
 from aiohttp import web
 from sqlalchemy import text
 
+import mediaserver
 from mediaserver.accounts.accounts import Accounts
 from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
+from mediaserver.admin.backup_file import Made
+from mediaserver.admin.backups import Backups, back_up_stopped_site
+from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
+from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels import deletion
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
@@ -30,6 +36,7 @@ from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
+from mediaserver.channels.policies import Policies
 from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.schedule_clock import ScheduleClock
@@ -42,6 +49,7 @@ from mediaserver.chat.emotes import Emotes
 from mediaserver.chat.retention import Retention
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits, mail
+from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock, SystemClock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.db import Database
@@ -52,6 +60,7 @@ from mediaserver.kernel.images import ImageFolder, Images
 from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead, Mailbox, Smtp
 from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
+from mediaserver.kernel.outbound import Outbound
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
@@ -76,6 +85,10 @@ from mediaserver.trust.appeals import Appeals
 from mediaserver.trust.cases import Cases
 from mediaserver.trust.reports import Reports
 from mediaserver.trust.sanctions import Sanctions
+from mediaserver.webhooks import deliveries, webhooks
+from mediaserver.webhooks.feed import Feed
+from mediaserver.webhooks.sender import Sender
+from mediaserver.webhooks.webhooks import Webhooks
 
 _log = structlog.get_logger(__name__)
 
@@ -95,15 +108,20 @@ class MediaPath:
     """Ends the connections that would otherwise stay open while the web server stops."""
 
 
-_PERSONAL_DATA = (
+PERSONAL_DATA: tuple[Source, ...] = (
     Source("notices", notices.export),
+    Source("webhooks", webhooks.export),
     Source("sanctions", sanctions_of_people.export),
     Source("reports", reports.export, reports.erase),
     Source("appeals", appeals.export),
     Source("chat", personal.export, personal.erase),
     Source("channels", deletion.export, deletion.erase),
 )
-"""What each feature knows about people, in the order in which it is erased."""
+"""What features know about people, in the order in which it goes with an account."""
+
+QUEUES: tuple[Queue, ...] = (DEAD_MAIL, DEAD_JOBS)
+"""What may wait for an admin, in the order in which the overview shows it."""
+
 
 OpenMedia = Callable[
     [Config, PublishGate, Events, Clock, ssl.SSLContext | None],
@@ -192,13 +210,8 @@ class Server:
         db = await stack.enter_async_context(Database(config.database_url, events))
         settings = await Settings.open(db, clock, config)
         letterhead = Letterhead(lambda: config.site.name, lambda: self.url)
-        accounts = await Accounts.open(
-            db,
-            clock,
-            Vault.open(config.storage.path, config.storage.master_key),
-            letterhead,
-            config.accounts,
-        )
+        vault = Vault.open(config.storage.path, config.storage.master_key)
+        accounts = await Accounts.open(db, clock, vault, letterhead, config.accounts)
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
         mailbox, told = Mailbox(db, clock), Notices(db, clock)
@@ -210,13 +223,24 @@ class Server:
             ),
             keeps_payload=False,
         )
+        outbound = await stack.enter_async_context(_outbound(config))
+        hooks = Webhooks(db, clock, vault, outbound)
+        sender = Sender(db, clock, vault, outbound, throttles, letterhead)
+        jobs.register(deliveries.JOB, sender.handle)
+        await stack.enter_async_context(Feed(db, clock, events, letterhead))
         for name, delete in (
             ("delete-expired-accounts", accounts.delete_expired),
             ("delete-ended-jobs", jobs.delete_ended),
             ("delete-old-mail", mailbox.delete_old),
             ("delete-old-notices", told.delete_old),
+            ("delete-old-deliveries", sender.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
+        policies = Policies(db, clock)
+        await policies.begin()
+        backups = Backups(db, clock, config, letterhead)
+        stack.push_async_callback(backups.aclose)
+        jobs.repeat("look-at-backups", backups.look, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
@@ -298,9 +322,15 @@ class Server:
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
-        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, _PERSONAL_DATA)
+        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, PERSONAL_DATA)
+        app[keys.BACKUPS] = backups
         app[keys.DELETION] = Deletion(db, clock)
         app[keys.NOTICES] = told
+        app[keys.POLICIES] = policies
+        app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
+        app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
+        app[keys.WEBHOOKS] = hooks
+        app[keys.WEBHOOK_SENDER] = sender
         app[keys.SANCTIONS] = sanctions
         app[keys.CASES] = cases
         app[keys.APPEALS] = Appeals(db, clock, letterhead)
@@ -330,7 +360,11 @@ class Server:
         app[keys.ASYNCAPI] = asyncapi.document(config.site.name, LiveOut)
         app.on_shutdown.append(lambda _: realtime.say_goodbye())
         if db.is_sqlite and control.is_supported:
-            await _listen_control(stack, config, control.make_control_app(users, channels))
+            await _listen_control(
+                stack,
+                config,
+                control.make_control_app(users, channels, {"backup": partial(_back_up, backups)}),
+            )
         self.http_port = await _listen(stack, config, app, tls)
         stack.callback(media.close_viewers)
         self.url = _url(config, self.http_port)
@@ -383,6 +417,31 @@ async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> d
             return await control.run(users, channels, command, wanted)
     except DatabaseInUse:
         return await control.ask(config.storage.path, command, wanted)
+
+
+async def run_backup(config: Config, to: Path | None, keep: int | None) -> dict[str, Any]:
+    """`mediaserver backup`, here or in the running site."""
+    try:
+        made = await back_up_stopped_site(config, SystemClock(), to, keep)
+    except DatabaseInUse:
+        wanted = {"to": str(to) if to else None, "keep": keep}
+        wait_s = limits.BACKUP_COMMAND_TIMEOUT_S
+        return await control.ask(config.storage.path, "backup", wanted, timeout_s=wait_s)
+    return _told(made)
+
+
+async def _back_up(backups: Backups, wanted: dict[str, Any]) -> dict[str, Any]:
+    to = Path(wanted["to"]) if wanted["to"] else None
+    return _told(await backups.make(to, wanted["keep"]))
+
+
+def _told(made: Made) -> dict[str, Any]:
+    return {
+        "path": str(made.path),
+        "bytes": made.byte_count,
+        "files": len(made.manifest.files),
+        "findings": list(made.manifest.findings),
+    }
 
 
 async def _listen(
@@ -457,6 +516,15 @@ def _url(config: Config, port: int) -> str:
         host = f"[{host}]"
     is_default = port == (443 if scheme == "https" else 80)
     return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{port}"
+
+
+def _outbound(config: Config) -> Outbound:
+    """The client for addresses that people have typed. Raises `Invalid` for a wrong setting."""
+    try:
+        allowed = AddressList(config.webhooks.allow)
+    except ValueError as error:
+        raise Invalid(f"webhooks.allow: {error}", field="webhooks.allow") from error
+    return Outbound(allowed, user_agent=f"mediaserver/{mediaserver.__version__}")
 
 
 def _sender(config: Config) -> str:

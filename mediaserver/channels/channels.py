@@ -22,10 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from mediaserver.accounts.permissions import Action, Thing, can, check
+from mediaserver.accounts.permissions import Action, Role, Thing, can, check, role_of
 from mediaserver.accounts.retired_names import Kind, is_retired
-from mediaserver.accounts.users import User, user_account
-from mediaserver.channels import information
+from mediaserver.accounts.users import User, to_user, user_account
+from mediaserver.channels import information, policies
 from mediaserver.channels.categories import category
 from mediaserver.channels.information import Changes, Information
 from mediaserver.kernel import limits
@@ -114,10 +114,48 @@ class Channels:
     async def create(
         self, owner: User, slug: str, name: str, *, title: str = "", description: str = ""
     ) -> Channel:
-        """Raises `Invalid`, `Conflict` (taken, or too many of them) or `Forbidden` (reserved)."""
+        """Make a channel for the operator: nobody is asked to accept policies.
+
+        Raises `Invalid` or `Conflict` (taken, reserved, or too many of them).
+        """
         return await self._db.write(
             self.create_in, owner, slug, name, title=title, description=description
         )
+
+    async def open(
+        self,
+        user: User,
+        slug: str,
+        name: str,
+        *,
+        title: str = "",
+        description: str = "",
+        accepting: Collection[str] = (),
+        address: str = "",
+    ) -> Channel:
+        """What somebody does for themselves; `accepting` are the policies that they accept with it.
+
+        Raises what `create` does, and `Forbidden`, also while a policy is not accepted.
+        """
+        return await self._db.write(
+            self._open, user, slug, name, title, description, accepting, address
+        )
+
+    def _open(
+        self,
+        tx: Transaction,
+        user: User,
+        slug: str,
+        name: str,
+        title: str,
+        description: str,
+        accepting: Collection[str],
+        address: str,
+    ) -> Channel:
+        check(user, Action.CREATE_CHANNEL)
+        policies.accept(tx, user.id, accepting, address, self._clock.wall_ms())
+        policies.check_accepted(tx, user)
+        return self.create_in(tx, user, slug, name, title=title, description=description)
 
     def create_in(
         self,
@@ -136,11 +174,12 @@ class Channels:
             **information.checked(tx, {"title": title, "description": description}, Information()),
         }
         # Locking the owner makes two requests at once count one after the other.
-        tx.execute(select(user_account.c.id).where(user_account.c.id == owner.id).with_for_update())
+        locked = select(user_account).where(user_account.c.id == owner.id).with_for_update()
+        owner = to_user(tx.execute(locked).one())
         owned = tx.execute(
             select(func.count()).select_from(channel).where(channel.c.owner_id == owner.id)
         ).scalar_one()
-        if owned >= self._config.channels_per_user_max:
+        if owned >= channels_max(self._config, owner):
             raise Conflict(
                 f"You have {owned} channels, and more are not allowed here.",
                 code="too_many_channels",
@@ -203,6 +242,13 @@ class Channels:
     async def list_owned(self, owner: User) -> list[Channel]:
         """The channels of `owner`, oldest first."""
         return await self._db.read(owned_by, owner.id)
+
+
+def channels_max(config: AccountsConfig, owner: User) -> int:
+    """How many channels somebody may own."""
+    if role_of(owner) >= Role.PREMIUM:
+        return max(config.channels_per_premium_user_max, config.channels_per_user_max)
+    return config.channels_per_user_max
 
 
 def get(tx: Transaction, slug: str) -> Channel:

@@ -607,6 +607,18 @@ MODERATION_LISTED_MAX: Final = 200
 """Entries of the log, or restrictions, in one answer."""
 
 
+# Streamers and teams ------------------------------------------------------------------------------
+
+POLICY_TITLE_CHARS_MAX: Final = 80
+POLICY_BODY_CHARS_MAX: Final = 20_000
+"""A policy; the longest of well-known sites has about 15,000."""
+
+POLICY_FORM_BYTES_MAX: Final = 256 * KIB
+"""A form with one; a letter beyond ASCII takes up to nine bytes there."""
+
+POLICY_VERSIONS_LISTED_MAX: Final = 50
+
+
 # Texts --------------------------------------------------------------------------------------------
 
 COMBINING_MARKS_MAX: Final = 4
@@ -697,9 +709,11 @@ AUDIT_LISTED_MAX: Final = 100
 AUDIT_VERIFY_PAGE: Final = 1_000
 """Entries read at once, to show and to verify."""
 
-OUTBOUND_TIMEOUT_S: Final = 10.0
-OUTBOUND_CONNECT_TIMEOUT_S: Final = 5.0
-"""One request to a site that a user has named."""
+OUTBOUND_TIMEOUT_S: Final = 5.0
+"""One request to a site that a user has named, from looking its name up to its answer."""
+
+ERROR_CAUSES_MAX: Final = 8
+"""How far back the cause of an error is looked for."""
 
 OUTBOUND_CONNECTIONS_MAX: Final = 16
 """At once, over all such requests."""
@@ -819,11 +833,99 @@ REALTIME_TICKET_S: Final = 60
 REALTIME_TICKETS_MAX: Final = 10_000
 """Tickets that wait to be used; the oldest goes for one more."""
 
+# backups -----------------------------------------------------------------------------------------
+
+BACKUP_CHUNK_BYTES: Final = MIB
+"""Read, hashed and written at once; hashing so much leaves the event loop alone."""
+
+BACKUP_MANIFEST_BYTES_MAX: Final = 64 * MIB
+BACKUP_FILES_MAX: Final = 500_000
+"""About 120 bytes of the manifest for each file."""
+
+BACKUP_SPARE_BYTES: Final = 128 * MIB
+"""What a backup leaves free on the disk, for the site to go on."""
+
+BACKUP_RETRY_MS: Final = 3600 * 1000
+"""After a failure: time for somebody to make room."""
+
+BACKUP_STOP_TIMEOUT_S: Final = 10.0
+"""A backup under way gets so long to give up when the site stops."""
+
+BACKUP_TOLD_AGAIN_MS: Final = 24 * 3600 * 1000
+"""Admins hear of backups that keep failing so often."""
+
+BACKUP_COMMAND_TIMEOUT_S: Final = 2 * 3600.0
+"""`mediaserver backup` waits so long for the running site, and for pg_dump."""
+
+BACKUP_STOP_OPCODES: Final = 1_000_000
+"""SQLite's steps between two looks whether the copy is still wanted: some milliseconds."""
+
+BACKUP_FINDINGS_MAX: Final = 20
+"""Sentences about one database."""
+
+SAFETY_COPIES_KEPT: Final = 2
+"""Databases as they were before an upgrade."""
+
 # notifications ------------------------------------------------------------------------------------
 
 NOTICES_LISTED_MAX: Final = 50
 NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
 
+# admin desk ---------------------------------------------------------------------------------------
+
+USERS_LISTED_MAX: Final = 50
+"""Accounts on one page of the list."""
+
+STORAGE_MEASURED_MS: Final = 60 * 1000
+"""How long a measurement of the storage folder is shown: it looks at every file."""
+
+# Webhooks -----------------------------------------------------------------------------------------
+
+WEBHOOKS_MAX: Final = 10
+"""Of one channel, and as many of the site as a whole."""
+
+WEBHOOK_PAUSES_MS: Final = (
+    5 * 1000,
+    60 * 1000,
+    5 * 60 * 1000,
+    30 * 60 * 1000,
+    2 * 3600 * 1000,
+    6 * 3600 * 1000,
+    12 * 3600 * 1000,
+    24 * 3600 * 1000,
+)
+"""Before each further attempt: nine of them in 45 hours, so that a weekend's outage passes."""
+
+WEBHOOK_FAILING_MS_MAX: Final = 5 * 24 * 3600 * 1000
+"""A webhook that took nothing for so long is turned off."""
+
+WEBHOOK_WAITING_MAX: Final = 100
+"""Deliveries that wait for one webhook; what comes on top of them is not told."""
+
+WEBHOOK_DELIVERY_KEEP_MS: Final = 14 * 24 * 3600 * 1000
+WEBHOOK_DELIVERIES_KEPT_MAX: Final = 1_000
+WEBHOOK_DELIVERIES_LISTED_MAX: Final = 30
+"""The log of one webhook: how long, how much, and one page of it."""
+
+WEBHOOK_ANSWER_CHARS_MAX: Final = 1_000
+"""What the log keeps of an answer: the beginning, where error messages stand."""
+
+WEBHOOK_OLD_SECRET_MS: Final = 24 * 3600 * 1000
+"""After a new secret was made, deliveries are signed with both so long."""
+
+WEBHOOK_BY_HAND_BURST: Final = 20
+WEBHOOK_BY_HAND_INTERVAL_MS: Final = 10_000
+"""Tests and deliveries sent again of one person."""
+
+WEBHOOK_EVENTS_WAITING_MAX: Final = 1_000
+"""Events on their way into the log: some seconds of the busiest site."""
+
+WEBHOOK_CHAT_BURST: Final = 10
+WEBHOOK_CHAT_PER_S: Final = 1
+"""Chat lines of one channel that are told; each costs three writes."""
+
+WEBHOOK_CHANNELS_COUNTED_MAX: Final = 1_000
+"""Channels whose chat lines are counted at once."""
 # Trust --------------------------------------------------------------------------------------------
 
 BAN_DAYS_MAX: Final = 3650

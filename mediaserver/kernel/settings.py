@@ -38,6 +38,7 @@ CHANGEABLE = frozenset(
         "site.accent",
         "accounts.registration",
         "accounts.channels_per_user_max",
+        "accounts.channels_per_premium_user_max",
         "accounts.admin_totp",
         "media.viewers_max",
         "media.uplink_max_kbps",

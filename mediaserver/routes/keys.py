@@ -11,12 +11,16 @@ from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.personal_data import PersonalData
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.users import User
+from mediaserver.admin.backups import Backups
+from mediaserver.admin.overview import Overview
+from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
+from mediaserver.channels.policies import Policies
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
@@ -35,6 +39,8 @@ from mediaserver.trust.appeals import Appeals
 from mediaserver.trust.cases import Cases
 from mediaserver.trust.reports import Reports
 from mediaserver.trust.sanctions import Sanctions
+from mediaserver.webhooks.sender import Sender
+from mediaserver.webhooks.webhooks import Webhooks
 
 CONFIG = web.AppKey("CONFIG", Config)
 SETTINGS = web.AppKey("SETTINGS", Settings)
@@ -49,6 +55,12 @@ CASES = web.AppKey("CASES", Cases)
 APPEALS = web.AppKey("APPEALS", Appeals)
 SANCTIONS = web.AppKey("SANCTIONS", Sanctions)
 NOTICES = web.AppKey("NOTICES", Notices)
+POLICIES = web.AppKey("POLICIES", Policies)
+OVERVIEW = web.AppKey("OVERVIEW", Overview)
+STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
+BACKUPS = web.AppKey("BACKUPS", Backups)
+WEBHOOKS = web.AppKey("WEBHOOKS", Webhooks)
+WEBHOOK_SENDER = web.AppKey("WEBHOOK_SENDER", Sender)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)

@@ -9,6 +9,7 @@ import hashlib
 import time
 from typing import Any
 
+from gallery_people import PEOPLE_PAGES, people_context
 from gallery_studio import STUDIO_PAGES, MadeUp, studio_context
 
 from mediaserver.realtime.asyncapi import document
@@ -350,6 +351,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
                 case,
                 MadeUp(now_ms(), CHANNEL, USER, live_view, room("starting")),
             )
+        case _ if template in {page for _, page, _ in PEOPLE_PAGES.values()}:
+            return people_context(template, case, now_ms())
         case "events.html":
             return outline(document("Lantern", LiveOut))
         case "chat.html":
@@ -394,6 +397,7 @@ PAGES = {
     "popout": ("/popout/mira/chat", "chat.html", ["member", "guest", "read"]),
     "embed": ("/embed/mira", "embed.html", ["live", "offline", "gate"]),
     **STUDIO_PAGES,
+    **PEOPLE_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
     "register": ("/register", "register.html", ["plain", "errors", "closed"]),

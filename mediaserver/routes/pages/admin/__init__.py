@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.admin import appeals, overview, reports, sanctions
+from mediaserver.routes.pages.admin import (
+    appeals,
+    backups,
+    overview,
+    policies,
+    reports,
+    sanctions,
+    users,
+    webhooks,
+)
 
-routes = [*overview.routes, *appeals.routes, *reports.routes, *sanctions.routes]
+UPLOADS = policies.UPLOADS
+"""Routes that take more than a small body, and how many bytes."""
+
+routes = [
+    *overview.routes,
+    *users.routes,
+    *appeals.routes,
+    *reports.routes,
+    *sanctions.routes,
+    *policies.routes,
+    *backups.routes,
+    *webhooks.routes,
+]

@@ -20,7 +20,7 @@ from mediaserver.routes.page import page, redirect, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
 _DIGITS_MAX = 15
-_SECTIONS = ("desk", "chat", "health", "schedule", "overlays", "connect", "settings")
+_SECTIONS = ("desk", "chat", "health", "schedule", "overlays", "webhooks", "connect", "settings")
 _MODERATOR_SECTIONS = ("chat", "health")
 
 
@@ -75,15 +75,16 @@ async def studio_page(
     section: str,
     context: Mapping[str, Any],
     *,
+    template: str = "",
     returned: Returned | None = None,
     csp: str = CSP_PAGE,
 ) -> web.Response:
-    """Render `studio/{section}.html` in the frame."""
+    """Render `studio/{template or section}.html` in the frame."""
     channel = studio.channel
     status = request.app[LIVE].status(channel.slug)
     return page(
         request,
-        f"studio/{section}.html",
+        f"studio/{template or section}.html",
         {
             "channels": await reachable(request, studio.user),
             "channel": dataclasses.asdict(channel),
