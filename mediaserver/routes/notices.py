@@ -73,6 +73,16 @@ NOTICES: Mapping[str, str] = {
     "secret-made": "The webhook has a new secret.",
     "delivery-made": "It is on its way.",
     "logged-out": "You are logged out.",
+    "reported": "Thank you. An admin will look at it.",
+    "appealed": "Your appeal is sent. You will hear from us by mail.",
+    "report-taken": "You are on it.",
+    "report-put-back": "It waits for somebody again.",
+    "report-decided": "Decided. Whoever reported it is told.",
+    "appeal-decided": "Decided. They are told.",
+    "warned": "They are warned.",
+    "warned-and-banned": "They are warned, and banned: it was one warning too many.",
+    "banned": "They are banned.",
+    "unbanned": "Their ban is lifted.",
 }
 
 

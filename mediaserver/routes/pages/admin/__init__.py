@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mediaserver.routes.pages.admin import (
+    appeals,
     audit,
     backups,
     jobs,
@@ -10,6 +11,8 @@ from mediaserver.routes.pages.admin import (
     mail,
     overview,
     policies,
+    reports,
+    sanctions,
     settings,
     storage,
     users,
@@ -25,6 +28,9 @@ routes = [
     *users.routes,
     *verification.routes,
     *live.routes,
+    *appeals.routes,
+    *reports.routes,
+    *sanctions.routes,
     *policies.routes,
     *settings.routes,
     *mail.routes,

@@ -21,6 +21,7 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("overview", "Overview", "layout-dashboard"),
     ("users", "Users", "users"),
     ("verification", "Verification", "badge-check"),
+    ("reports", "Reports", "flag"),
     ("live", "Live streams", "radio"),
     ("categories", "Categories", "layout-grid"),
     ("emotes", "Emotes", "smile"),
