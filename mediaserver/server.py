@@ -25,8 +25,10 @@ from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
 from mediaserver.admin.audit_log import AuditLog
 from mediaserver.admin.deferred import Deferred
+from mediaserver.admin.figures import Figures
 from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
+from mediaserver.admin.statistics import Statistics
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels import personal_data as channels_personal_data
 from mediaserver.channels.back_soon import BackSoon
@@ -231,6 +233,9 @@ class Server:
         streams = Streams(db, clock, media.broadcasts)
         self.rtmp_port = media.rtmp_port
 
+        figures = Figures(db, clock, events, partial(_count_all_viewers, media.broadcasts))
+        await stack.enter_async_context(figures)
+        jobs.repeat("daily-figures", figures.write, limits.FIGURES_WRITTEN_MS)
         await stack.enter_async_context(ScheduleClock(db, clock))
         await stack.enter_async_context(jobs)
 
@@ -283,6 +288,7 @@ class Server:
         app[keys.AUDIT_LOG] = AuditLog(db, clock)
         app[keys.DEFERRED] = Deferred(db, clock, letterhead)
         app[keys.LIVE_CONTROL] = LiveControl(db, clock, letterhead, media.broadcasts)
+        app[keys.STATISTICS] = Statistics(db, clock)
         app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
         app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
         app[keys.CHANNELS] = channels
@@ -442,6 +448,10 @@ def _sender(config: Config) -> str:
 def _count_viewers(live: LiveStreams, channel: str) -> int:
     status = live.status(channel)
     return status.viewers if status is not None and status.is_public else 0
+
+
+def _count_all_viewers(live: LiveStreams) -> int:
+    return sum(status.viewers for status in live.all() if status.is_public)
 
 
 def _end_stream(live: LiveStreams, gone: ChannelDeleted) -> None:

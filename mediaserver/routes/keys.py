@@ -15,6 +15,7 @@ from mediaserver.admin.audit_log import AuditLog
 from mediaserver.admin.deferred import Deferred
 from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import Overview
+from mediaserver.admin.statistics import Statistics
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
@@ -51,6 +52,7 @@ MAILBOX = web.AppKey("MAILBOX", Mailbox)
 AUDIT_LOG = web.AppKey("AUDIT_LOG", AuditLog)
 DEFERRED = web.AppKey("DEFERRED", Deferred)
 LIVE_CONTROL = web.AppKey("LIVE_CONTROL", LiveControl)
+STATISTICS = web.AppKey("STATISTICS", Statistics)
 OVERVIEW = web.AppKey("OVERVIEW", Overview)
 STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
 CHANNELS = web.AppKey("CHANNELS", Channels)

@@ -4,7 +4,7 @@ admins in.
 
 from __future__ import annotations
 
-from mediaserver.routes.api.admin import audit, jobs, live, overview, settings, users
+from mediaserver.routes.api.admin import audit, jobs, live, overview, settings, statistics, users
 from mediaserver.routes.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -13,6 +13,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *live.api.all,
     *settings.api.all,
     *jobs.api.all,
+    *statistics.api.all,
     *audit.api.all,
 )
 """In the order in which they are documented."""

@@ -9,6 +9,7 @@ from mediaserver.routes.pages.admin import (
     mail,
     overview,
     settings,
+    statistics,
     storage,
     users,
 )
@@ -21,5 +22,6 @@ routes = [
     *mail.routes,
     *jobs.routes,
     *storage.routes,
+    *statistics.routes,
     *audit.routes,
 ]

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from mediaserver.kernel.db.migrations.tables import create_index
+from mediaserver.kernel.db.migrations.tables import create_index, create_table, int64, text
 
 revision = "0010"
 down_revision = "0009"
@@ -28,3 +28,5 @@ def _admin_desk() -> None:
             postgresql_where=sa.text(condition),
         )
     create_index("audit_entry", "at_ms", "sequence")
+    create_index("stream", "ended_at_ms")
+    create_table("daily_figure", int64("day"), text("name"), int64("value"), key=("day", "name"))
