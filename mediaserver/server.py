@@ -33,6 +33,7 @@ from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels import personal_data as channels_personal_data
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
+from mediaserver.channels.category_changes import CategoryChanges
 from mediaserver.channels.channels import ChannelDeleted, Channels
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
@@ -294,6 +295,7 @@ class Server:
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)
+        app[keys.CATEGORY_CHANGES] = CategoryChanges(db, clock)
         app[keys.FOLLOWS] = follows
         app[keys.SCHEDULE] = schedule
         app[keys.STREAM_KEYS] = stream_keys

@@ -438,6 +438,7 @@ NOT_GENERAL_REASON_CHARS_MAX: Final = 200
 
 CATEGORIES_MAX: Final = 200
 CATEGORY_SLUG_CHARS_MAX: Final = 40
+CATEGORY_NAME_CHARS_MAX: Final = 40
 """Categories are made by us; the bounds keep lists and look-ups small."""
 
 STREAM_PLANS_MAX: Final = 20

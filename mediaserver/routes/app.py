@@ -79,6 +79,7 @@ UPLOADS: Mapping[str, int] = (
     }
     | studio.UPLOADS
     | settings_pages.UPLOADS
+    | admin.UPLOADS
 )
 """Routes that take more than a small body, and how many bytes."""
 

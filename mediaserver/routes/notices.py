@@ -55,6 +55,7 @@ NOTICES: Mapping[str, str] = {
     "test-mail": "A test mail is on its way to you.",
     "tried-again": "It is being tried again.",
     "dropped": "Dropped.",
+    "category-merged": "Merged.",
     "user-deleted": "The account is deleted.",
     "logged-out": "You are logged out.",
 }

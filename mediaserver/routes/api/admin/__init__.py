@@ -4,13 +4,23 @@ admins in.
 
 from __future__ import annotations
 
-from mediaserver.routes.api.admin import audit, jobs, live, overview, settings, statistics, users
+from mediaserver.routes.api.admin import (
+    audit,
+    categories,
+    jobs,
+    live,
+    overview,
+    settings,
+    statistics,
+    users,
+)
 from mediaserver.routes.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *overview.api.all,
     *users.api.all,
     *live.api.all,
+    *categories.api.all,
     *settings.api.all,
     *jobs.api.all,
     *statistics.api.all,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from mediaserver.routes.pages.admin import (
     audit,
+    categories,
+    emotes,
     jobs,
     live,
     mail,
@@ -14,10 +16,15 @@ from mediaserver.routes.pages.admin import (
     users,
 )
 
+UPLOADS = emotes.UPLOADS
+"""Routes that take more than a small body, and how many bytes."""
+
 routes = [
     *overview.routes,
     *users.routes,
     *live.routes,
+    *categories.routes,
+    *emotes.routes,
     *settings.routes,
     *mail.routes,
     *jobs.routes,
