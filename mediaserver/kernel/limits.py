@@ -441,6 +441,7 @@ NOT_GENERAL_REASON_CHARS_MAX: Final = 200
 
 CATEGORIES_MAX: Final = 200
 CATEGORY_SLUG_CHARS_MAX: Final = 40
+CATEGORY_NAME_CHARS_MAX: Final = 40
 """Categories are made by us; the bounds keep lists and look-ups small."""
 
 STREAM_PLANS_MAX: Final = 20
@@ -916,6 +917,14 @@ END_REASON_CHARS_MAX: Final = 200
 
 AUDIT_EXPORT_BATCH: Final = 500
 """Entries read at once for a download: a few milliseconds."""
+
+FIGURES_WRITTEN_MS: Final = 5 * 60 * 1000
+"""How often what was counted in memory is written down; a crash loses so much."""
+
+STATISTICS_STREAMS_MAX: Final = 20_000
+"""Streams that statistics add up: over 200 a day for three months."""
+
+BUSIEST_LISTED_MAX: Final = 10
 
 STORAGE_MEASURED_MS: Final = 60 * 1000
 """How long a measurement of the storage folder is shown: it looks at every file."""

@@ -16,9 +16,11 @@ from mediaserver.admin.backups import Backups
 from mediaserver.admin.deferred import Deferred
 from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import Overview
+from mediaserver.admin.statistics import Statistics
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
+from mediaserver.channels.category_changes import CategoryChanges
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -70,6 +72,7 @@ MAILBOX = web.AppKey("MAILBOX", Mailbox)
 AUDIT_LOG = web.AppKey("AUDIT_LOG", AuditLog)
 DEFERRED = web.AppKey("DEFERRED", Deferred)
 LIVE_CONTROL = web.AppKey("LIVE_CONTROL", LiveControl)
+STATISTICS = web.AppKey("STATISTICS", Statistics)
 OVERVIEW = web.AppKey("OVERVIEW", Overview)
 STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
 BACKUPS = web.AppKey("BACKUPS", Backups)
@@ -78,6 +81,7 @@ WEBHOOK_SENDER = web.AppKey("WEBHOOK_SENDER", Sender)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)
+CATEGORY_CHANGES = web.AppKey("CATEGORY_CHANGES", CategoryChanges)
 FOLLOWS = web.AppKey("FOLLOWS", Follows)
 SCHEDULE = web.AppKey("SCHEDULE", Schedule)
 STREAM_KEYS = web.AppKey("STREAM_KEYS", StreamKeys)

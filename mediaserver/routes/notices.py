@@ -63,6 +63,7 @@ NOTICES: Mapping[str, str] = {
     "test-mail": "A test mail is on its way to you.",
     "tried-again": "It is being tried again.",
     "dropped": "Dropped.",
+    "category-merged": "Merged.",
     "user-deleted": "The account is deleted.",
     "backup-begun": "A backup is being made.",
     "backup-deleted": "The backup is deleted.",

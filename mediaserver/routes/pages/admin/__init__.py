@@ -6,6 +6,8 @@ from mediaserver.routes.pages.admin import (
     appeals,
     audit,
     backups,
+    categories,
+    emotes,
     jobs,
     live,
     mail,
@@ -14,23 +16,26 @@ from mediaserver.routes.pages.admin import (
     reports,
     sanctions,
     settings,
+    statistics,
     storage,
     users,
     verification,
     webhooks,
 )
 
-UPLOADS = policies.UPLOADS
+UPLOADS = policies.UPLOADS | emotes.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
 routes = [
     *overview.routes,
     *users.routes,
     *verification.routes,
-    *live.routes,
-    *appeals.routes,
     *reports.routes,
+    *appeals.routes,
     *sanctions.routes,
+    *live.routes,
+    *categories.routes,
+    *emotes.routes,
     *policies.routes,
     *settings.routes,
     *mail.routes,
@@ -38,5 +43,6 @@ routes = [
     *storage.routes,
     *backups.routes,
     *webhooks.routes,
+    *statistics.routes,
     *audit.routes,
 ]

@@ -52,6 +52,12 @@ async def admin(request: web.Request, action: Action = Action.USE_ADMIN_DESK) ->
     return user
 
 
+async def acting_admin(request: web.Request, action: Action) -> Actor:
+    """`admin` as the audit log names them, for what is easily undone."""
+    user = await admin(request, action)
+    return Actor(user.id, user.username, request.remote)
+
+
 async def confirmed_admin(request: web.Request, action: Action, back: str) -> Actor:
     """`admin`, who gave the password or a code just now, as the audit log names them. `back`: the
     page of the form, where the browser goes once they did.
