@@ -19,6 +19,7 @@ from mediaserver.routes.api import backups as api_backups
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
+from mediaserver.routes.api import checkup as api_checkup
 from mediaserver.routes.api import emotes as api_emotes
 from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import health as api_health
@@ -68,6 +69,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_moderation.api.all,
     *api_emotes.api.all,
     *api_backups.api.all,
+    *api_checkup.api.all,
 )
 """The whole API, in the order in which it is documented."""
 

@@ -12,6 +12,7 @@ from mediaserver.accounts.personal_data import PersonalData
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.users import User
 from mediaserver.admin.backups import Backups
+from mediaserver.admin.doctor.doctor import Doctor
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
@@ -43,6 +44,7 @@ PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
 DELETION = web.AppKey("DELETION", Deletion)
 NOTICES = web.AppKey("NOTICES", Notices)
 BACKUPS = web.AppKey("BACKUPS", Backups)
+DOCTOR = web.AppKey("DOCTOR", Doctor)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.admin import backups, overview
+from mediaserver.routes.pages.admin import backups, checkup, overview
 
-routes = [*overview.routes, *backups.routes]
+routes = [*overview.routes, *backups.routes, *checkup.routes]

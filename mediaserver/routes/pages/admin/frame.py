@@ -20,6 +20,7 @@ from mediaserver.routes.render import CSP_PAGE
 SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("overview", "Overview", "layout-dashboard"),
     ("backups", "Backups", "archive"),
+    ("checkup", "Check-up", "stethoscope"),
 )
 """Name, label and icon of each page, in the order of the menu. The name is the path below /admin
 and the template below web/templates/admin."""
