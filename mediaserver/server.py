@@ -17,6 +17,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy import text
 
+import mediaserver
 from mediaserver.accounts.accounts import Accounts
 from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.passwords import Passwords
@@ -26,34 +27,45 @@ from mediaserver.accounts.users import Users
 from mediaserver.admin.backups import Backups
 from mediaserver.admin.doctor.doctor import Doctor
 from mediaserver.admin.doctor.network import Listening
+from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
+from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels import deletion
+from mediaserver.channels import policies as policies_of_people
+from mediaserver.channels import verifications as verifications_of_people
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
+from mediaserver.channels.documents import JOB as DELETE_DOCUMENTS
+from mediaserver.channels.documents import Documents
 from mediaserver.channels.follows import Follows
+from mediaserver.channels.policies import Policies
 from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.schedule_clock import ScheduleClock
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
+from mediaserver.channels.verifications import Verifications
 from mediaserver.chat import personal
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
+from mediaserver.chat.retention import Retention
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits, mail
+from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock, SystemClock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.db.lock import DatabaseInUse
 from mediaserver.kernel.errors import Invalid, Unavailable
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.images import Images
+from mediaserver.kernel.images import ImageFolder, Images
 from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead, Mailbox, Smtp
 from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
+from mediaserver.kernel.outbound import Outbound
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.vault import Vault
 from mediaserver.media.engine import Engine
@@ -73,6 +85,16 @@ from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
 from mediaserver.routes.operator_commands import commands_of
+from mediaserver.trust import appeals, bans, reports
+from mediaserver.trust import sanctions as sanctions_of_people
+from mediaserver.trust.appeals import Appeals
+from mediaserver.trust.cases import Cases
+from mediaserver.trust.reports import Reports
+from mediaserver.trust.sanctions import Sanctions
+from mediaserver.webhooks import deliveries, webhooks
+from mediaserver.webhooks.feed import Feed
+from mediaserver.webhooks.sender import Sender
+from mediaserver.webhooks.webhooks import Webhooks
 
 _log = structlog.get_logger(__name__)
 
@@ -86,16 +108,35 @@ class MediaPath:
     routes: Sequence[web.RouteDef]
     render_metrics: Callable[[], bytes]
     health: StreamHealth
+    thumbnail: Callable[[str], bytes | None] = lambda _: None
+    """The newest picture of a channel's live stream, as a JPEG."""
     close_viewers: Callable[[], None] = lambda: None
     """Ends the connections that would otherwise stay open while the web server stops."""
 
 
-_PERSONAL_DATA = (
+PERSONAL_DATA: tuple[Source, ...] = (
     Source("notices", notices.export),
+    Source("policies", policies_of_people.export),
+    Source("webhooks", webhooks.export),
+    Source("sanctions", sanctions_of_people.export),
+    Source("reports", reports.export, reports.erase),
+    Source("appeals", appeals.export),
     Source("chat", personal.export, personal.erase),
     Source("channels", deletion.export, deletion.erase),
 )
-"""What each feature knows about people, in the order in which it is erased."""
+"""What features know about people, in the order in which it goes with an account."""
+
+VERIFICATIONS_WAITING = Queue(
+    "verification",
+    "streamer asks to be verified",
+    "streamers ask to be verified",
+    "/admin/verification",
+    verifications_of_people.count_submitted,
+)
+
+QUEUES: tuple[Queue, ...] = (VERIFICATIONS_WAITING, DEAD_MAIL, DEAD_JOBS)
+"""What may wait for an admin, in the order in which the overview shows it."""
+
 
 OpenMedia = Callable[
     [Config, PublishGate, Events, Clock, ssl.SSLContext | None],
@@ -134,6 +175,7 @@ async def open_media(
             ],
             metrics.render,
             engine.health,
+            engine.thumbnails.jpeg,
             lambda: close_viewers(engine.origin.all()),
         )
     finally:
@@ -183,13 +225,8 @@ class Server:
         db = await stack.enter_async_context(Database(config.database_url, events))
         settings = await Settings.open(db, clock, config)
         letterhead = Letterhead(lambda: config.site.name, lambda: self.url)
-        accounts = await Accounts.open(
-            db,
-            clock,
-            Vault.open(config.storage.path, config.storage.master_key),
-            letterhead,
-            config.accounts,
-        )
+        vault = Vault.open(config.storage.path, config.storage.master_key)
+        accounts = await Accounts.open(db, clock, vault, letterhead, config.accounts)
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
         mailbox, told = Mailbox(db, clock), Notices(db, clock)
@@ -200,13 +237,21 @@ class Server:
             mail.handler(smtp if config.mail.smtp_host else mailbox),
             keeps_payload=False,
         )
+        outbound = await stack.enter_async_context(_outbound(config))
+        hooks = Webhooks(db, clock, vault, outbound)
+        sender = Sender(db, clock, vault, outbound, throttles, letterhead)
+        jobs.register(deliveries.JOB, sender.handle)
+        await stack.enter_async_context(Feed(db, clock, events, letterhead))
         for name, delete in (
             ("delete-expired-accounts", accounts.delete_expired),
             ("delete-ended-jobs", jobs.delete_ended),
             ("delete-old-mail", mailbox.delete_old),
             ("delete-old-notices", told.delete_old),
+            ("delete-old-deliveries", sender.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
+        policies = Policies(db, clock)
+        await policies.begin()
         backups = Backups(db, clock, config, letterhead)
         stack.push_async_callback(backups.aclose)
         doctor = Doctor(config, clock, smtp.check)
@@ -219,7 +264,22 @@ class Server:
         gate = StreamKeyGate(db, throttles, events, clock)
         broadcasts = _Broadcasts()
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
+        sanctions = await stack.enter_async_context(
+            Sanctions(db, clock, events, letterhead, config.moderation, broadcasts)
+        )
+        jobs.register(bans.LIFT, sanctions.lift_due)
+        pictures_of_reports = ImageFolder(config.storage.path / "evidence", reports.PREFIX, ".jpg")
+        cases = Cases(db, clock, letterhead, config.moderation, pictures_of_reports)
+        await cases.remove_leftovers()
+        jobs.repeat(
+            "delete-old-evidence", cases.delete_old_evidence, limits.HOUSEKEEPING_INTERVAL_MS
+        )
         chat = await stack.enter_async_context(Chat(db, clock))
+        jobs.repeat(
+            "delete-old-chat",
+            Retention(db, clock, config.chat).delete_old,
+            limits.HOUSEKEEPING_INTERVAL_MS,
+        )
         images, pictures = Images(), config.storage.path / "images"
         avatars = Avatars(db, accounts.profiles, throttles, images, pictures / "avatars")
         await stack.enter_async_context(avatars)
@@ -227,6 +287,17 @@ class Server:
         await stack.enter_async_context(emotes)
         back_soon = BackSoon(db, clock, throttles, images, pictures / "back-soon")
         await stack.enter_async_context(back_soon)
+        documents = Documents(
+            db, clock, vault, throttles, images, config.storage.path / "documents"
+        )
+        await stack.enter_async_context(documents)
+        jobs.register(DELETE_DOCUMENTS, documents.delete_files)
+        verifications = Verifications(db, clock, vault, throttles, letterhead, config.accounts)
+        for name, delete in (
+            ("delete-unsent-documents", documents.delete_unsent),
+            ("delete-due-documents", verifications.delete_due_documents),
+        ):
+            jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         broadcasts.registry = media.broadcasts
         streams = Streams(db, clock, media.broadcasts)
@@ -277,11 +348,38 @@ class Server:
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
+        app[keys.PERSONAL_DATA] = PersonalData(
+            db,
+            clock,
+            letterhead,
+            (
+                Source("verification", verifications.export, verifications_of_people.erase),
+                *PERSONAL_DATA,
+            ),
+        )
         app[keys.BACKUPS] = backups
         app[keys.DOCTOR] = doctor
-        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, _PERSONAL_DATA)
         app[keys.DELETION] = Deletion(db, clock)
         app[keys.NOTICES] = told
+        app[keys.POLICIES] = policies
+        app[keys.DOCUMENTS] = documents
+        app[keys.VERIFICATIONS] = verifications
+        app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
+        app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
+        app[keys.WEBHOOKS] = hooks
+        app[keys.WEBHOOK_SENDER] = sender
+        app[keys.SANCTIONS] = sanctions
+        app[keys.CASES] = cases
+        app[keys.APPEALS] = Appeals(db, clock, letterhead)
+        app[keys.REPORTS] = Reports(
+            db,
+            clock,
+            throttles,
+            letterhead,
+            media.broadcasts,
+            media.thumbnail,
+            pictures_of_reports,
+        )
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)
@@ -431,6 +529,15 @@ def _url(config: Config, port: int) -> str:
         host = f"[{host}]"
     is_default = port == (443 if scheme == "https" else 80)
     return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{port}"
+
+
+def _outbound(config: Config) -> Outbound:
+    """The client for addresses that people have typed. Raises `Invalid` for a wrong setting."""
+    try:
+        allowed = AddressList(config.webhooks.allow)
+    except ValueError as error:
+        raise Invalid(f"webhooks.allow: {error}", field="webhooks.allow") from error
+    return Outbound(allowed, user_agent=f"mediaserver/{mediaserver.__version__}")
 
 
 def _sender(config: Config) -> str:

@@ -122,6 +122,7 @@ class Action(Enum):
     END_ANY_STREAM = "end any stream", _admin()
     CHANGE_CATEGORIES = "change categories", _admin()
     CHANGE_SITE_EMOTES = "change the site's emotes", _admin()
+    CHANGE_SITE_WEBHOOKS = "change the site's webhooks", _admin()
     CHANGE_SETTINGS = "change settings", _admin()
     PUBLISH_POLICIES = "publish policies", _admin()
     READ_MAIL = "read the site's mail", _admin()

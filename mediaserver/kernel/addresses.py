@@ -1,8 +1,10 @@
-"""Network addresses as settings name them: single ones and networks."""
+"""Network addresses: lists of them as settings name them, and which belong to the open internet."""
 
 from __future__ import annotations
 
 import ipaddress
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class AddressList:
@@ -25,3 +27,41 @@ class AddressList:
         if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
             parsed = parsed.ipv4_mapped
         return any(parsed in network for network in self._networks)
+
+
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All IPv6 addresses that are routed on the internet (RFC 4291 §2.4, IANA)."""
+
+_NOBODYS = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "2001::/32",  # Teredo, which carries an IPv4 address
+            "2002::/16",  # 6to4, which carries one too
+            "3fff::/20",  # documentation (RFC 9637)
+            "192.0.0.0/24",  # protocol assignments
+            "192.88.99.0/24",  # once the relays of 6to4
+        ),
+    )
+)
+"""Networks that `ipaddress` calls global though nobody's web server is there."""
+
+
+def parsed_address(text: str) -> Address | None:
+    """The address in its one plain spelling, brackets round IPv6 allowed; None for a name."""
+    try:
+        return ipaddress.ip_address(text.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+
+
+def is_public(address: Address) -> bool:
+    """Whether the address belongs to the open internet."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if address not in _UNICAST:  # so NAT64, link-local and the like are out too
+            return False
+    if any(address in network for network in _NOBODYS):
+        return False
+    return address.is_global and not address.is_multicast

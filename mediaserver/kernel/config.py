@@ -211,10 +211,20 @@ class AccountsConfig(_Section):
         description="open: anyone may make an account. closed: only the admin makes accounts.",
     )
     channels_per_user_max: int = Field(5, ge=1, le=100, description="Channels that a user may own.")
+    channels_per_premium_user_max: int = Field(
+        10, ge=1, le=1000, description="Channels that a premium user, or an admin, may own."
+    )
     admin_totp: Literal["asked", "required"] = Field(
         "asked",
         description="Two-step log-in of admins. asked: reminded until it is on. required: the "
         "admin pages open only with it.",
+    )
+    documents_keep_days: int = Field(
+        30,
+        ge=0,
+        le=3650,
+        description="Days after a verification is decided until the documents that were sent for "
+        "it are deleted.",
     )
 
 
@@ -247,8 +257,8 @@ class MailConfig(_Section):
 class WebhooksConfig(_Section):
     allow: tuple[str, ...] = Field(
         (),
-        description="Private addresses or networks that outgoing webhooks may reach all the same, "
-        "such as 192.168.1.20 for a home automation.",
+        description="Private addresses or networks that outgoing webhooks, those of streamers too, "
+        "may reach all the same, such as 192.168.1.20 for a home automation.",
     )
 
 
@@ -264,6 +274,30 @@ class ChatConfig(_Section):
         ge=1,
         le=100_000,
         description="Pages connected to chat from one address.",
+    )
+    keep_days: int = Field(
+        365,
+        ge=0,
+        le=36_500,
+        description="Days that the chat and the log of its moderators are kept. 0: for ever.",
+    )
+
+
+class ModerationConfig(_Section):
+    strikes_max: int = Field(
+        3,
+        ge=0,
+        le=100,
+        description="Warnings after which somebody is banned by itself. 0: never.",
+    )
+    strike_days: int = Field(90, ge=1, le=3650, description="Days for which a warning counts.")
+    strike_ban_days: int = Field(7, ge=1, le=3650, description="Days that such a ban lasts.")
+    evidence_keep_days: int = Field(
+        90,
+        ge=1,
+        le=3650,
+        description="Days after a decision for which the picture and the chat of a report are "
+        "kept.",
     )
 
 
@@ -299,6 +333,7 @@ class Config(_Section):
     mail: MailConfig = Field(default_factory=MailConfig)
     webhooks: WebhooksConfig = Field(default_factory=WebhooksConfig)
     chat: ChatConfig = Field(default_factory=ChatConfig)
+    moderation: ModerationConfig = Field(default_factory=ModerationConfig)
     log: LogConfig = Field(default_factory=LogConfig)
     metrics: MetricsConfig = Field(default_factory=MetricsConfig)
 

@@ -607,6 +607,50 @@ MODERATION_LISTED_MAX: Final = 200
 """Entries of the log, or restrictions, in one answer."""
 
 
+# Streamers and teams ------------------------------------------------------------------------------
+
+POLICY_TITLE_CHARS_MAX: Final = 80
+POLICY_BODY_CHARS_MAX: Final = 20_000
+"""A policy; the longest of well-known sites has about 15,000."""
+
+POLICY_FORM_BYTES_MAX: Final = 256 * KIB
+"""A form with one; a letter beyond ASCII takes up to nine bytes there."""
+
+POLICY_VERSIONS_LISTED_MAX: Final = 50
+
+LEGAL_NAME_CHARS_MAX: Final = 120
+VERIFICATION_NOTE_CHARS_MAX: Final = 1_000
+VERIFICATION_REASON_CHARS_MAX: Final = 500
+VERIFICATIONS_LISTED_MAX: Final = 30
+"""What a streamer writes, what an admin answers, and how many cases stand on one page."""
+
+VERIFICATIONS_BURST: Final = 3
+VERIFICATIONS_INTERVAL_MS: Final = 24 * 3600 * 1000
+"""Requests of one person; each is read by somebody."""
+
+DOCUMENTS_MAX: Final = 4
+"""Of one request: both sides of a card, and two more."""
+
+DOCUMENT_BYTES_MAX: Final = 10 * MIB
+"""A scan of several pages, or a photo by a phone."""
+
+DOCUMENT_SIDE_MAX: Final = 3_000
+DOCUMENT_PICTURE_BYTES_MAX: Final = 4 * MIB
+"""What a picture of a document is made into: small print stays readable."""
+
+DOCUMENT_UPLOADS_BURST: Final = 12
+DOCUMENT_UPLOADS_INTERVAL_MS: Final = 5 * 60 * 1000
+"""Files of one person: three full requests at once."""
+
+DOCUMENTS_UPLOAD_TIMEOUT_S: Final = 300.0
+"""A form with four files over a slow line."""
+
+DOCUMENT_WAITING_MS: Final = 24 * 3600 * 1000
+"""A file that was uploaded, but never sent with a request, is deleted after this."""
+
+DOCUMENTS_DELETED_AT_ONCE: Final = 100
+
+
 # Texts --------------------------------------------------------------------------------------------
 
 COMBINING_MARKS_MAX: Final = 4
@@ -697,9 +741,11 @@ AUDIT_LISTED_MAX: Final = 100
 AUDIT_VERIFY_PAGE: Final = 1_000
 """Entries read at once, to show and to verify."""
 
-OUTBOUND_TIMEOUT_S: Final = 10.0
-OUTBOUND_CONNECT_TIMEOUT_S: Final = 5.0
-"""One request to a site that a user has named."""
+OUTBOUND_TIMEOUT_S: Final = 5.0
+"""One request to a site that a user has named, from looking its name up to its answer."""
+
+ERROR_CAUSES_MAX: Final = 8
+"""How far back the cause of an error is looked for."""
 
 OUTBOUND_CONNECTIONS_MAX: Final = 16
 """At once, over all such requests."""
@@ -871,6 +917,108 @@ SAFETY_COPIES_KEPT: Final = 2
 
 NOTICES_LISTED_MAX: Final = 50
 NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
+
+# admin desk ---------------------------------------------------------------------------------------
+
+USERS_LISTED_MAX: Final = 50
+"""Accounts on one page of the list."""
+
+STORAGE_MEASURED_MS: Final = 60 * 1000
+"""How long a measurement of the storage folder is shown: it looks at every file."""
+
+# Webhooks -----------------------------------------------------------------------------------------
+
+WEBHOOKS_MAX: Final = 10
+"""Of one channel, and as many of the site as a whole."""
+
+WEBHOOK_PAUSES_MS: Final = (
+    5 * 1000,
+    60 * 1000,
+    5 * 60 * 1000,
+    30 * 60 * 1000,
+    2 * 3600 * 1000,
+    6 * 3600 * 1000,
+    12 * 3600 * 1000,
+    24 * 3600 * 1000,
+)
+"""Before each further attempt: nine of them in 45 hours, so that a weekend's outage passes."""
+
+WEBHOOK_FAILING_MS_MAX: Final = 5 * 24 * 3600 * 1000
+"""A webhook that took nothing for so long is turned off."""
+
+WEBHOOK_WAITING_MAX: Final = 100
+"""Deliveries that wait for one webhook; what comes on top of them is not told."""
+
+WEBHOOK_DELIVERY_KEEP_MS: Final = 14 * 24 * 3600 * 1000
+WEBHOOK_DELIVERIES_KEPT_MAX: Final = 1_000
+WEBHOOK_DELIVERIES_LISTED_MAX: Final = 30
+"""The log of one webhook: how long, how much, and one page of it."""
+
+WEBHOOK_ANSWER_CHARS_MAX: Final = 1_000
+"""What the log keeps of an answer: the beginning, where error messages stand."""
+
+WEBHOOK_OLD_SECRET_MS: Final = 24 * 3600 * 1000
+"""After a new secret was made, deliveries are signed with both so long."""
+
+WEBHOOK_BY_HAND_BURST: Final = 20
+WEBHOOK_BY_HAND_INTERVAL_MS: Final = 10_000
+"""Tests and deliveries sent again of one person."""
+
+WEBHOOK_EVENTS_WAITING_MAX: Final = 1_000
+"""Events on their way into the log: some seconds of the busiest site."""
+
+WEBHOOK_CHAT_BURST: Final = 10
+WEBHOOK_CHAT_PER_S: Final = 1
+"""Chat lines of one channel that are told; each costs three writes."""
+
+WEBHOOK_CHANNELS_COUNTED_MAX: Final = 1_000
+"""Channels whose chat lines are counted at once."""
+# Trust --------------------------------------------------------------------------------------------
+
+BAN_DAYS_MAX: Final = 3650
+"""A ban that has an end; a longer one has none."""
+
+BAN_FOREVER_MS: Final = 253_402_300_799_000
+"""The end of the year 9999: what an account's row says of a ban without an end."""
+
+SANCTION_TEXT_CHARS_MAX: Final = 1_000
+"""What an admin writes to somebody who is warned or banned, or who has reported."""
+
+SANCTIONS_LISTED_MAX: Final = 50
+"""Warnings, or bans, of one person: the newest ones."""
+
+REPORT_TEXT_CHARS_MAX: Final = 1_000
+REPORTS_BURST: Final = 10
+REPORTS_INTERVAL_MS: Final = 10 * 60 * 1000
+"""Reports of one user: ten at once, then one in ten minutes."""
+
+REPORT_REPEATED_MS: Final = 24 * 3600 * 1000
+"""The same person reporting the same thing again within a day adds nothing."""
+
+REPORTS_LISTED_MAX: Final = 50
+"""Reports on one page."""
+
+REPORTS_ALIKE_MAX: Final = 200
+"""Reports of the same thing that one decision closes."""
+
+REPORTS_EARLIER_MAX: Final = 10
+"""Earlier reports of the same person that a case shows."""
+
+EVIDENCE_LINES_MAX: Final = 100
+EVIDENCE_CHAT_MS: Final = 5 * 60 * 1000
+EVIDENCE_LINES_AFTER: Final = 10
+"""The chat that a report keeps: the last five minutes, or those before the line and a few after."""
+
+EVIDENCE_DELETED_AT_ONCE: Final = 200
+"""Reports whose evidence one run of the clean-up deletes."""
+
+APPEAL_TEXT_CHARS_MAX: Final = 2_000
+APPEALS_LISTED_MAX: Final = 50
+
+CHAT_DELETED_AT_ONCE: Final = 2_000
+CHAT_DELETE_TURNS_MAX: Final = 50
+"""Old lines deleted in one transaction, so that nobody waits to write, and transactions in one run
+of the clean-up: a hundred thousand lines in an hour."""
 
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX

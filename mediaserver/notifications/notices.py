@@ -59,6 +59,7 @@ class Topic(StrEnum):
     VERIFICATION = "verification"
     TEAMS = "teams"
     REPORTS = "reports"
+    WEBHOOKS = "webhooks"
     ADMIN = "admin"
 
     @property

@@ -13,9 +13,12 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.routes import keys, middlewares, pictures
+from mediaserver.routes.api import admin as api_admin
+from mediaserver.routes.api import appeals as api_appeals
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import back_soon as api_back_soon
 from mediaserver.routes.api import backups as api_backups
+from mediaserver.routes.api import cases as api_cases
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
@@ -26,9 +29,15 @@ from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
 from mediaserver.routes.api import moderation as api_moderation
+from mediaserver.routes.api import policies as api_policies
 from mediaserver.routes.api import realtime as api_realtime
+from mediaserver.routes.api import reports as api_reports
+from mediaserver.routes.api import sanctions as api_sanctions
 from mediaserver.routes.api import schedule as api_schedule
+from mediaserver.routes.api import site_webhooks as api_site_webhooks
 from mediaserver.routes.api import streams as api_streams
+from mediaserver.routes.api import verifications as api_verifications
+from mediaserver.routes.api import webhooks as api_webhooks
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
@@ -38,11 +47,13 @@ from mediaserver.routes.pages import (
     category,
     channel,
     channel_tabs,
+    documents,
     events,
     home,
     login,
     password,
     registration,
+    rules,
     studio,
     theme,
 )
@@ -56,6 +67,10 @@ from mediaserver.routes.static import StaticFiles
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_me.api.all,
+    *api_policies.api.all,
+    *api_policies.admin_api.all,
+    *api_verifications.api.all,
+    *api_verifications.admin_api.all,
     *api_channels.api.all,
     *api_back_soon.api.all,
     *api_streams.api.all,
@@ -68,8 +83,15 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_chat.api.all,
     *api_moderation.api.all,
     *api_emotes.api.all,
+    *api_admin.OPERATIONS,
     *api_backups.api.all,
     *api_checkup.api.all,
+    *api_webhooks.api.all,
+    *api_site_webhooks.api.all,
+    *api_reports.api.all,
+    *api_cases.api.all,
+    *api_sanctions.api.all,
+    *api_appeals.api.all,
 )
 """The whole API, in the order in which it is documented."""
 
@@ -81,6 +103,7 @@ UPLOADS: Mapping[str, int] = (
     }
     | studio.UPLOADS
     | settings_pages.UPLOADS
+    | admin.UPLOADS
 )
 """Routes that take more than a small body, and how many bytes."""
 
@@ -125,6 +148,8 @@ def make_app(
     app.add_routes(channel.routes)
     app.add_routes(channel_tabs.routes)
     app.add_routes(chat_pages.routes)
+    app.add_routes(rules.routes)
+    app.add_routes(documents.routes)
     app.add_routes(login.routes)
     app.add_routes(registration.routes)
     app.add_routes(password.routes)

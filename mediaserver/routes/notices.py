@@ -15,6 +15,12 @@ _COOKIE = "notice"
 
 NOTICES: Mapping[str, str] = {
     "saved": "Saved.",
+    "policies-accepted": "Thank you. It is noted that you accept them.",
+    "verification-sent": "Thank you. An admin will look at it, and you are told what they decide.",
+    "document-gone": "The file is deleted.",
+    "verification-approved": "They are verified, and have been told.",
+    "verification-rejected": "It is rejected, and they have been told why.",
+    "policy-published": "The new version is in force.",
     "channel-made": "Your channel is ready.",
     "key-made": "New stream key made.",
     "key-revoked": "Stream key revoked.",
@@ -48,8 +54,19 @@ NOTICES: Mapping[str, str] = {
     "account-deleted": "Your account is deleted. Take care!",
     "channel-deleted": "The channel is deleted.",
     "token-revoked": "Token revoked.",
+    "role-changed": "Their role is changed. They are logged out.",
+    "user-logged-out": "They are logged out everywhere.",
+    "user-second-factor-off": "Two-step log-in is off for them.",
+    "code-mailed": "A code is on its way to them.",
+    "user-deleted": "The account is deleted.",
     "backup-begun": "A backup is being made.",
     "backup-deleted": "The backup is deleted.",
+    "webhook-made": "Your webhook is ready.",
+    "webhook-on": "The webhook is on.",
+    "webhook-off": "The webhook is off.",
+    "webhook-gone": "The webhook is deleted.",
+    "secret-made": "The webhook has a new secret.",
+    "delivery-made": "It is on its way.",
     "logged-out": "You are logged out.",
 }
 

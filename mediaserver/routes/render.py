@@ -72,7 +72,13 @@ class Renderer:
         self, template: str, *, user: User | None, theme: str, path: str, context: dict[str, Any]
     ) -> str:
         return self._environment.get_template(template).render(
-            user=None if user is None else {"username": user.username, "is_admin": user.is_admin},
+            user=None
+            if user is None
+            else {
+                "username": user.username,
+                "is_admin": user.is_admin,
+                "is_banned": user.is_banned,
+            },
             theme=theme,
             path=path,
             now_ms=self._clock.wall_ms(),

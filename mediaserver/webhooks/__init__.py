@@ -1,1 +1,1 @@
-"""Outgoing webhooks: addresses that are told what happens here."""
+"""Outgoing webhooks: what happens here, told to other sites that somebody has named."""

@@ -9,6 +9,7 @@ import hashlib
 import time
 from typing import Any
 
+from gallery_people import PEOPLE_PAGES, people_context
 from gallery_studio import STUDIO_PAGES, MadeUp, studio_context
 
 from mediaserver.realtime.asyncapi import document
@@ -48,6 +49,7 @@ def card(index: int, **changes: Any) -> dict[str, Any]:
     given = {
         "slug": slug,
         "channel_name": name,
+        "is_verified": index in (0, 3),
         "title": title,
         "thumbnail_url": f"/picture/{slug}.svg",
         "started_at_ms": now_ms() - (index * 2_800_000 + 754_000),
@@ -143,6 +145,7 @@ CHANNEL = {
     "description": "Watercolour and ink, mostly boats and weather. New pictures on Tuesday and "
     "Friday evenings.\n\nQuestions about paper and brushes are welcome.",
     "owner": "mira",
+    "is_verified": True,
 }
 FORM_ERRORS = {
     "": "Some fields need another look.",
@@ -350,6 +353,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
                 case,
                 MadeUp(now_ms(), CHANNEL, USER, live_view, room("starting")),
             )
+        case _ if template in {page for _, page, _ in PEOPLE_PAGES.values()}:
+            return people_context(template, case, now_ms())
         case "events.html":
             return outline(document("Lantern", LiveOut))
         case "chat.html":
@@ -394,6 +399,7 @@ PAGES = {
     "popout": ("/popout/mira/chat", "chat.html", ["member", "guest", "read"]),
     "embed": ("/embed/mira", "embed.html", ["live", "offline", "gate"]),
     **STUDIO_PAGES,
+    **PEOPLE_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
     "register": ("/register", "register.html", ["plain", "errors", "closed"]),

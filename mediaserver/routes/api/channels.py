@@ -60,6 +60,7 @@ class ChannelOut(InformationOut):
     slug: str
     name: str
     owner: str
+    is_verified: bool = Field(description="An admin has seen who the owner is.")
     followers: int
     starts_automatically: bool
     created_at_ms: int
@@ -116,6 +117,7 @@ def _out(request: web.Request, channel: Channel, followers: int) -> ChannelOut:
         slug=channel.slug,
         name=channel.name,
         owner=channel.owner,
+        is_verified=channel.is_verified,
         followers=followers,
         starts_automatically=channel.starts_automatically,
         created_at_ms=channel.created_at_ms,
@@ -148,11 +150,13 @@ async def list_channels(request: web.Request) -> ChannelList:
     answer=ChannelOut,
     status=201,
     sign_in=True,
-    errors=(Conflict,),
+    errors=(Conflict, Forbidden),
 )
 async def create_channel(request: web.Request, body: NewChannel) -> ChannelOut:
-    """Makes a channel of your own. 409 when its address is taken or you have too many."""
-    channel = await request.app[CHANNELS].create(
+    """Makes a channel of your own. 409 when its address is taken or you have too many; 403 with the
+    code `policies_not_accepted` until you have accepted the policies by `PUT /me/streamer`.
+    """
+    channel = await request.app[CHANNELS].open(
         caller(request),
         body.slug,
         body.name or body.slug,

@@ -23,6 +23,7 @@ from mediaserver.kernel.errors import (
 )
 from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.errors import STATUS
+from mediaserver.webhooks.envelopes import KINDS, Kind
 
 _REF = "#/components/schemas/{model}"
 
@@ -62,7 +63,9 @@ _ERROR_SCHEMA: dict[str, Any] = {
 def document(operations: Iterable[Operation], site_name: str) -> dict[str, Any]:
     """The document for `operations`."""
     operations = list(operations)
-    models: dict[type[BaseModel], JsonSchemaMode] = {}
+    models: dict[type[BaseModel], JsonSchemaMode] = {
+        kind.envelope: "serialization" for kind in KINDS.values()
+    }
     for operation in operations:
         if operation.body is not None:
             models[operation.body] = "validation"
@@ -89,6 +92,7 @@ def document(operations: Iterable[Operation], site_name: str) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
+        "webhooks": {str(event): _webhook(kind, named) for event, kind in KINDS.items()},
         "components": {
             "schemas": {"Error": _ERROR_SCHEMA, **schemas.get("$defs", {})},
             "securitySchemes": {
@@ -96,6 +100,42 @@ def document(operations: Iterable[Operation], site_name: str) -> dict[str, Any]:
                 "session": {"type": "apiKey", "in": "cookie", "name": "sid"},
             },
         },
+    }
+
+
+def _webhook(kind: Kind, named: Named) -> dict[str, Any]:
+    """What another site is sent, and what its answer means."""
+    headers = {
+        "webhook-id": "The event; the same when it is sent again.",
+        "webhook-timestamp": "When this attempt was sent, in seconds since 1970.",
+        "webhook-signature": "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body` with the "
+        "key behind `whsec_`. Two of them, with a space between, for a day after a new secret.",
+    }
+    return {
+        "post": {
+            "tags": ["Webhooks"],
+            "summary": kind.label,
+            "description": kind.explanation,
+            "parameters": [
+                {
+                    "name": name,
+                    "in": "header",
+                    "required": True,
+                    "description": text,
+                    "schema": {"type": "string"},
+                }
+                for name, text in headers.items()
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": named[kind.envelope]}},
+            },
+            "responses": {
+                "2XX": {"description": "Taken."},
+                "410": {"description": "Never again: the webhook is turned off."},
+                "default": {"description": "It is sent again later."},
+            },
+        }
     }
 
 
@@ -134,8 +174,8 @@ def _operation(operation: Operation, named: Named) -> dict[str, Any]:
     elif operation.upload_bytes_max is not None:
         documented["requestBody"] = {
             "required": True,
-            "description": f"The picture itself, at most {operation.upload_bytes_max} bytes.",
-            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+            "description": f"The file itself, at most {operation.upload_bytes_max} bytes.",
+            "content": _files(operation.upload_types),
         }
     return documented
 

@@ -7,9 +7,9 @@
     async def create_channel(request: web.Request, body: NewChannel) -> ChannelOut:
         \"\"\"The description, as it is published.\"\"\"
 
-A handler is given the request, then the body, the uploaded picture (`upload_bytes_max`) and the
-query, as far as the operation has them; one that gives out a file (`answer_types`) makes its own
-response. openapi.py turns the collected operations into the
+A handler is given the request, then the body, the uploaded file (`upload_bytes_max`) and the query,
+as far as the operation has them; one that gives out a file (`answer_types`) makes its own response.
+openapi.py turns the collected operations into the
 document at /api/openapi.json.
 """
 
@@ -33,10 +33,12 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
 from mediaserver.routes.errors import BadInput
-from mediaserver.routes.keys import ACCOUNTS, CLOCK, SESSION, VIEWER
-from mediaserver.routes.page import read_body, read_picture
+from mediaserver.routes.keys import ACCOUNTS, CLOCK, CONFIG, SESSION, VIEWER
+from mediaserver.routes.page import read_body, read_file
 
 PREFIX = "/api/v1"
+_ADMIN = "/admin"
+"""Below this nobody but admins gets in, before anything of the request is read."""
 
 _ALL_SCOPES = frozenset(Scope)
 
@@ -97,6 +99,7 @@ class Operation:
     is_body_optional: bool
     query: type[Query] | None
     upload_bytes_max: int | None
+    upload_types: tuple[str, ...]
     answer: type[Answer] | None
     answer_types: tuple[str, ...]
     status: int
@@ -116,7 +119,7 @@ class Operation:
         if self.body is not None:
             arguments.append(await self._parse(request, self.body))
         if self.upload_bytes_max is not None:
-            arguments.append(await read_picture(request))
+            arguments.append(await read_file(request, self.upload_types))
         if self.query is not None:
             arguments.append(_parse_query(request, self.query))
         answer = await self.handler(request, *arguments)
@@ -139,6 +142,8 @@ class Operation:
             raise Forbidden(f'This token lacks the scope "{self.scope}".', code="scope")
         if found.user.is_banned and not self.by_banned:
             raise Forbidden("This account is banned.", code="banned")
+        if self.path.startswith(_ADMIN):
+            await _check_admin(request, found.user)
         if self.confirm and not found.is_confirmed(request.app[CLOCK].wall_ms()):
             raise Forbidden(
                 "Confirm that it is you: send your password to /auth/confirm.", code="confirm"
@@ -181,7 +186,7 @@ class Operations:
 
     def __init__(self, tag: str, scope: Scope = Scope.ACCOUNT) -> None:
         """`scope`: what a personal token needs for those that change something; `READ` for the
-        others.
+        others, unless they are the admin's.
         """
         self._tag = tag
         self._scope = scope
@@ -213,6 +218,7 @@ class Operations:
         is_body_optional: bool = False,
         query: type[Query] | None = None,
         upload_bytes_max: int | None = None,
+        upload_types: tuple[str, ...] = ("image/*",),
         answer: type[Answer] | None = None,
         answer_types: tuple[str, ...] = (),
         status: int = 200,
@@ -223,6 +229,7 @@ class Operations:
         errors: tuple[type[MediaserverError], ...] = (),
     ) -> Callable[[Handler], Handler]:
         is_reading = method == "GET"
+        default_scope = Scope.READ if is_reading and not path.startswith(_ADMIN) else self._scope
 
         def register(handler: Handler) -> Handler:
             assert handler.__doc__, f"{method} {path} has no description"
@@ -239,11 +246,12 @@ class Operations:
                     is_body_optional=is_body_optional,
                     query=query,
                     upload_bytes_max=upload_bytes_max,
+                    upload_types=upload_types,
                     answer=answer,
                     answer_types=answer_types,
                     status=status if answer is not None or answer_types else 204,
                     sign_in=sign_in,
-                    scope=scope or (Scope.READ if is_reading else self._scope),
+                    scope=scope or default_scope,
                     confirm=confirm,
                     by_banned=is_reading if by_banned is None else by_banned,
                     errors=errors,
@@ -276,6 +284,18 @@ async def optional_caller(request: web.Request) -> User | None:
     if "Authorization" in request.headers:
         return (await _identify(request)).user
     return request.get(VIEWER)
+
+
+async def _check_admin(request: web.Request, user: User) -> None:
+    """Raises `Forbidden` for all but admins, and for one without the second factor that settings
+    ask for.
+    """
+    check(user, Action.USE_ADMIN_DESK)
+    if request.app[CONFIG].accounts.admin_totp != "required":
+        return
+    standing = await request.app[ACCOUNTS].second_factor.standing(user)
+    if not standing.is_on:
+        raise Forbidden("Turn two-step log-in on first.", code="second_factor")
 
 
 async def _identify(request: web.Request) -> Caller:

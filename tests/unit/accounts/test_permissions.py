@@ -68,6 +68,7 @@ SANCTION                -        -       -        -          -      yes    -
 END_ANY_STREAM          -        -       -        -          -      yes    -
 CHANGE_CATEGORIES       -        -       -        -          -      yes    -
 CHANGE_SITE_EMOTES      -        -       -        -          -      yes    -
+CHANGE_SITE_WEBHOOKS    -        -       -        -          -      yes    -
 CHANGE_SETTINGS         -        -       -        -          -      yes    -
 PUBLISH_POLICIES        -        -       -        -          -      yes    -
 READ_MAIL               -        -       -        -          -      yes    -

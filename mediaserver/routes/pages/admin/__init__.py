@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.admin import backups, checkup, overview
+from mediaserver.routes.pages.admin import (
+    backups,
+    checkup,
+    overview,
+    policies,
+    users,
+    verification,
+    webhooks,
+)
 
-routes = [*overview.routes, *backups.routes, *checkup.routes]
+UPLOADS = policies.UPLOADS
+"""Routes that take more than a small body, and how many bytes."""
+
+routes = [
+    *overview.routes,
+    *users.routes,
+    *verification.routes,
+    *policies.routes,
+    *backups.routes,
+    *checkup.routes,
+    *webhooks.routes,
+]

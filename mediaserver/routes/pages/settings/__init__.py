@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.settings import data, profile, security, tokens
+from mediaserver.routes.pages.settings import data, profile, security, streamer, tokens
 
-UPLOADS = profile.UPLOADS
+UPLOADS = profile.UPLOADS | streamer.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
-routes = [*profile.routes, *security.routes, *tokens.routes, *data.routes]
+routes = [
+    *profile.routes,
+    *streamer.routes,
+    *security.routes,
+    *tokens.routes,
+    *data.routes,
+]

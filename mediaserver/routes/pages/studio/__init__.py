@@ -15,6 +15,7 @@ from mediaserver.routes.pages.studio import (
     overlays,
     schedule,
     settings,
+    webhooks,
 )
 
 UPLOADS = emotes.UPLOADS | settings.UPLOADS
@@ -28,6 +29,7 @@ routes = [
     *health.routes,
     *schedule.routes,
     *overlays.routes,
+    *webhooks.routes,
     *connect.routes,
     *settings.routes,
 ]

@@ -1,0 +1,220 @@
+"""What a webhook is told: the kinds of events, and the JSON of each as pydantic models.
+
+The models are the published contract: the API document shows them (routes/api/openapi.py), and
+docs/webhooks.md explains them. A field may be added to them; none changes its meaning or goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_ID = "evt_0123456789abcdefghjk"
+_MOMENT = "2030-01-31T20:00:00.000Z"
+
+
+class EventType(StrEnum):
+    """What may be told."""
+
+    STREAM_ONLINE = "stream.online"
+    STREAM_OFFLINE = "stream.offline"
+    CHANNEL_UPDATED = "channel.updated"
+    CHANNEL_FOLLOW = "channel.follow"
+    CHAT_MESSAGE = "chat.message"
+    CHAT_MODERATED = "chat.moderated"
+    USER_CREATED = "user.created"
+    USER_DELETED = "user.deleted"
+    TEST = "webhook.test"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Data(_Part):
+    """What is particular to one kind of event."""
+
+
+class ChannelRef(_Part):
+    """The channel that it happened in."""
+
+    slug: str = Field(examples=["alice"])
+    name: str = Field(examples=["Alice"])
+    url: str = Field(
+        description="The channel's page.", examples=["https://live.example.org/@alice"]
+    )
+
+
+class PersonRef(_Part):
+    """Somebody with an account."""
+
+    id: str = Field(examples=["usr_0123456789abcdefghjk"])
+    username: str = Field(examples=["bob"])
+
+
+class StreamOnline(Data):
+    """The stream can be watched from now on."""
+
+    stream_id: str = Field(
+        description="The same in `stream.offline`.", examples=["brc_0123456789abcdefghjk"]
+    )
+    title: str = Field(examples=["Painting by the lake"])
+    category: str | None = Field(examples=["Art"])
+    tags: list[str] = Field(examples=[["watercolour"]])
+    started_at: datetime = Field(examples=[_MOMENT])
+
+
+class StreamOffline(Data):
+    """The stream is over. One that nobody could watch yet is not told."""
+
+    stream_id: str = Field(examples=["brc_0123456789abcdefghjk"])
+    reason: str = Field(description="A sentence.", examples=["The encoder has ended the stream."])
+    ended_at: datetime = Field(examples=[_MOMENT])
+
+
+class ChannelUpdated(Data):
+    """What the channel is about, as it is now."""
+
+    title: str = Field(examples=["Painting by the lake"])
+    description: str = Field(examples=["Landscapes, every Friday."])
+    category: str | None = Field(examples=["Art"])
+    tags: list[str] = Field(examples=[["watercolour"]])
+    age_restricted: bool = Field(examples=[False])
+
+
+class ChannelFollow(Data):
+    """Somebody follows the channel from now on."""
+
+    user: PersonRef
+    followers: int = Field(description="How many there are now.", examples=[42])
+
+
+class ChatMessage(Data):
+    """A line of the chat. Ten at once are told, then one each second; `skipped` counts others."""
+
+    message_id: str = Field(examples=["msg_0123456789abcdefghjk"])
+    user: PersonRef
+    role: str = Field(description="viewer, moderator, owner or admin.", examples=["viewer"])
+    text: str = Field(examples=["Hello"])
+    skipped: int = Field(
+        description="Lines since the last one told that were too many to tell.", examples=[0]
+    )
+
+
+class ChatModerated(Data):
+    """A moderator did something."""
+
+    action: str = Field(description="Such as timeout, ban or remove.", examples=["timeout"])
+    moderator: str | None = Field(description="A user name.", examples=["carol"])
+    target: str | None = Field(description="Whom it concerned, if anybody.", examples=["bob"])
+    detail: str = Field(examples=["10 min"])
+
+
+class UserCreated(Data):
+    """Somebody has made an account."""
+
+    user: PersonRef
+
+
+class UserDeleted(Data):
+    """An account and all that was its own is gone."""
+
+    user: PersonRef
+
+
+class Test(Data):
+    """Somebody pressed the button to see whether this arrives."""
+
+    message: str = Field(examples=["It works."])
+
+
+D = TypeVar("D", bound=Data)
+
+
+class Envelope(_Part, Generic[D]):
+    """What is sent. `channel` is null when it concerns the site as a whole."""
+
+    id: str = Field(
+        description="Stays the same when it is sent again: keep it to tell what you have seen.",
+        examples=[_ID],
+    )
+    type: EventType = Field(examples=["stream.online"])
+    created_at: datetime = Field(description="When it happened, in UTC.", examples=[_MOMENT])
+    channel: ChannelRef | None
+    data: D
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of event: what it is called, what it says, and who may have it."""
+
+    label: str
+    explanation: str
+    envelope: type[Envelope[Any]]
+    is_of_site: bool = False
+
+
+KINDS: dict[EventType, Kind] = {
+    EventType.STREAM_ONLINE: Kind(
+        "Stream starts",
+        "The stream can be watched. For “we are live” posts.",
+        Envelope[StreamOnline],
+    ),
+    EventType.STREAM_OFFLINE: Kind(
+        "Stream ends", "The stream is over, with the reason.", Envelope[StreamOffline]
+    ),
+    EventType.CHANNEL_UPDATED: Kind(
+        "Channel changes", "Title, category, tags or description are new.", Envelope[ChannelUpdated]
+    ),
+    EventType.CHANNEL_FOLLOW: Kind(
+        "New follower", "Somebody follows the channel.", Envelope[ChannelFollow]
+    ),
+    EventType.CHAT_MESSAGE: Kind(
+        "Chat message",
+        "Each line of the chat: ten at once, then one each second; what is more is left out.",
+        Envelope[ChatMessage],
+    ),
+    EventType.CHAT_MODERATED: Kind(
+        "Moderation",
+        "A moderator removed a message, timed somebody out, changed the rules …",
+        Envelope[ChatModerated],
+    ),
+    EventType.USER_CREATED: Kind(
+        "New account", "Somebody has made an account.", Envelope[UserCreated], is_of_site=True
+    ),
+    EventType.USER_DELETED: Kind(
+        "Account deleted", "Somebody is gone for good.", Envelope[UserDeleted], is_of_site=True
+    ),
+    EventType.TEST: Kind(
+        "Test", "Sent only by the button “Send a test”.", Envelope[Test], is_of_site=True
+    ),
+}
+"""Every kind, in the order in which people read them."""
+
+
+def choices(*, of_site: bool) -> dict[EventType, Kind]:
+    """What a webhook may ask for: of a channel, or of the whole site. The test comes unasked."""
+    return {
+        event: kind
+        for event, kind in KINDS.items()
+        if event is not EventType.TEST and (of_site or not kind.is_of_site)
+    }
+
+
+def moment(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+def render(
+    event_id: str, event: EventType, at_ms: int, channel: ChannelRef | None, data: Data
+) -> str:
+    """The JSON that is sent, byte for byte the same each time."""
+    return (
+        KINDS[event]
+        .envelope(id=event_id, type=event, created_at=moment(at_ms), channel=channel, data=data)
+        .model_dump_json()
+    )

@@ -1,0 +1,248 @@
+"""From what happened to who is told: events of the kernel become deliveries.
+
+Events arrive after their commit and must not wait, so they go through one queue to one writer. What
+no webhook wants to know is left out before the queue, which costs no look at the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from mediaserver.accounts.personal_data import AccountDeleted
+from mediaserver.accounts.users import AccountMade, find_by_id
+from mediaserver.channels import channels, follows
+from mediaserver.channels.channels import Channel, ChannelChanged
+from mediaserver.channels.follows import Followed
+from mediaserver.chat.events import Author, ChatEvent, ChatEvents
+from mediaserver.kernel import limits
+from mediaserver.kernel.budget import Budget
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.errors import NotFound, Unavailable
+from mediaserver.kernel.events import Events
+from mediaserver.kernel.mail import Letterhead
+from mediaserver.kernel.tasks import Tasks
+from mediaserver.media.events import BroadcastEnded, BroadcastWentLive
+from mediaserver.moderation.actions_log import Moderated
+from mediaserver.webhooks import deliveries, webhooks
+from mediaserver.webhooks.envelopes import (
+    ChannelFollow,
+    ChannelUpdated,
+    ChatMessage,
+    ChatModerated,
+    Data,
+    EventType,
+    PersonRef,
+    StreamOffline,
+    StreamOnline,
+    UserCreated,
+    UserDeleted,
+    moment,
+)
+from mediaserver.webhooks.webhooks import WebhooksChanged
+
+_log = structlog.get_logger(__name__)
+
+_Describe = Callable[[Transaction, Channel | None], Data | None]
+"""Makes the data of an event, of what is true when it is written; None: nothing to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    event: EventType
+    channel_id: str | None
+    at_ms: int
+    describe: _Describe
+
+
+class Feed:
+    """An async context manager: subscribes when it is made, writes from entering to leaving."""
+
+    def __init__(self, db: Database, clock: Clock, events: Events, letterhead: Letterhead) -> None:
+        self._db = db
+        self._clock = clock
+        self._letterhead = letterhead
+
+        self._wanted: set[tuple[EventType, str | None]] = set()
+        self._chat_budgets: dict[str, tuple[Budget, int]] = {}  # and how many lines were skipped
+        self._tasks = Tasks("webhooks")
+        self._queue: asyncio.Queue[_News | WebhooksChanged | None] = asyncio.Queue(
+            limits.WEBHOOK_EVENTS_WAITING_MAX
+        )
+        self._writer: asyncio.Task[None] | None = None
+
+        events.subscribe(WebhooksChanged, self._enqueue)
+        events.subscribe(BroadcastWentLive, self._went_live)
+        events.subscribe(BroadcastEnded, self._ended)
+        events.subscribe(ChannelChanged, self._channel_changed)
+        events.subscribe(Followed, self._followed)
+        events.subscribe(ChatEvents, self._chat)
+        events.subscribe(Moderated, self._moderated)
+        events.subscribe(AccountMade, self._account_made)
+        events.subscribe(AccountDeleted, self._account_deleted)
+
+    async def __aenter__(self) -> Self:
+        self._wanted = await self._db.read(webhooks.wanted)
+        self._writer = self._tasks.start(self._write(), "writer")
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._writer is not None and not self._writer.done():
+            self._enqueue(None)
+            await asyncio.wait([self._writer], timeout=limits.DATABASE_CLOSE_TIMEOUT_S)
+        await self._tasks.aclose()
+
+    async def flushed(self) -> None:
+        """Wait until everything that happened so far is written."""
+        await self._queue.join()
+
+    # what happened ----------------------------------------------------------------------------
+
+    def _went_live(self, event: BroadcastWentLive) -> None:
+        def describe(tx: Transaction, channel: Channel | None) -> Data | None:
+            assert channel is not None
+            return StreamOnline(
+                stream_id=event.broadcast_id,
+                title=channel.title,
+                category=channel.category,
+                tags=list(channel.tags),
+                started_at=moment(event.at_ms),
+            )
+
+        self._tell(EventType.STREAM_ONLINE, event.channel_id, describe, event.at_ms)
+
+    def _ended(self, event: BroadcastEnded) -> None:
+        if event.went_live:
+            data = StreamOffline(
+                stream_id=event.broadcast_id, reason=event.reason, ended_at=moment(event.at_ms)
+            )
+            self._tell(EventType.STREAM_OFFLINE, event.channel_id, lambda *_: data, event.at_ms)
+
+    def _channel_changed(self, event: ChannelChanged) -> None:
+        self._tell(EventType.CHANNEL_UPDATED, event.channel_id, _updated)
+
+    def _followed(self, event: Followed) -> None:
+        def describe(tx: Transaction, channel: Channel | None) -> Data | None:
+            user = find_by_id(tx, event.user_id)
+            if user is None:
+                return None
+            person = PersonRef(id=user.id, username=user.username)
+            return ChannelFollow(user=person, followers=follows.count(tx, event.channel_id))
+
+        self._tell(EventType.CHANNEL_FOLLOW, event.channel_id, describe)
+
+    def _chat(self, event: ChatEvents) -> None:
+        if not self._is_wanted(EventType.CHAT_MESSAGE, event.channel_id):
+            return
+        for one in event.events:
+            if one.kind == "message" and one.author is not None:
+                self._chat_line(event.channel_id, one, one.author)
+
+    def _chat_line(self, channel_id: str, line: ChatEvent, author: Author) -> None:
+        if (known := self._chat_budgets.pop(channel_id, None)) is None:
+            burst, per_s = limits.WEBHOOK_CHAT_BURST, limits.WEBHOOK_CHAT_PER_S
+            known = Budget(self._clock, burst, per_s), 0
+        budget, skipped = known
+        is_told = budget.take()
+        self._chat_budgets[channel_id] = budget, 0 if is_told else skipped + 1
+        if len(self._chat_budgets) > limits.WEBHOOK_CHANNELS_COUNTED_MAX:
+            del self._chat_budgets[next(iter(self._chat_budgets))]  # the longest silent one
+        if is_told:
+            data = ChatMessage(
+                message_id=line.id,
+                user=PersonRef(id=author.id, username=author.username),
+                role=author.role,
+                text=line.text,
+                skipped=skipped,
+            )
+            self._tell(EventType.CHAT_MESSAGE, channel_id, lambda *_: data, line.at_ms)
+
+    def _moderated(self, event: Moderated) -> None:
+        entry = event.entry
+        data = ChatModerated(
+            action=entry.action, moderator=entry.actor, target=entry.target, detail=entry.detail
+        )
+        self._tell(EventType.CHAT_MODERATED, event.channel_id, lambda *_: data, entry.at_ms)
+
+    def _account_made(self, event: AccountMade) -> None:
+        data = UserCreated(user=PersonRef(id=event.user_id, username=event.username))
+        self._tell(EventType.USER_CREATED, None, lambda *_: data)
+
+    def _account_deleted(self, event: AccountDeleted) -> None:
+        data = UserDeleted(user=PersonRef(id=event.user_id, username=event.username))
+        self._tell(EventType.USER_DELETED, None, lambda *_: data)
+
+    # telling ----------------------------------------------------------------------------------
+
+    def _is_wanted(self, event: EventType, channel_id: str | None) -> bool:
+        return (event, None) in self._wanted or (event, channel_id) in self._wanted
+
+    def _tell(
+        self,
+        event: EventType,
+        channel_id: str | None,
+        describe: _Describe,
+        at_ms: int | None = None,
+    ) -> None:
+        if self._is_wanted(event, channel_id):
+            now_ms = self._clock.wall_ms()
+            self._enqueue(_News(event, channel_id, at_ms or now_ms, describe))
+
+    def _enqueue(self, news: _News | WebhooksChanged | None) -> None:
+        try:
+            self._queue.put_nowait(news)
+        except asyncio.QueueFull:
+            _log.error("webhooks aren't told: the database is too slow")
+
+    async def _write(self) -> None:
+        while (news := await self._queue.get()) is not None:
+            try:
+                await self._write_one(news)
+            except NotFound:
+                pass  # the channel went in the meantime
+            except Exception:
+                _log.exception("webhooks aren't told")
+            self._queue.task_done()
+
+    async def _write_one(self, news: _News | WebhooksChanged) -> None:
+        """Tried again while the database doesn't answer: else a stream's start would be lost."""
+        delay_s = limits.STREAM_WRITE_RETRY_S
+        while True:
+            try:
+                if isinstance(news, WebhooksChanged):
+                    self._wanted = await self._db.read(webhooks.wanted)
+                else:
+                    await self._db.write(self._announce, news)
+                return
+            except Unavailable:
+                await asyncio.sleep(delay_s)
+                delay_s = min(limits.STREAM_WRITE_RETRY_S_MAX, delay_s * 2)
+
+    def _announce(self, tx: Transaction, news: _News) -> None:
+        channel = channels.get_by_id(tx, news.channel_id) if news.channel_id else None
+        data = news.describe(tx, channel)
+        if data is not None:
+            now_ms = self._clock.wall_ms()
+            deliveries.announce(tx, self._letterhead, news.event, channel, data, news.at_ms, now_ms)
+
+
+def _updated(tx: Transaction, channel: Channel | None) -> Data | None:
+    assert channel is not None
+    return ChannelUpdated(
+        title=channel.title,
+        description=channel.description,
+        category=channel.category,
+        tags=list(channel.tags),
+        age_restricted=channel.age_restricted,
+    )

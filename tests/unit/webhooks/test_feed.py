@@ -1,0 +1,187 @@
+"""From what the site publishes to deliveries: each kind of event with its data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from mediaserver.accounts.personal_data import AccountDeleted
+from mediaserver.accounts.throttles import Throttles
+from mediaserver.accounts.users import User, Users
+from mediaserver.channels.channels import Channel, Channels
+from mediaserver.channels.follows import Follows
+from mediaserver.chat.events import Author, ChatEvent, ChatEvents
+from mediaserver.kernel import limits
+from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import AccountsConfig
+from mediaserver.kernel.db import Database
+from mediaserver.kernel.events import Events
+from mediaserver.kernel.mail import Letterhead
+from mediaserver.media.events import BroadcastEnded, BroadcastWentLive
+from mediaserver.moderation.actions_log import LoggedAction, Moderated
+from mediaserver.webhooks.deliveries import webhook_delivery
+from mediaserver.webhooks.envelopes import KINDS, EventType, choices
+from mediaserver.webhooks.feed import Feed
+from mediaserver.webhooks.webhooks import Asker, Webhooks
+from tests.unit.webhooks.conftest import URL
+
+
+@pytest.fixture
+async def feed(
+    db: Database, clock: FakeClock, events: Events, letterhead: Letterhead, channel: Channel
+) -> AsyncIterator[Feed]:
+    async with Feed(db, clock, events, letterhead) as running:
+        yield running
+
+
+async def _told(db: Database, feed: Feed) -> list[dict[str, Any]]:
+    """Everything so far; each fits its published model."""
+    await feed.flushed()
+    bodies = select(webhook_delivery.c.body).order_by(
+        webhook_delivery.c.created_at_ms, webhook_delivery.c.id
+    )
+    found = [
+        json.loads(body) for body in (await db.read(lambda tx: tx.execute(bodies).scalars().all()))
+    ]
+    for one in found:
+        KINDS[EventType(one["type"])].envelope.model_validate(one)
+    return found
+
+
+async def _all_events(webhooks: Webhooks, owner: Asker, feed: Feed) -> None:
+    await webhooks.create(owner, URL, [str(event) for event in choices(of_site=False)])
+    await feed.flushed()
+
+
+def _line(number: int, text: str = "Hello") -> ChatEvent:
+    return ChatEvent(
+        number, "message", f"msg_{number}", 5_000, Author("usr_2", "bob", "viewer"), text
+    )
+
+
+async def test_nobody_who_wants_to_know_costs_nothing(
+    feed: Feed, events: Events, db: Database, channel: Channel
+) -> None:
+    events.publish(BroadcastWentLive("brc_1", channel.id, channel.slug, 1))
+    assert feed._queue.empty()
+    assert await _told(db, feed) == []
+
+
+async def test_a_stream_from_beginning_to_end(
+    feed: Feed, events: Events, db: Database, channel: Channel, webhooks: Webhooks, owner: Asker,
+    clock: FakeClock,
+) -> None:  # fmt: skip
+    await _all_events(webhooks, owner, feed)
+    events.publish(BroadcastWentLive("brc_1", channel.id, channel.slug, 1_700_000_000_123))
+    await feed.flushed()
+    clock.advance(1)
+    events.publish(BroadcastEnded("brc_1", channel.id, channel.slug, 2_000, "Over.", True))
+    events.publish(BroadcastEnded("brc_2", channel.id, channel.slug, 3_000, "Never.", False))
+    events.publish(BroadcastWentLive("brc_3", "chn_gone", "gone", 1))
+    online, offline = await _told(db, feed)
+    assert online["type"] == "stream.online"
+    assert online["created_at"] == "2023-11-14T22:13:20.123000Z"
+    assert online["data"] == {
+        "stream_id": "brc_1",
+        "title": "Painting",
+        "category": None,
+        "tags": [],
+        "started_at": "2023-11-14T22:13:20.123000Z",
+    }
+    assert (offline["type"], offline["data"]["reason"]) == ("stream.offline", "Over.")
+
+
+async def test_follows_and_changes(
+    feed: Feed,
+    db: Database,
+    clock: FakeClock,
+    webhooks: Webhooks,
+    owner: Asker,
+    bob: User,
+    channel: Channel,
+    throttles: Throttles,
+) -> None:
+    await _all_events(webhooks, owner, feed)
+    await Follows(db, clock, throttles).follow(bob, channel.slug)
+    await feed.flushed()
+    clock.advance(1)
+    await Channels(db, clock, AccountsConfig()).update(owner.user, channel.slug, title="Sculpting")
+    followed, updated = await _told(db, feed)
+    assert followed["data"] == {"user": {"id": bob.id, "username": "bob"}, "followers": 1}
+    assert (updated["type"], updated["data"]["title"]) == ("channel.updated", "Sculpting")
+
+
+async def test_the_chat_is_told_within_bounds(
+    feed: Feed,
+    events: Events,
+    db: Database,
+    clock: FakeClock,
+    webhooks: Webhooks,
+    owner: Asker,
+    channel: Channel,
+) -> None:
+    await _all_events(webhooks, owner, feed)
+    lines = tuple(_line(number) for number in range(limits.WEBHOOK_CHAT_BURST + 5))
+    events.publish(ChatEvents(channel.id, channel.slug, lines))
+    await feed.flushed()
+    clock.advance(1000)
+    joined = ChatEvent(99, "cleared", "evt_99", 5_000, None, "", data={"by": "alice"})
+    events.publish(ChatEvents(channel.id, channel.slug, (joined, _line(100, "Again"))))
+    told = await _told(db, feed)
+    assert len(told) == limits.WEBHOOK_CHAT_BURST + 1
+    assert told[-1]["data"] == {
+        "message_id": "msg_100",
+        "user": {"id": "usr_2", "username": "bob"},
+        "role": "viewer",
+        "text": "Again",
+        "skipped": 5,
+    }
+
+
+async def test_moderation(
+    feed: Feed, events: Events, db: Database, webhooks: Webhooks, owner: Asker, channel: Channel
+) -> None:
+    await _all_events(webhooks, owner, feed)
+    entry = LoggedAction("act_1", 7_000, "carol", "timeout", "bob", "10 min")
+    events.publish(Moderated(channel.id, channel.slug, entry))
+    (told,) = await _told(db, feed)
+    assert told["data"] == {
+        "action": "timeout",
+        "moderator": "carol",
+        "target": "bob",
+        "detail": "10 min",
+    }
+
+
+async def test_the_whole_site(
+    feed: Feed,
+    events: Events,
+    db: Database,
+    clock: FakeClock,
+    webhooks: Webhooks,
+    desk: Asker,
+    users: Users,
+    channel: Channel,
+) -> None:
+    made, _ = await webhooks.create(desk, URL, ["user.created", "user.deleted", "stream.online"])
+    await feed.flushed()
+    dave = await users.create("dave", "dave@example.org", "correct horse", is_admin=False)
+    await feed.flushed()
+    clock.advance(1)
+    events.publish(AccountDeleted(dave.id, "dave"))
+    await feed.flushed()
+    clock.advance(1)
+    events.publish(BroadcastWentLive("brc_1", channel.id, channel.slug, 1))
+    created, deleted, online = await _told(db, feed)
+    assert (created["type"], created["channel"]) == ("user.created", None)
+    assert created["data"] == deleted["data"] == {"user": {"id": dave.id, "username": "dave"}}
+    assert online["channel"]["slug"] == channel.slug
+
+    await webhooks.change(desk, made.id, is_on=False)
+    await feed.flushed()
+    events.publish(AccountDeleted(dave.id, "dave"))
+    assert len(await _told(db, feed)) == 3
