@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -26,9 +25,10 @@ from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
 from mediaserver.admin.audit_log import AuditLog
-from mediaserver.admin.backup_file import Made
-from mediaserver.admin.backups import Backups, back_up_stopped_site
+from mediaserver.admin.backups import Backups
 from mediaserver.admin.deferred import Deferred
+from mediaserver.admin.doctor.doctor import Doctor
+from mediaserver.admin.doctor.network import Listening
 from mediaserver.admin.figures import Figures
 from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
@@ -90,6 +90,7 @@ from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
+from mediaserver.routes.operator_commands import commands_of
 from mediaserver.trust import appeals, bans, reports
 from mediaserver.trust import sanctions as sanctions_of_people
 from mediaserver.trust.appeals import Appeals
@@ -235,12 +236,11 @@ class Server:
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
         mailbox, told = Mailbox(db, clock), Notices(db, clock)
+        smtp = Smtp(config.mail, _sender(config), clock)
         jobs = Jobs(db, clock, events)
         jobs.register(
             mail.JOB,
-            mail.handler(
-                Smtp(config.mail, _sender(config), clock) if config.mail.smtp_host else mailbox
-            ),
+            mail.handler(smtp if config.mail.smtp_host else mailbox),
             keeps_payload=False,
         )
         outbound = await stack.enter_async_context(_outbound(config))
@@ -260,6 +260,7 @@ class Server:
         await policies.begin()
         backups = Backups(db, clock, config, letterhead)
         stack.push_async_callback(backups.aclose)
+        doctor = Doctor(config, clock, smtp.check)
         jobs.repeat("look-at-backups", backups.look, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts)
         stream_keys = StreamKeys(db, clock)
@@ -366,6 +367,7 @@ class Server:
             ),
         )
         app[keys.BACKUPS] = backups
+        app[keys.DOCTOR] = doctor
         app[keys.DELETION] = Deletion(db, clock)
         app[keys.NOTICES] = told
         app[keys.POLICIES] = policies
@@ -414,9 +416,10 @@ class Server:
             await _listen_control(
                 stack,
                 config,
-                control.make_control_app(users, channels, {"backup": partial(_back_up, backups)}),
+                control.make_control_app(users, channels, commands_of(backups, doctor)),
             )
         self.http_port = await _listen(stack, config, app, tls)
+        doctor.listening = Listening(self.http_port, self.rtmp_port)
         stack.callback(media.close_viewers)
         self.url = _url(config, self.http_port)
         token = await accounts.setup.open()
@@ -468,31 +471,6 @@ async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> d
             return await control.run(users, channels, command, wanted)
     except DatabaseInUse:
         return await control.ask(config.storage.path, command, wanted)
-
-
-async def run_backup(config: Config, to: Path | None, keep: int | None) -> dict[str, Any]:
-    """`mediaserver backup`, here or in the running site."""
-    try:
-        made = await back_up_stopped_site(config, SystemClock(), to, keep)
-    except DatabaseInUse:
-        wanted = {"to": str(to) if to else None, "keep": keep}
-        wait_s = limits.BACKUP_COMMAND_TIMEOUT_S
-        return await control.ask(config.storage.path, "backup", wanted, timeout_s=wait_s)
-    return _told(made)
-
-
-async def _back_up(backups: Backups, wanted: dict[str, Any]) -> dict[str, Any]:
-    to = Path(wanted["to"]) if wanted["to"] else None
-    return _told(await backups.make(to, wanted["keep"]))
-
-
-def _told(made: Made) -> dict[str, Any]:
-    return {
-        "path": str(made.path),
-        "bytes": made.byte_count,
-        "files": len(made.manifest.files),
-        "findings": list(made.manifest.findings),
-    }
 
 
 async def _listen(

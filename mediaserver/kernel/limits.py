@@ -896,6 +896,21 @@ BACKUP_STOP_OPCODES: Final = 1_000_000
 BACKUP_FINDINGS_MAX: Final = 20
 """Sentences about one database."""
 
+DOCTOR_FREE_BYTES_LOW: Final = 1024 * MIB
+DOCTOR_OPEN_FILES_LOW: Final = 4_096
+DOCTOR_CLOCK_JUMP_MS: Final = 5_000
+DOCTOR_CERTIFICATE_MS_LOW: Final = 14 * 24 * 3600 * 1000
+DOCTOR_BACKUP_HOURS_OLD: Final = 72
+DOCTOR_MAIL_LATE_MS: Final = 3600 * 1000
+"""Where the check-up begins to warn. Certificates are renewed 30 days ahead by most programs."""
+
+DOCTOR_DATABASE_TIMEOUT_S: Final = 45.0
+"""Reading the whole database; somebody waits for the page."""
+
+DOCTOR_NETWORK_TIMEOUT_S: Final = 3.0
+DOCTOR_ANSWER_BYTES_MAX: Final = 4 * KIB
+"""One question to the site itself, over loopback."""
+
 SAFETY_COPIES_KEPT: Final = 2
 """Databases as they were before an upgrade."""
 

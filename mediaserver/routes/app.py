@@ -22,6 +22,7 @@ from mediaserver.routes.api import cases as api_cases
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
+from mediaserver.routes.api import checkup as api_checkup
 from mediaserver.routes.api import emotes as api_emotes
 from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import health as api_health
@@ -86,6 +87,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_emotes.api.all,
     *api_admin.OPERATIONS,
     *api_backups.api.all,
+    *api_checkup.api.all,
     *api_webhooks.api.all,
     *api_site_webhooks.api.all,
     *api_reports.api.all,

@@ -14,6 +14,7 @@ from mediaserver.accounts.users import User
 from mediaserver.admin.audit_log import AuditLog
 from mediaserver.admin.backups import Backups
 from mediaserver.admin.deferred import Deferred
+from mediaserver.admin.doctor.doctor import Doctor
 from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import Overview
 from mediaserver.admin.statistics import Statistics
@@ -76,6 +77,7 @@ STATISTICS = web.AppKey("STATISTICS", Statistics)
 OVERVIEW = web.AppKey("OVERVIEW", Overview)
 STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
 BACKUPS = web.AppKey("BACKUPS", Backups)
+DOCTOR = web.AppKey("DOCTOR", Doctor)
 WEBHOOKS = web.AppKey("WEBHOOKS", Webhooks)
 WEBHOOK_SENDER = web.AppKey("WEBHOOK_SENDER", Sender)
 CHANNELS = web.AppKey("CHANNELS", Channels)

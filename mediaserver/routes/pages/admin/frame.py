@@ -33,6 +33,7 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("statistics", "Statistics", "chart-line"),
     ("audit", "Audit log", "scroll-text"),
     ("backups", "Backups", "archive"),
+    ("checkup", "Check-up", "stethoscope"),
     ("webhooks", "Webhooks", "webhook"),
 )
 """Name, label and icon of each page, in the order of the menu. The name is the path below /admin
