@@ -22,6 +22,7 @@ from mediaserver.routes.api import cases as api_cases
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
+from mediaserver.routes.api import checkup as api_checkup
 from mediaserver.routes.api import emotes as api_emotes
 from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import health as api_health
@@ -44,6 +45,7 @@ from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import (
     admin,
+    appeal,
     category,
     channel,
     channel_tabs,
@@ -53,6 +55,7 @@ from mediaserver.routes.pages import (
     login,
     password,
     registration,
+    report,
     rules,
     studio,
     teams,
@@ -87,6 +90,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_emotes.api.all,
     *api_admin.OPERATIONS,
     *api_backups.api.all,
+    *api_checkup.api.all,
     *api_webhooks.api.all,
     *api_site_webhooks.api.all,
     *api_reports.api.all,
@@ -156,6 +160,8 @@ def make_app(
     app.add_routes(registration.routes)
     app.add_routes(password.routes)
     app.add_routes(settings_pages.routes)
+    app.add_routes(report.routes)
+    app.add_routes(appeal.routes)
     app.add_routes(admin.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)
