@@ -231,25 +231,6 @@ class Site:
         await person.make_channel(name)
         return person
 
-    async def admin(self, name: str = "root") -> Person:
-        """Who set the site up, logged in in a browser and as a program; the site's first admin."""
-        person = self.person()
-        status, text, _ = await person.post(
-            "/setup",
-            {
-                "token": self.setup_token,
-                "username": name,
-                "email": f"{name}@example.org",
-                "password": PASSWORD,
-                "channel_name": name,
-                "channel_slug": name + "-tv",
-            },
-        )
-        assert status == 303, text
-        person.username = name
-        await person.log_in_as_program(name)
-        return person
-
     @property
     def setup_token(self) -> str:
         assert self.server.setup_url is not None

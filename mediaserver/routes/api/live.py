@@ -88,6 +88,7 @@ class CardOut(Answer):
 
     slug: str
     channel_name: str
+    is_verified: bool
     title: str
     thumbnail_url: str | None = Field(description="Null for a stream behind a gate.")
     started_at_ms: int

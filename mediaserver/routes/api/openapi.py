@@ -174,8 +174,8 @@ def _operation(operation: Operation, named: Named) -> dict[str, Any]:
     elif operation.upload_bytes_max is not None:
         documented["requestBody"] = {
             "required": True,
-            "description": f"The picture itself, at most {operation.upload_bytes_max} bytes.",
-            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+            "description": f"The file itself, at most {operation.upload_bytes_max} bytes.",
+            "content": _files(operation.upload_types),
         }
     return documented
 

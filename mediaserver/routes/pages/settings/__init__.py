@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mediaserver.routes.pages.settings import data, profile, security, streamer, tokens
 
-UPLOADS = profile.UPLOADS
+UPLOADS = profile.UPLOADS | streamer.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
 routes = [
