@@ -461,6 +461,9 @@ class _Broadcasts:
     def stop(self, channel: str, reason: str) -> bool:
         return self.registry is not None and self.registry.stop(channel, reason)
 
+    def withdraw(self, channel: str, reason: str) -> bool:
+        return self.registry is not None and self.registry.withdraw(channel, reason)
+
 
 async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
     """Do what the command line asks: here, or in the running site when it holds the database."""

@@ -59,6 +59,8 @@ class LiveStreams(Protocol):
 
     def stop(self, channel: str, reason: str) -> bool: ...
 
+    def withdraw(self, channel: str, reason: str) -> bool: ...
+
 
 class StreamHealth(Protocol):
     """The engine's `HealthWatch`."""
