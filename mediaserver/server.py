@@ -85,9 +85,11 @@ from mediaserver.realtime.site import Site
 from mediaserver.routes import control, keys
 from mediaserver.routes.api.live import LiveOut, live_out
 from mediaserver.routes.app import make_app
+from mediaserver.routes.gate_tickets import Tickets
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.instant import close_viewers, instant_routes
+from mediaserver.routes.live_gates import LiveGates
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
 from mediaserver.routes.operator_commands import commands_of
@@ -345,6 +347,8 @@ class Server:
         )
         await stack.enter_async_context(realtime)
 
+        tickets = Tickets(vault, clock)
+        gates = LiveGates(channels, media.broadcasts, tickets, events)
         health = Health(
             {
                 "database": partial(_check_database, db),
@@ -357,7 +361,7 @@ class Server:
             clock=clock,
             health=health,
             render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),
-            more_routes=(*media.routes, *realtime.routes),
+            more_routes=(*gates.guard(media.routes), *realtime.routes),
         )
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
@@ -374,6 +378,7 @@ class Server:
         app[keys.BACKUPS] = backups
         app[keys.DOCTOR] = doctor
         app[keys.DELETION] = Deletion(db, clock)
+        app[keys.GATE_TICKETS] = tickets
         app[keys.NOTICES] = told
         app[keys.POLICIES] = policies
         app[keys.DOCUMENTS] = documents

@@ -776,8 +776,8 @@ SHOWN_ONCE_MS: Final = 10 * 60 * 1000
 """New stream keys on their way to the page that shows them."""
 
 GATE_MAX_AGE_S: Final = 30 * 24 * 3600
-GATE_COOKIE_CHARS_MAX: Final = 40
-"""The answer at a channel's gate is remembered so long."""
+GATE_TICKET_CHARS_MAX: Final = 100
+"""The answer at a channel's gate counts so long; what a ticket of it may hold."""
 
 CALENDAR_MAX_AGE_S: Final = 300
 """A calendar file may be so old; programs ask every few hours."""

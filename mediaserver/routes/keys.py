@@ -41,6 +41,7 @@ from mediaserver.kernel.mail import Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.moderation.desk import Desk
 from mediaserver.notifications.notices import Notices
+from mediaserver.routes.gate_tickets import Tickets
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
@@ -62,6 +63,7 @@ AVATARS = web.AppKey("AVATARS", Avatars)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
 DELETION = web.AppKey("DELETION", Deletion)
+GATE_TICKETS = web.AppKey("GATE_TICKETS", Tickets)
 REPORTS = web.AppKey("REPORTS", Reports)
 CASES = web.AppKey("CASES", Cases)
 APPEALS = web.AppKey("APPEALS", Appeals)
