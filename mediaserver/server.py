@@ -24,16 +24,22 @@ from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
+from mediaserver.admin.audit_log import AuditLog
 from mediaserver.admin.backups import Backups
+from mediaserver.admin.deferred import Deferred
 from mediaserver.admin.doctor.doctor import Doctor
 from mediaserver.admin.doctor.network import Listening
+from mediaserver.admin.figures import Figures
+from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
+from mediaserver.admin.statistics import Statistics
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels import deletion
 from mediaserver.channels import policies as policies_of_people
 from mediaserver.channels import verifications as verifications_of_people
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
+from mediaserver.channels.category_changes import CategoryChanges
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -303,6 +309,9 @@ class Server:
         streams = Streams(db, clock, media.broadcasts)
         self.rtmp_port = media.rtmp_port
 
+        figures = Figures(db, clock, events, partial(_count_all_viewers, media.broadcasts))
+        await stack.enter_async_context(figures)
+        jobs.repeat("daily-figures", figures.write, limits.FIGURES_WRITTEN_MS)
         await stack.enter_async_context(ScheduleClock(db, clock))
         await stack.enter_async_context(jobs)
 
@@ -364,6 +373,12 @@ class Server:
         app[keys.POLICIES] = policies
         app[keys.DOCUMENTS] = documents
         app[keys.VERIFICATIONS] = verifications
+        app[keys.JOBS] = jobs
+        app[keys.MAILBOX] = mailbox
+        app[keys.AUDIT_LOG] = AuditLog(db, clock)
+        app[keys.DEFERRED] = Deferred(db, clock, letterhead)
+        app[keys.LIVE_CONTROL] = LiveControl(db, clock, letterhead, media.broadcasts)
+        app[keys.STATISTICS] = Statistics(db, clock)
         app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
         app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
         app[keys.WEBHOOKS] = hooks
@@ -383,6 +398,7 @@ class Server:
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)
+        app[keys.CATEGORY_CHANGES] = CategoryChanges(db, clock)
         app[keys.FOLLOWS] = follows
         app[keys.SCHEDULE] = schedule
         app[keys.STREAM_KEYS] = stream_keys
@@ -551,6 +567,10 @@ def _sender(config: Config) -> str:
 def _count_viewers(live: LiveStreams, channel: str) -> int:
     status = live.status(channel)
     return status.viewers if status is not None and status.is_public else 0
+
+
+def _count_all_viewers(live: LiveStreams) -> int:
+    return sum(status.viewers for status in live.all() if status.is_public)
 
 
 async def _check_database(db: Database) -> None:

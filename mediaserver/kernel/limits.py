@@ -441,6 +441,7 @@ NOT_GENERAL_REASON_CHARS_MAX: Final = 200
 
 CATEGORIES_MAX: Final = 200
 CATEGORY_SLUG_CHARS_MAX: Final = 40
+CATEGORY_NAME_CHARS_MAX: Final = 40
 """Categories are made by us; the bounds keep lists and look-ups small."""
 
 STREAM_PLANS_MAX: Final = 20
@@ -922,6 +923,23 @@ NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
 
 USERS_LISTED_MAX: Final = 50
 """Accounts on one page of the list."""
+
+SETTING_CHARS_MAX: Final = 1_000
+"""A setting as it is typed; most have tighter bounds of their own."""
+
+END_REASON_CHARS_MAX: Final = 200
+"""Why an admin ended a stream: encoders show one line."""
+
+AUDIT_EXPORT_BATCH: Final = 500
+"""Entries read at once for a download: a few milliseconds."""
+
+FIGURES_WRITTEN_MS: Final = 5 * 60 * 1000
+"""How often what was counted in memory is written down; a crash loses so much."""
+
+STATISTICS_STREAMS_MAX: Final = 20_000
+"""Streams that statistics add up: over 200 a day for three months."""
+
+BUSIEST_LISTED_MAX: Final = 10
 
 STORAGE_MEASURED_MS: Final = 60 * 1000
 """How long a measurement of the storage folder is shown: it looks at every file."""

@@ -44,6 +44,7 @@ from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import (
     admin,
+    appeal,
     category,
     channel,
     channel_tabs,
@@ -53,6 +54,7 @@ from mediaserver.routes.pages import (
     login,
     password,
     registration,
+    report,
     rules,
     studio,
     theme,
@@ -154,6 +156,8 @@ def make_app(
     app.add_routes(registration.routes)
     app.add_routes(password.routes)
     app.add_routes(settings_pages.routes)
+    app.add_routes(report.routes)
+    app.add_routes(appeal.routes)
     app.add_routes(admin.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)

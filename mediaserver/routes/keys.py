@@ -11,12 +11,17 @@ from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.personal_data import PersonalData
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.users import User
+from mediaserver.admin.audit_log import AuditLog
 from mediaserver.admin.backups import Backups
+from mediaserver.admin.deferred import Deferred
 from mediaserver.admin.doctor.doctor import Doctor
+from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import Overview
+from mediaserver.admin.statistics import Statistics
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
+from mediaserver.channels.category_changes import CategoryChanges
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -31,6 +36,8 @@ from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
+from mediaserver.kernel.jobs import Jobs
+from mediaserver.kernel.mail import Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.moderation.desk import Desk
 from mediaserver.notifications.notices import Notices
@@ -61,6 +68,12 @@ NOTICES = web.AppKey("NOTICES", Notices)
 POLICIES = web.AppKey("POLICIES", Policies)
 DOCUMENTS = web.AppKey("DOCUMENTS", Documents)
 VERIFICATIONS = web.AppKey("VERIFICATIONS", Verifications)
+JOBS = web.AppKey("JOBS", Jobs)
+MAILBOX = web.AppKey("MAILBOX", Mailbox)
+AUDIT_LOG = web.AppKey("AUDIT_LOG", AuditLog)
+DEFERRED = web.AppKey("DEFERRED", Deferred)
+LIVE_CONTROL = web.AppKey("LIVE_CONTROL", LiveControl)
+STATISTICS = web.AppKey("STATISTICS", Statistics)
 OVERVIEW = web.AppKey("OVERVIEW", Overview)
 STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
 BACKUPS = web.AppKey("BACKUPS", Backups)
@@ -70,6 +83,7 @@ WEBHOOK_SENDER = web.AppKey("WEBHOOK_SENDER", Sender)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)
+CATEGORY_CHANGES = web.AppKey("CATEGORY_CHANGES", CategoryChanges)
 FOLLOWS = web.AppKey("FOLLOWS", Follows)
 SCHEDULE = web.AppKey("SCHEDULE", Schedule)
 STREAM_KEYS = web.AppKey("STREAM_KEYS", StreamKeys)

@@ -91,6 +91,7 @@ class FakeMedia:
 
     broadcasts: FakeBroadcasts = field(default_factory=FakeBroadcasts)
     health: FakeHealth = field(default_factory=FakeHealth)
+    thumbnails: dict[str, bytes] = field(default_factory=dict)
     gate: PublishGate | None = None
     events: Events | None = None
 
@@ -99,7 +100,14 @@ class FakeMedia:
         self, config: Config, gate: PublishGate, events: Events, clock: Clock, tls: object
     ) -> AsyncIterator[MediaPath]:
         self.gate, self.events = gate, events
-        yield MediaPath(self.broadcasts, 1935, (), lambda: b"mediaserver_up 1\n", self.health)
+        yield MediaPath(
+            self.broadcasts,
+            1935,
+            (),
+            lambda: b"mediaserver_up 1\n",
+            self.health,
+            self.thumbnails.get,
+        )
 
 
 def settings(tmp_path: Path, **sections: dict[str, Any]) -> Config:
