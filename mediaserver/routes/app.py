@@ -24,6 +24,7 @@ from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
 from mediaserver.routes.api import moderation as api_moderation
+from mediaserver.routes.api import notices as api_notices
 from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import site_webhooks as api_site_webhooks
@@ -41,6 +42,7 @@ from mediaserver.routes.pages import (
     events,
     home,
     login,
+    notices,
     password,
     registration,
     studio,
@@ -56,6 +58,7 @@ from mediaserver.routes.static import StaticFiles
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_me.api.all,
+    *api_notices.api.all,
     *api_channels.api.all,
     *api_back_soon.api.all,
     *api_streams.api.all,
@@ -107,6 +110,7 @@ def make_app(
             middlewares.csrf,
             middlewares.session,
             middlewares.banned,
+            middlewares.unread,
         ],
         client_max_size=limits.REQUEST_BODY_BYTES_MAX,
     )
@@ -129,6 +133,7 @@ def make_app(
     app.add_routes(registration.routes)
     app.add_routes(password.routes)
     app.add_routes(settings_pages.routes)
+    app.add_routes(notices.routes)
     app.add_routes(admin.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)

@@ -24,6 +24,7 @@ from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
+from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.settings import Settings
 from mediaserver.moderation.desk import Desk
 from mediaserver.notifications.notices import Notices
@@ -42,6 +43,7 @@ AVATARS = web.AppKey("AVATARS", Avatars)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
 DELETION = web.AppKey("DELETION", Deletion)
+LETTERHEAD = web.AppKey("LETTERHEAD", Letterhead)
 NOTICES = web.AppKey("NOTICES", Notices)
 WEBHOOKS = web.AppKey("WEBHOOKS", Webhooks)
 WEBHOOK_SENDER = web.AppKey("WEBHOOK_SENDER", Sender)
@@ -66,6 +68,9 @@ ASYNCAPI: web.AppKey[dict[str, Any]] = web.AppKey("ASYNCAPI")
 
 SESSION: web.RequestKey[Session | None] = web.RequestKey("SESSION")
 """The session of a browser's cookie; set by the session middleware."""
+
+UNREAD: web.RequestKey[int] = web.RequestKey("UNREAD")
+"""How many notices the viewer hasn't read; set by the unread middleware, for pages."""
 
 VIEWER: web.RequestKey[User | None] = web.RequestKey("VIEWER")
 """Who a browser's session cookie says it is; set by the session middleware."""

@@ -48,6 +48,7 @@ NOTICES: Mapping[str, str] = {
     "account-deleted": "Your account is deleted. Take care!",
     "channel-deleted": "The channel is deleted.",
     "token-revoked": "Token revoked.",
+    "notices-read": "All notices are read.",
     "webhook-made": "Your webhook is ready.",
     "webhook-on": "The webhook is on.",
     "webhook-off": "The webhook is off.",

@@ -69,10 +69,18 @@ class Renderer:
         return True
 
     def html(
-        self, template: str, *, user: User | None, theme: str, path: str, context: dict[str, Any]
+        self,
+        template: str,
+        *,
+        user: User | None,
+        theme: str,
+        path: str,
+        context: dict[str, Any],
+        unread: int = 0,
     ) -> str:
         return self._environment.get_template(template).render(
             user=None if user is None else {"username": user.username, "is_admin": user.is_admin},
+            unread=unread,
             theme=theme,
             path=path,
             now_ms=self._clock.wall_ms(),

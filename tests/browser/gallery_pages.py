@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from gallery_studio import STUDIO_PAGES, MadeUp, studio_context
+from gallery_webhooks import WEBHOOK_PAGES, notices_page
 
 from mediaserver.realtime.asyncapi import document
 from mediaserver.routes.api.live import LiveOut
@@ -350,6 +351,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
                 case,
                 MadeUp(now_ms(), CHANNEL, USER, live_view, room("starting")),
             )
+        case "notices.html":
+            return notices_page(case, now_ms())
         case "events.html":
             return outline(document("Lantern", LiveOut))
         case "chat.html":
@@ -394,6 +397,7 @@ PAGES = {
     "popout": ("/popout/mira/chat", "chat.html", ["member", "guest", "read"]),
     "embed": ("/embed/mira", "embed.html", ["live", "offline", "gate"]),
     **STUDIO_PAGES,
+    **WEBHOOK_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
     "register": ("/register", "register.html", ["plain", "errors", "closed"]),
