@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import mediaserver
 from mediaserver.kernel import limits
@@ -20,6 +20,8 @@ from mediaserver.kernel.errors import Invalid, MediaserverError
 
 if TYPE_CHECKING:
     from mediaserver.kernel.config import Config
+
+T = TypeVar("T")
 
 _DEFAULT_CONFIG = Path("config.toml")
 
@@ -71,6 +73,21 @@ def _parser() -> argparse.ArgumentParser:
     create_channel.add_argument("--slug", required=True, help="the name in the address")
     create_channel.add_argument("--name", help="what it is called; default: the slug")
 
+    backup = _command(commands, "backup", _backup, "save everything into one file")
+    backup.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="where; default: as the settings say"
+    )
+    backup.add_argument(
+        "--keep", type=_count, metavar="N", help="how many backups stay there, the newest"
+    )
+
+    restore = _command(commands, "restore", _restore, "put a backup in the place of the storage")
+    restore.add_argument("file", type=Path, metavar="FILE", help="the backup")
+    restore.add_argument("--storage", type=Path, metavar="DIR", help="into this folder")
+    restore.add_argument(
+        "--force", action="store_true", help="also where a site is; the old one is kept"
+    )
+
     _command(commands, "openapi", _openapi, "print the OpenAPI document")
     _command(commands, "version", _version, "print the version")
     return parser
@@ -91,6 +108,19 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _with_storage(config: Config, path: Path | None) -> Config:
+    """The settings with another storage folder, if one is given."""
+    if path is None:
+        return config
+    return config.model_copy(update={"storage": config.storage.model_copy(update={"path": path})})
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError("that is a number from 1 to 1000")
+    return int(text)
+
+
 def _config(options: argparse.Namespace) -> Config:
     from mediaserver.kernel.config import load_config
 
@@ -100,15 +130,23 @@ def _config(options: argparse.Namespace) -> Config:
     return load_config(path)
 
 
-def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+def _quiet_config(options: argparse.Namespace) -> Config:
+    """The settings for a command that says by itself what there is to say."""
+    from mediaserver.kernel.log import set_up_logging
+
+    config = _config(options)
+    set_up_logging("warning", config.log.format)
+    return config
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run on uvloop where it installs."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(coroutine)
-        return
+        return asyncio.run(coroutine)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(coroutine)
+        return runner.run(coroutine)
 
 
 def _allow_open_files() -> None:
@@ -143,10 +181,7 @@ def _serve(options: argparse.Namespace) -> None:
             "rtmp": config.rtmp.model_copy(update=rtmp),
         }
     )
-    if options.storage is not None:
-        config = config.model_copy(
-            update={"storage": config.storage.model_copy(update={"path": options.storage})}
-        )
+    config = _with_storage(config, options.storage)
     set_up_logging(config.log.level, config.log.format)
     _run(_serve_until_stopped(config, demo=options.demo))
 
@@ -186,7 +221,7 @@ def _create_user(options: argparse.Namespace) -> None:
         "password": password,
         "is_admin": options.admin,
     }
-    made = _do(_config(options), "user", wanted)
+    made = _do(_quiet_config(options), "user", wanted)
     sys.stdout.write(f"User {made['username']} was made.\n")
 
 
@@ -196,22 +231,39 @@ def _create_channel(options: argparse.Namespace) -> None:
         "slug": options.slug,
         "name": options.name or options.slug,
     }
-    made = _do(_config(options), "channel", wanted)
+    made = _do(_quiet_config(options), "channel", wanted)
     sys.stdout.write(f"Channel {made['slug']} was made.\n")
 
 
 def _do(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
-    from mediaserver.kernel.log import set_up_logging
     from mediaserver.server import run_command
 
-    set_up_logging("warning", config.log.format)
-    result: dict[str, Any] = {}
+    return _run(run_command(config, command, wanted))
 
-    async def run() -> None:
-        result.update(await run_command(config, command, wanted))
 
-    _run(run())
-    return result
+def _backup(options: argparse.Namespace) -> None:
+    from mediaserver.server import run_backup
+
+    config = _quiet_config(options)
+    to = options.to.absolute() if options.to is not None else None
+    made = _run(run_backup(config, to, options.keep))
+    size = f"{made['bytes'] / limits.MIB:,.1f} MB, {made['files']:,} files"
+    sys.stdout.write(f"{made['path']}\n{size}, read back and compared.\n")
+    for finding in made["findings"]:
+        sys.stderr.write(f"Look at this: {finding}\n")
+
+
+def _restore(options: argparse.Namespace) -> None:
+    from mediaserver.admin.restore import restore
+    from mediaserver.kernel.clock import SystemClock
+
+    config = _with_storage(_quiet_config(options), options.storage)
+    done = _run(restore(config, SystemClock(), options.file, force=options.force))
+    sys.stdout.write(f"Restored {len(done.manifest.files):,} files into {done.storage}\n")
+    if done.kept is not None:
+        sys.stdout.write(f"What was there before is kept in {done.kept}\n")
+    for finding in done.manifest.findings:
+        sys.stderr.write(f"Look at this: {finding}\n")
 
 
 def _openapi(options: argparse.Namespace) -> None:

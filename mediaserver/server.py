@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -24,6 +25,10 @@ from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
+from mediaserver.admin.backup_file import Made
+from mediaserver.admin.backups import Backups, back_up_stopped_site
+from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
+from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels import deletion
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
@@ -31,6 +36,7 @@ from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
+from mediaserver.channels.policies import Policies
 from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.schedule_clock import ScheduleClock
@@ -40,6 +46,7 @@ from mediaserver.channels.streams import Streams
 from mediaserver.chat import personal
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
+from mediaserver.chat.retention import Retention
 from mediaserver.demo import Demo
 from mediaserver.kernel import limits, mail
 from mediaserver.kernel.addresses import AddressList
@@ -49,7 +56,7 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.db.lock import DatabaseInUse
 from mediaserver.kernel.errors import Invalid, Unavailable
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.images import Images
+from mediaserver.kernel.images import ImageFolder, Images
 from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead, Mailbox, Smtp
 from mediaserver.kernel.metrics import Metrics, RealtimeMetrics
@@ -72,6 +79,12 @@ from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
+from mediaserver.trust import appeals, bans, reports
+from mediaserver.trust import sanctions as sanctions_of_people
+from mediaserver.trust.appeals import Appeals
+from mediaserver.trust.cases import Cases
+from mediaserver.trust.reports import Reports
+from mediaserver.trust.sanctions import Sanctions
 from mediaserver.webhooks import deliveries, webhooks
 from mediaserver.webhooks.feed import Feed
 from mediaserver.webhooks.sender import Sender
@@ -89,17 +102,26 @@ class MediaPath:
     routes: Sequence[web.RouteDef]
     render_metrics: Callable[[], bytes]
     health: StreamHealth
+    thumbnail: Callable[[str], bytes | None] = lambda _: None
+    """The newest picture of a channel's live stream, as a JPEG."""
     close_viewers: Callable[[], None] = lambda: None
     """Ends the connections that would otherwise stay open while the web server stops."""
 
 
-_PERSONAL_DATA = (
+PERSONAL_DATA: tuple[Source, ...] = (
     Source("notices", notices.export),
     Source("webhooks", webhooks.export),
+    Source("sanctions", sanctions_of_people.export),
+    Source("reports", reports.export, reports.erase),
+    Source("appeals", appeals.export),
     Source("chat", personal.export, personal.erase),
     Source("channels", deletion.export, deletion.erase),
 )
-"""What each feature knows about people, in the order in which it is erased."""
+"""What features know about people, in the order in which it goes with an account."""
+
+QUEUES: tuple[Queue, ...] = (DEAD_MAIL, DEAD_JOBS)
+"""What may wait for an admin, in the order in which the overview shows it."""
+
 
 OpenMedia = Callable[
     [Config, PublishGate, Events, Clock, ssl.SSLContext | None],
@@ -138,6 +160,7 @@ async def open_media(
             ],
             metrics.render,
             engine.health,
+            engine.thumbnails.jpeg,
             lambda: close_viewers(engine.origin.all()),
         )
     finally:
@@ -213,6 +236,11 @@ class Server:
             ("delete-old-deliveries", sender.delete_old),
         ):
             jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
+        policies = Policies(db, clock)
+        await policies.begin()
+        backups = Backups(db, clock, config, letterhead)
+        stack.push_async_callback(backups.aclose)
+        jobs.repeat("look-at-backups", backups.look, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
@@ -221,7 +249,22 @@ class Server:
         gate = StreamKeyGate(db, throttles, events, clock)
         broadcasts = _Broadcasts()
         await stack.enter_async_context(StreamRecorder(db, clock, events, broadcasts))
+        sanctions = await stack.enter_async_context(
+            Sanctions(db, clock, events, letterhead, config.moderation, broadcasts)
+        )
+        jobs.register(bans.LIFT, sanctions.lift_due)
+        pictures_of_reports = ImageFolder(config.storage.path / "evidence", reports.PREFIX, ".jpg")
+        cases = Cases(db, clock, letterhead, config.moderation, pictures_of_reports)
+        await cases.remove_leftovers()
+        jobs.repeat(
+            "delete-old-evidence", cases.delete_old_evidence, limits.HOUSEKEEPING_INTERVAL_MS
+        )
         chat = await stack.enter_async_context(Chat(db, clock))
+        jobs.repeat(
+            "delete-old-chat",
+            Retention(db, clock, config.chat).delete_old,
+            limits.HOUSEKEEPING_INTERVAL_MS,
+        )
         images, pictures = Images(), config.storage.path / "images"
         avatars = Avatars(db, accounts.profiles, throttles, images, pictures / "avatars")
         await stack.enter_async_context(avatars)
@@ -279,12 +322,28 @@ class Server:
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
-        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, _PERSONAL_DATA)
+        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, PERSONAL_DATA)
+        app[keys.BACKUPS] = backups
         app[keys.DELETION] = Deletion(db, clock)
         app[keys.LETTERHEAD] = letterhead
         app[keys.NOTICES] = told
+        app[keys.POLICIES] = policies
+        app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
+        app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
         app[keys.WEBHOOKS] = hooks
         app[keys.WEBHOOK_SENDER] = sender
+        app[keys.SANCTIONS] = sanctions
+        app[keys.CASES] = cases
+        app[keys.APPEALS] = Appeals(db, clock, letterhead)
+        app[keys.REPORTS] = Reports(
+            db,
+            clock,
+            throttles,
+            letterhead,
+            media.broadcasts,
+            media.thumbnail,
+            pictures_of_reports,
+        )
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)
@@ -302,7 +361,11 @@ class Server:
         app[keys.ASYNCAPI] = asyncapi.document(config.site.name, LiveOut)
         app.on_shutdown.append(lambda _: realtime.say_goodbye())
         if db.is_sqlite and control.is_supported:
-            await _listen_control(stack, config, control.make_control_app(users, channels))
+            await _listen_control(
+                stack,
+                config,
+                control.make_control_app(users, channels, {"backup": partial(_back_up, backups)}),
+            )
         self.http_port = await _listen(stack, config, app, tls)
         stack.callback(media.close_viewers)
         self.url = _url(config, self.http_port)
@@ -355,6 +418,31 @@ async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> d
             return await control.run(users, channels, command, wanted)
     except DatabaseInUse:
         return await control.ask(config.storage.path, command, wanted)
+
+
+async def run_backup(config: Config, to: Path | None, keep: int | None) -> dict[str, Any]:
+    """`mediaserver backup`, here or in the running site."""
+    try:
+        made = await back_up_stopped_site(config, SystemClock(), to, keep)
+    except DatabaseInUse:
+        wanted = {"to": str(to) if to else None, "keep": keep}
+        wait_s = limits.BACKUP_COMMAND_TIMEOUT_S
+        return await control.ask(config.storage.path, "backup", wanted, timeout_s=wait_s)
+    return _told(made)
+
+
+async def _back_up(backups: Backups, wanted: dict[str, Any]) -> dict[str, Any]:
+    to = Path(wanted["to"]) if wanted["to"] else None
+    return _told(await backups.make(to, wanted["keep"]))
+
+
+def _told(made: Made) -> dict[str, Any]:
+    return {
+        "path": str(made.path),
+        "bytes": made.byte_count,
+        "files": len(made.manifest.files),
+        "findings": list(made.manifest.findings),
+    }
 
 
 async def _listen(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mediaserver.accounts.administration import Administration
 from mediaserver.accounts.credentials import Credentials
 from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.personal_tokens import PersonalTokens
@@ -42,6 +43,7 @@ class Accounts:
     second_factor: SecondFactor
     profiles: Profiles
     setup: Setup
+    administration: Administration
 
     @classmethod
     async def open(
@@ -67,6 +69,7 @@ class Accounts:
             second_factor=SecondFactor(db, clock, vault, throttles, letterhead),
             profiles=Profiles(db, clock),
             setup=Setup(db, clock, passwords, throttles),
+            administration=Administration(db, clock, vault, letterhead),
         )
 
     async def aclose(self) -> None:

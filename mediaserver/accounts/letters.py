@@ -42,6 +42,40 @@ def reset_password(letterhead: Letterhead, to: str, username: str, code: str) ->
     )
 
 
+def password_code(letterhead: Letterhead, to: str, username: str, handle: str, code: str) -> Mail:
+    """An admin has it sent: no browser holds the handle, so a link brings it."""
+    return letterhead.mail(
+        to,
+        f"{code} is your code for a new password",
+        f"Hello {username},",
+        f"an admin of {letterhead.site_name} sends you this code for a new password:"
+        f"\n\n    {spaced(code)}",
+        f"Enter it here: {letterhead.url}/password/new?handle={handle}",
+        f"It works once, for {_MINUTES} minutes. If you didn't ask for help, ignore this mail: "
+        "your password stays as it is.",
+    )
+
+
+def role_changed(letterhead: Letterhead, to: str, username: str, role: str) -> Mail:
+    return letterhead.mail(
+        to,
+        "Your account has another role",
+        f"Hello {username},",
+        f"an admin changed the role of your account: it is {role} now. Log in again to go on.",
+    )
+
+
+def logged_out(letterhead: Letterhead, to: str, username: str) -> Mail:
+    return letterhead.mail(
+        to,
+        "You were logged out everywhere",
+        f"Hello {username},",
+        f"an admin of {letterhead.site_name} logged your account out on every device and revoked "
+        "its API tokens.",
+        f"Log in again: {letterhead.url}/login",
+    )
+
+
 def password_changed(letterhead: Letterhead, to: str, username: str) -> Mail:
     return letterhead.mail(
         to,
@@ -99,7 +133,7 @@ def account_deleted(letterhead: Letterhead, to: str, username: str) -> Mail:
         to,
         "Your account was deleted",
         f"Goodbye {username},",
-        "your account, your channels and what you uploaded are gone, as you asked.",
+        "your account, your channels and what you uploaded are gone.",
     )
 
 

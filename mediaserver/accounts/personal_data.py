@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete
 
 from mediaserver.accounts import letters, personal_tokens, profiles, second_factor, sessions
 from mediaserver.accounts.retired_names import Kind, retire
 from mediaserver.accounts.sessions import SessionEnded
-from mediaserver.accounts.users import User, find_by_id, user_account
+from mediaserver.accounts.users import User, find_by_id, lock_admins, user_account
+from mediaserver.kernel import audit
+from mediaserver.kernel.audit import Actor, Target
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Conflict, NotFound
@@ -61,12 +63,13 @@ class PersonalData:
         """All of it as one JSON object; secrets and their hashes are not part of it."""
         return await self._db.read(self._export, user.id, self._clock.wall_ms())
 
-    async def delete(self, user: User) -> None:
-        """Delete the account and all that is its own. The caller has confirmed who asks.
+    async def delete(self, user: User, *, by: Actor | None = None) -> None:
+        """Delete the account and all that is its own. The caller has confirmed who asks: the user,
+        or the admin `by`, which is written down.
 
         Raises `Conflict` for the last admin.
         """
-        await self._db.write(self._delete, user.id, self._clock.wall_ms())
+        await self._db.write(self._delete, user.id, by, self._clock.wall_ms())
 
     def _export(self, tx: Transaction, user_id: str, now_ms: int) -> dict[str, Any]:
         user = find_by_id(tx, user_id)
@@ -94,24 +97,22 @@ class PersonalData:
             **{source.name: source.export(tx, user_id) for source in self._sources},
         }
 
-    def _delete(self, tx: Transaction, user_id: str, now_ms: int) -> None:
-        tx.execute(select(user_account.c.id).where(user_account.c.id == user_id).with_for_update())
+    def _delete(self, tx: Transaction, user_id: str, by: Actor | None, now_ms: int) -> None:
+        admins = lock_admins(tx)
         user = find_by_id(tx, user_id)
         if user is None:
             return
-        if user.is_admin and _admins(tx) == 1:
-            raise Conflict("You are the last admin: make somebody else one first.", code="last")
+        if admins == {user_id}:
+            raise Conflict("That is the last admin: make somebody else one first.", code="last")
         for source in self._sources:
             if source.erase is not None:
                 source.erase(tx, user_id, now_ms)
         tx.execute(delete(user_account).where(user_account.c.id == user_id))
         retire(tx, Kind.USER, user.username, now_ms)
+        if by is not None:
+            target = Target("user", user.id, user.username)
+            audit.append(tx, by, "user.delete", target, now_ms)
         send(tx, letters.account_deleted(self._letterhead, user.email, user.username), now_ms)
         tx.emit(SessionEnded(user_id))
         tx.emit(AccountDeleted(user_id, user.username))
         _log.info("account deleted", user=user_id)
-
-
-def _admins(tx: Transaction) -> int:
-    count = select(func.count()).select_from(user_account).where(user_account.c.is_admin == 1)
-    return int(tx.execute(count).scalar_one())

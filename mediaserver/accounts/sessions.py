@@ -124,7 +124,7 @@ class Sessions:
 
     async def list(self, user: User) -> list[Device]:
         """Where `user` is logged in, last seen first."""
-        return await self._db.read(_list, user.id, self._clock.wall_ms())
+        return await self._db.read(list_of, user.id, self._clock.wall_ms())
 
     async def revoke(self, user: User, session_id: str) -> None:
         """Log one device out. Raises `NotFound`."""
@@ -211,7 +211,8 @@ def _confirm(tx: Transaction, session_id: str, now_ms: int) -> None:
     tx.execute(update(session).where(session.c.id == session_id).values(confirmed_at_ms=now_ms))
 
 
-def _list(tx: Transaction, user_id: str, now_ms: int) -> list[Device]:
+def list_of(tx: Transaction, user_id: str, now_ms: int) -> list[Device]:
+    """Where somebody is logged in, last seen first."""
     rows = tx.execute(
         select(session)
         .where(session.c.user_id == user_id, _works(now_ms))

@@ -48,12 +48,21 @@ user_account = table(
     CheckConstraint("is_premium IN (0, 1)", name="is_premium"),
 )
 Index(None, user_account.c.created_at_ms, user_account.c.id)
-Index(
-    None,
-    user_account.c.is_admin,
-    sqlite_where=sql("is_admin = 1"),
-    postgresql_where=sql("is_admin = 1"),
-)
+IS_ADMIN = sql("is_admin = 1")
+"""Written out, not bound: only then SQLite sees that the index of admins alone fits."""
+
+for _name, _condition in (
+    ("admins", "is_admin = 1"),
+    ("premium", "is_premium = 1"),
+    ("banned", "banned_until_ms IS NOT NULL"),
+):
+    Index(
+        f"ix_user_account_{_name}",
+        user_account.c.created_at_ms,
+        user_account.c.id,
+        sqlite_where=sql(_condition),
+        postgresql_where=sql(_condition),
+    )
 
 _RESERVED = """
 about abuse account accounts admin administrator anonymous api app auth billing bot channel channels
@@ -264,7 +273,13 @@ def is_username(name: str) -> bool:
 
 
 def admin_exists(tx: Transaction) -> bool:
-    return bool(tx.execute(select(user_account.c.id).where(user_account.c.is_admin == 1)).first())
+    return bool(tx.execute(select(user_account.c.id).where(IS_ADMIN).limit(1)).first())
+
+
+def lock_admins(tx: Transaction) -> set[str]:
+    """The ids of all admins; who would end one of them waits until the transaction ends."""
+    admins = select(user_account.c.id).where(user_account.c.is_admin == 1)
+    return set(tx.execute(admins.order_by(user_account.c.id).with_for_update()).scalars())
 
 
 def to_user(row: Row[Any]) -> User:
@@ -283,6 +298,13 @@ def password_hash_of(tx: Transaction, user_id: str) -> str | None:
     """For accounts/credentials.py alone."""
     stored = select(user_account.c.password_hash).where(user_account.c.id == user_id)
     return tx.execute(stored).scalar()
+
+
+def set_banned_until(tx: Transaction, user_id: str, until_ms: int | None) -> None:
+    """For trust/bans.py alone, which says why; None lifts the ban."""
+    tx.execute(
+        update(user_account).where(user_account.c.id == user_id).values(banned_until_ms=until_ms)
+    )
 
 
 def set_email(tx: Transaction, user_id: str, email: str) -> None:

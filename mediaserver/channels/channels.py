@@ -22,10 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from mediaserver.accounts.permissions import Action, Thing, can, check
+from mediaserver.accounts.permissions import Action, Role, Thing, can, check, role_of
 from mediaserver.accounts.retired_names import Kind, is_retired
-from mediaserver.accounts.users import User, user_account
-from mediaserver.channels import information
+from mediaserver.accounts.users import User, to_user, user_account
+from mediaserver.channels import information, policies
 from mediaserver.channels.categories import category
 from mediaserver.channels.information import Changes, Information
 from mediaserver.kernel import limits
@@ -74,7 +74,7 @@ class Channel(Information):
     """A channel as anyone may see it, with what its stream is about. `owner` is a user name.
 
     Without `starts_automatically` a broadcast is held until it is started. `back_soon` names the
-    picture that is shown while the encoder is away.
+    picture that is shown while the encoder is away. It `is_hidden` while its owner is banned.
     """
 
     id: str
@@ -85,6 +85,7 @@ class Channel(Information):
     created_at_ms: int
     starts_automatically: bool = True
     back_soon: str | None = None
+    is_hidden: bool = False
 
 
 class ChannelChanges(Changes, total=False):
@@ -113,10 +114,48 @@ class Channels:
     async def create(
         self, owner: User, slug: str, name: str, *, title: str = "", description: str = ""
     ) -> Channel:
-        """Raises `Invalid`, `Conflict` (taken, or too many of them) or `Forbidden` (reserved)."""
+        """Make a channel for the operator: nobody is asked to accept policies.
+
+        Raises `Invalid` or `Conflict` (taken, reserved, or too many of them).
+        """
         return await self._db.write(
             self.create_in, owner, slug, name, title=title, description=description
         )
+
+    async def open(
+        self,
+        user: User,
+        slug: str,
+        name: str,
+        *,
+        title: str = "",
+        description: str = "",
+        accepting: Collection[str] = (),
+        address: str = "",
+    ) -> Channel:
+        """What somebody does for themselves; `accepting` are the policies that they accept with it.
+
+        Raises what `create` does, and `Forbidden`, also while a policy is not accepted.
+        """
+        return await self._db.write(
+            self._open, user, slug, name, title, description, accepting, address
+        )
+
+    def _open(
+        self,
+        tx: Transaction,
+        user: User,
+        slug: str,
+        name: str,
+        title: str,
+        description: str,
+        accepting: Collection[str],
+        address: str,
+    ) -> Channel:
+        check(user, Action.CREATE_CHANNEL)
+        policies.accept(tx, user.id, accepting, address, self._clock.wall_ms())
+        policies.check_accepted(tx, user)
+        return self.create_in(tx, user, slug, name, title=title, description=description)
 
     def create_in(
         self,
@@ -135,11 +174,12 @@ class Channels:
             **information.checked(tx, {"title": title, "description": description}, Information()),
         }
         # Locking the owner makes two requests at once count one after the other.
-        tx.execute(select(user_account.c.id).where(user_account.c.id == owner.id).with_for_update())
+        locked = select(user_account).where(user_account.c.id == owner.id).with_for_update()
+        owner = to_user(tx.execute(locked).one())
         owned = tx.execute(
             select(func.count()).select_from(channel).where(channel.c.owner_id == owner.id)
         ).scalar_one()
-        if owned >= self._config.channels_per_user_max:
+        if owned >= channels_max(self._config, owner):
             raise Conflict(
                 f"You have {owned} channels, and more are not allowed here.",
                 code="too_many_channels",
@@ -176,7 +216,11 @@ class Channels:
         return await self._db.write(change, actor, slug, changes, self._clock.wall_ms())
 
     async def get(self, slug: str) -> Channel:
-        """Raises `NotFound`."""
+        """The channel as everybody may see it. Raises `NotFound`, also while it is hidden."""
+        return await self._db.read(get_visible, slug)
+
+    async def find(self, slug: str) -> Channel:
+        """Also one that is hidden, for who works on it. Raises `NotFound`."""
         return await self._db.read(get, slug)
 
     async def get_managed(self, actor: User, slug: str) -> Channel:
@@ -184,15 +228,15 @@ class Channels:
         return await self._db.read(get_managed, actor, slug)
 
     async def list_all(self) -> list[Channel]:
-        """All channels by name, at most `CHANNELS_LISTED_MAX`."""
+        """All that aren't hidden by name, at most `CHANNELS_LISTED_MAX`."""
         return await self._db.read(_list_all)
 
     async def list_by_slug(self, slugs: Sequence[str]) -> list[Channel]:
-        """Those of `slugs` that exist, in no order."""
+        """Those of `slugs` that exist and aren't hidden, in no order."""
         return await self._db.read(_list_by_slug, slugs) if slugs else []
 
     async def list_in_category(self, category_id: str) -> list[Channel]:
-        """Those of one category by name, at most `CHANNELS_LISTED_MAX`."""
+        """Those of one category that aren't hidden by name, at most `CHANNELS_LISTED_MAX`."""
         return await self._db.read(_list_all, category_id)
 
     async def list_owned(self, owner: User) -> list[Channel]:
@@ -200,12 +244,28 @@ class Channels:
         return await self._db.read(owned_by, owner.id)
 
 
+def channels_max(config: AccountsConfig, owner: User) -> int:
+    """How many channels somebody may own."""
+    if role_of(owner) >= Role.PREMIUM:
+        return max(config.channels_per_premium_user_max, config.channels_per_user_max)
+    return config.channels_per_user_max
+
+
 def get(tx: Transaction, slug: str) -> Channel:
+    """Also one that is hidden. Raises `NotFound`."""
     if is_slug(slug):
         row = tx.execute(_select().where(channel.c.slug == slug)).first()
         if row is not None:
             return to_channel(row)
     raise NotFound("There is no such channel.", code="channel_not_found")
+
+
+def get_visible(tx: Transaction, slug: str) -> Channel:
+    """Raises `NotFound`, also while the channel is hidden."""
+    found = get(tx, slug)
+    if found.is_hidden:
+        raise NotFound("This channel is not available right now.", code="channel_unavailable")
+    return found
 
 
 def get_by_id(tx: Transaction, channel_id: str) -> Channel:
@@ -307,12 +367,23 @@ def _select() -> Any:
         select(
             channel,
             user_account.c.username.label("owner"),
+            user_account.c.banned_until_ms.label("owner_banned_until_ms"),
             category.c.name.label("category"),
             category.c.slug.label("category_slug"),
         )
         .join(user_account, user_account.c.id == channel.c.owner_id)
         .outerjoin(category, category.c.id == channel.c.category_id)
     )
+
+
+def _is_visible() -> Any:
+    return user_account.c.banned_until_ms.is_(None)
+
+
+def slugs_of(tx: Transaction, owner_id: str) -> dict[str, str]:
+    """Id → slug of every channel of `owner_id`."""
+    rows = tx.execute(select(channel.c.id, channel.c.slug).where(channel.c.owner_id == owner_id))
+    return {row.id: row.slug for row in rows}
 
 
 def to_channel(row: Row[Any]) -> Channel:
@@ -325,6 +396,7 @@ def to_channel(row: Row[Any]) -> Channel:
         created_at_ms=row.created_at_ms,
         starts_automatically=bool(row.starts_automatically),
         back_soon=row.back_soon,
+        is_hidden=row.owner_banned_until_ms is not None,
         **information.of_row(row),
     )
 
@@ -352,14 +424,20 @@ def change(
 
 
 def _list_all(tx: Transaction, category_id: str | None = None) -> list[Channel]:
-    query = _select().order_by(channel.c.name, channel.c.slug).limit(limits.CHANNELS_LISTED_MAX)
+    query = (
+        _select()
+        .where(_is_visible())
+        .order_by(channel.c.name, channel.c.slug)
+        .limit(limits.CHANNELS_LISTED_MAX)
+    )
     if category_id is not None:
         query = query.where(channel.c.category_id == category_id)
     return [to_channel(row) for row in tx.execute(query)]
 
 
 def _list_by_slug(tx: Transaction, slugs: Sequence[str]) -> list[Channel]:
-    return [to_channel(row) for row in tx.execute(_select().where(channel.c.slug.in_(slugs)))]
+    query = _select().where(channel.c.slug.in_(slugs), _is_visible())
+    return [to_channel(row) for row in tx.execute(query)]
 
 
 def owned_by(tx: Transaction, owner_id: str) -> list[Channel]:

@@ -221,7 +221,10 @@ def _find(tx: Transaction, kind: Kind, token: str) -> tuple[Opened, int | None] 
     if row is None:
         return None
     user = find_by_id(tx, row.user_id) if kind == "dock" else None
-    return Opened(row.id, channels.get(tx, row.slug), user), row.last_used_at_ms
+    found = channels.get(tx, row.slug)
+    if found.is_hidden or (user is not None and user.is_banned):
+        return None
+    return Opened(row.id, found, user), row.last_used_at_ms
 
 
 def _works(found: Channel, kind: Kind) -> ColumnElement[bool]:

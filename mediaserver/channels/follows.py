@@ -155,7 +155,7 @@ def _among(tx: Transaction, channel_id: str, user_ids: Sequence[str]) -> set[str
 
 
 def _follow(tx: Transaction, user: User, slug: str, now_ms: int) -> bool:
-    found = channels.get(tx, slug)
+    found = channels.get_visible(tx, slug)
     if found.owner_id == user.id:
         raise Conflict("This is your own channel.", code="own_channel")
     # Locking the user makes two tabs at once count one after the other.

@@ -64,6 +64,8 @@ class StreamKeyGate:
                 raise PublishRefused("This stream key is unknown. Make a new one in the studio.")
             if found.is_revoked:
                 raise PublishRefused("This stream key was revoked. Make a new one in the studio.")
+            if found.is_owner_banned:
+                raise PublishRefused("This account is banned. Log in to the site to see why.")
         except PublishRefused:
             await self._count(bucket)
             raise

@@ -419,7 +419,7 @@ def _upcoming(
     return [
         (by_id[row.channel_id], Occurrence(_to_entry(row), row.next_at_ms))
         for row in rows
-        if row.channel_id in by_id
+        if row.channel_id in by_id and not by_id[row.channel_id].is_hidden
     ]
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from mediaserver.accounts.users import User
+from mediaserver.accounts.users import User, user_account
 from mediaserver.channels import channels
 from mediaserver.channels.channels import Channel, channel
 from mediaserver.kernel import limits
@@ -69,6 +69,7 @@ class FoundKey:
     channel_id: str
     slug: str
     is_revoked: bool
+    is_owner_banned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,26 @@ def has_shape(key: str) -> bool:
 def find(tx: Transaction, key: str) -> FoundKey | None:
     """The channel that `key` opens, also when it is revoked. Compared by digest only."""
     row = tx.execute(
-        select(stream_key.c.id, stream_key.c.revoked_at_ms, stream_key.c.channel_id, channel.c.slug)
+        select(
+            stream_key.c.id,
+            stream_key.c.revoked_at_ms,
+            stream_key.c.channel_id,
+            channel.c.slug,
+            user_account.c.banned_until_ms,
+        )
         .join(channel, channel.c.id == stream_key.c.channel_id)
+        .join(user_account, user_account.c.id == channel.c.owner_id)
         .where(stream_key.c.key_digest == digest(key))
     ).first()
     if row is None:
         return None
-    return FoundKey(row.id, row.channel_id, row.slug, row.revoked_at_ms is not None)
+    return FoundKey(
+        row.id,
+        row.channel_id,
+        row.slug,
+        row.revoked_at_ms is not None,
+        row.banned_until_ms is not None,
+    )
 
 
 def touch(tx: Transaction, key_id: str, now_ms: int) -> bool:

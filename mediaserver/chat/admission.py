@@ -35,6 +35,9 @@ class Refusal:
     until_ms: int | None = None
 
 
+BANNED_FROM_SITE = Refusal("banned_from_site", "Your account is banned.")
+
+
 class Admission:
     """What decides about the lines of `users` in `channels`, inside one transaction."""
 
@@ -69,6 +72,8 @@ class Admission:
 
     def refusal(self, channel: Channel, user: User) -> Refusal | None:
         """Why `user` can't write at all, whatever the line."""
+        if user.is_banned:
+            return BANNED_FROM_SITE
         if (held := self.restriction(channel, user)) is not None:
             return refusal_of(held, self._now_ms)
         if self.rank(channel, user) >= Rank.MODERATOR:

@@ -259,6 +259,8 @@ def _act(tx: Transaction, channel: Channel, user: User, action: Action, now_ms: 
 
 def _check_free(tx: Transaction, channel: Channel, user: User, now_ms: int) -> None:
     """Somebody who is banned or timed out moderates as little as they write."""
+    if user.is_banned:
+        raise Forbidden(admission.BANNED_FROM_SITE.message, code=admission.BANNED_FROM_SITE.code)
     held = restrictions.find(tx, channel.id, user.id, now_ms)
     if held is not None:
         refusal = admission.refusal_of(held, now_ms)

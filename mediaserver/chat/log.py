@@ -41,7 +41,7 @@ chat_event = table(
     int64("sequence", primary_key=True),
     text("id"),
     text("kind"),
-    int64("at_ms"),
+    int64("at_ms", index=True),
     text("user_id", ForeignKey("user_account.id", ondelete="SET NULL"), nullable=True),
     text("role", nullable=True),
     text("stream_id", ForeignKey("stream.id", ondelete="SET NULL"), nullable=True),

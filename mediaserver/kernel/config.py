@@ -188,12 +188,32 @@ class DatabaseConfig(_Section):
     )
 
 
+class BackupConfig(_Section):
+    folder: str = Field(
+        "",
+        description="Folder for backups, best on another disk. Empty: backups in the storage "
+        "folder.",
+    )
+    every_hours: int = Field(
+        24,
+        ge=0,
+        le=8760,
+        description="Hours between two backups that the site makes by itself. 0: none.",
+    )
+    keep: int = Field(
+        7, ge=1, le=1000, description="Backups that are kept; when there are more, the oldest go."
+    )
+
+
 class AccountsConfig(_Section):
     registration: Literal["open", "closed"] = Field(
         "open",
         description="open: anyone may make an account. closed: only the admin makes accounts.",
     )
     channels_per_user_max: int = Field(5, ge=1, le=100, description="Channels that a user may own.")
+    channels_per_premium_user_max: int = Field(
+        10, ge=1, le=1000, description="Channels that a premium user, or an admin, may own."
+    )
     admin_totp: Literal["asked", "required"] = Field(
         "asked",
         description="Two-step log-in of admins. asked: reminded until it is on. required: the "
@@ -248,6 +268,30 @@ class ChatConfig(_Section):
         le=100_000,
         description="Pages connected to chat from one address.",
     )
+    keep_days: int = Field(
+        365,
+        ge=0,
+        le=36_500,
+        description="Days that the chat and the log of its moderators are kept. 0: for ever.",
+    )
+
+
+class ModerationConfig(_Section):
+    strikes_max: int = Field(
+        3,
+        ge=0,
+        le=100,
+        description="Warnings after which somebody is banned by itself. 0: never.",
+    )
+    strike_days: int = Field(90, ge=1, le=3650, description="Days for which a warning counts.")
+    strike_ban_days: int = Field(7, ge=1, le=3650, description="Days that such a ban lasts.")
+    evidence_keep_days: int = Field(
+        90,
+        ge=1,
+        le=3650,
+        description="Days after a decision for which the picture and the chat of a report are "
+        "kept.",
+    )
 
 
 class LogConfig(_Section):
@@ -277,10 +321,12 @@ class Config(_Section):
     media: MediaConfig = Field(default_factory=MediaConfig)
     storage: StorageConfig = Field(default_factory=StorageConfig)
     database: DatabaseConfig = Field(default_factory=DatabaseConfig)
+    backup: BackupConfig = Field(default_factory=BackupConfig)
     accounts: AccountsConfig = Field(default_factory=AccountsConfig)
     mail: MailConfig = Field(default_factory=MailConfig)
     webhooks: WebhooksConfig = Field(default_factory=WebhooksConfig)
     chat: ChatConfig = Field(default_factory=ChatConfig)
+    moderation: ModerationConfig = Field(default_factory=ModerationConfig)
     log: LogConfig = Field(default_factory=LogConfig)
     metrics: MetricsConfig = Field(default_factory=MetricsConfig)
 
@@ -295,6 +341,11 @@ class Config(_Section):
     def database_url(self) -> str:
         """The SQLAlchemy URL of the database, with the embedded default filled in."""
         return self.database.url or f"sqlite+aiosqlite:///{self.storage.path / 'mediaserver.db'}"
+
+    @property
+    def backup_folder(self) -> Path:
+        """Where backups are kept, with the default filled in."""
+        return Path(self.backup.folder) if self.backup.folder else self.storage.path / "backups"
 
 
 def load_config(path: Path | None, environment: Mapping[str, str] | None = None) -> Config:

@@ -108,11 +108,14 @@ async def _encode(data: bytes, kind: Kind, shape: ImageShape) -> Picture:
 
 
 class ImageFolder:
-    """Made pictures as files `{id}.webp` in one folder; their ids begin with `prefix`."""
+    """Made pictures as files `{id}.webp`, or with another `suffix`, in one folder; their ids begin
+    with `prefix`.
+    """
 
-    def __init__(self, path: Path, prefix: str) -> None:
+    def __init__(self, path: Path, prefix: str, suffix: str = ".webp") -> None:
         self._path = path
         self._prefix = prefix
+        self._suffix = suffix
 
     def path(self, image_id: str) -> Path:
         """Where the picture is. Raises `NotFound`."""
@@ -121,12 +124,19 @@ class ImageFolder:
             raise NotFound("There is no such picture.")
         return path
 
-    async def put(self, image_id: str, webp: bytes) -> None:
+    async def put(self, image_id: str, picture: bytes) -> None:
         """Whole or not at all. Raises `Unavailable` when the disk doesn't take it."""
         try:
-            await asyncio.to_thread(_write, self._file(image_id), webp)
+            await asyncio.to_thread(_write, self._file(image_id), picture)
         except OSError as error:
             raise Unavailable(f"The picture can't be kept: {error.strerror}.") from error
+
+    async def read(self, image_id: str) -> bytes:
+        """Raises `NotFound`."""
+        try:
+            return await asyncio.to_thread(self._file(image_id).read_bytes)
+        except OSError as error:
+            raise NotFound("There is no such picture.") from error
 
     async def remove(self, image_id: str) -> None:
         """Nothing happens when it isn't there."""
@@ -140,7 +150,7 @@ class ImageFolder:
             if not self._path.is_dir():
                 return
             for path in self._path.iterdir():
-                if path.suffix in (".webp", ".new") and path.stem not in image_ids:
+                if path.suffix in (self._suffix, ".new") and path.stem not in image_ids:
                     path.unlink(missing_ok=True)
 
         await asyncio.to_thread(remove)
@@ -148,14 +158,14 @@ class ImageFolder:
     def _file(self, image_id: str) -> Path:
         if not is_id(image_id, self._prefix):
             raise NotFound("There is no such picture.")
-        return self._path / f"{image_id}.webp"
+        return self._path / f"{image_id}{self._suffix}"
 
 
-def _write(path: Path, webp: bytes) -> None:
+def _write(path: Path, picture: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new = path.with_suffix(".new")
     with new.open("wb") as file:
-        file.write(webp)
+        file.write(picture)
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)

@@ -309,6 +309,16 @@ def page(
     return [_to_job(row) for row in rows]
 
 
+def count_dead(tx: Transaction, *, only: str | None = None, but: str | None = None) -> int:
+    """How many jobs were given up: of one kind, or of all but one."""
+    query = select(func.count()).select_from(job).where(job.c.state == "dead")
+    if only is not None:
+        query = query.where(job.c.kind == only)
+    if but is not None:
+        query = query.where(job.c.kind != but)
+    return int(tx.execute(query).scalar_one())
+
+
 def pause_ms(attempts: int) -> int:
     """How long to wait after so many failures: doubled each time, up to a bound."""
     return min(limits.JOB_RETRY_MS_MIN << (attempts - 1), limits.JOB_RETRY_MS_MAX)

@@ -607,6 +607,18 @@ MODERATION_LISTED_MAX: Final = 200
 """Entries of the log, or restrictions, in one answer."""
 
 
+# Streamers and teams ------------------------------------------------------------------------------
+
+POLICY_TITLE_CHARS_MAX: Final = 80
+POLICY_BODY_CHARS_MAX: Final = 20_000
+"""A policy; the longest of well-known sites has about 15,000."""
+
+POLICY_FORM_BYTES_MAX: Final = 256 * KIB
+"""A form with one; a letter beyond ASCII takes up to nine bytes there."""
+
+POLICY_VERSIONS_LISTED_MAX: Final = 50
+
+
 # Texts --------------------------------------------------------------------------------------------
 
 COMBINING_MARKS_MAX: Final = 4
@@ -821,6 +833,39 @@ REALTIME_TICKET_S: Final = 60
 REALTIME_TICKETS_MAX: Final = 10_000
 """Tickets that wait to be used; the oldest goes for one more."""
 
+# backups -----------------------------------------------------------------------------------------
+
+BACKUP_CHUNK_BYTES: Final = MIB
+"""Read, hashed and written at once; hashing so much leaves the event loop alone."""
+
+BACKUP_MANIFEST_BYTES_MAX: Final = 64 * MIB
+BACKUP_FILES_MAX: Final = 500_000
+"""About 120 bytes of the manifest for each file."""
+
+BACKUP_SPARE_BYTES: Final = 128 * MIB
+"""What a backup leaves free on the disk, for the site to go on."""
+
+BACKUP_RETRY_MS: Final = 3600 * 1000
+"""After a failure: time for somebody to make room."""
+
+BACKUP_STOP_TIMEOUT_S: Final = 10.0
+"""A backup under way gets so long to give up when the site stops."""
+
+BACKUP_TOLD_AGAIN_MS: Final = 24 * 3600 * 1000
+"""Admins hear of backups that keep failing so often."""
+
+BACKUP_COMMAND_TIMEOUT_S: Final = 2 * 3600.0
+"""`mediaserver backup` waits so long for the running site, and for pg_dump."""
+
+BACKUP_STOP_OPCODES: Final = 1_000_000
+"""SQLite's steps between two looks whether the copy is still wanted: some milliseconds."""
+
+BACKUP_FINDINGS_MAX: Final = 20
+"""Sentences about one database."""
+
+SAFETY_COPIES_KEPT: Final = 2
+"""Databases as they were before an upgrade."""
+
 # notifications ------------------------------------------------------------------------------------
 
 NOTICES_LISTED_MAX: Final = 50
@@ -828,6 +873,14 @@ NOTICES_COUNTED_MAX: Final = 100
 """One page of them; and how far the unread ones are counted for the bell."""
 
 NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
+
+# admin desk ---------------------------------------------------------------------------------------
+
+USERS_LISTED_MAX: Final = 50
+"""Accounts on one page of the list."""
+
+STORAGE_MEASURED_MS: Final = 60 * 1000
+"""How long a measurement of the storage folder is shown: it looks at every file."""
 
 # Webhooks -----------------------------------------------------------------------------------------
 
@@ -876,6 +929,52 @@ WEBHOOK_CHAT_PER_S: Final = 1
 
 WEBHOOK_CHANNELS_COUNTED_MAX: Final = 1_000
 """Channels whose chat lines are counted at once."""
+# Trust --------------------------------------------------------------------------------------------
+
+BAN_DAYS_MAX: Final = 3650
+"""A ban that has an end; a longer one has none."""
+
+BAN_FOREVER_MS: Final = 253_402_300_799_000
+"""The end of the year 9999: what an account's row says of a ban without an end."""
+
+SANCTION_TEXT_CHARS_MAX: Final = 1_000
+"""What an admin writes to somebody who is warned or banned, or who has reported."""
+
+SANCTIONS_LISTED_MAX: Final = 50
+"""Warnings, or bans, of one person: the newest ones."""
+
+REPORT_TEXT_CHARS_MAX: Final = 1_000
+REPORTS_BURST: Final = 10
+REPORTS_INTERVAL_MS: Final = 10 * 60 * 1000
+"""Reports of one user: ten at once, then one in ten minutes."""
+
+REPORT_REPEATED_MS: Final = 24 * 3600 * 1000
+"""The same person reporting the same thing again within a day adds nothing."""
+
+REPORTS_LISTED_MAX: Final = 50
+"""Reports on one page."""
+
+REPORTS_ALIKE_MAX: Final = 200
+"""Reports of the same thing that one decision closes."""
+
+REPORTS_EARLIER_MAX: Final = 10
+"""Earlier reports of the same person that a case shows."""
+
+EVIDENCE_LINES_MAX: Final = 100
+EVIDENCE_CHAT_MS: Final = 5 * 60 * 1000
+EVIDENCE_LINES_AFTER: Final = 10
+"""The chat that a report keeps: the last five minutes, or those before the line and a few after."""
+
+EVIDENCE_DELETED_AT_ONCE: Final = 200
+"""Reports whose evidence one run of the clean-up deletes."""
+
+APPEAL_TEXT_CHARS_MAX: Final = 2_000
+APPEALS_LISTED_MAX: Final = 50
+
+CHAT_DELETED_AT_ONCE: Final = 2_000
+CHAT_DELETE_TURNS_MAX: Final = 50
+"""Old lines deleted in one transaction, so that nobody waits to write, and transactions in one run
+of the clean-up: a hundred thousand lines in an hour."""
 
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX

@@ -38,11 +38,17 @@ CHANGEABLE = frozenset(
         "site.accent",
         "accounts.registration",
         "accounts.channels_per_user_max",
+        "accounts.channels_per_premium_user_max",
         "accounts.admin_totp",
         "media.viewers_max",
         "media.uplink_max_kbps",
         "media.instant_viewers_max",
         "media.streams_max",
+        "chat.keep_days",
+        "moderation.strikes_max",
+        "moderation.strike_days",
+        "moderation.strike_ban_days",
+        "moderation.evidence_keep_days",
     }
 )
 """Keys that take effect at once. All others are read at start, from the file."""

@@ -1,4 +1,5 @@
-"""The log of what moderators did: written with each action, in its transaction, never changed.
+"""The log of what moderators did: written with each action, in its transaction, never changed;
+deleted once it is old.
 
 Owns the table `moderation_action`.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, insert, select
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, delete, func, insert, select
 
 from mediaserver.accounts.users import user_account
 from mediaserver.kernel import limits
@@ -25,7 +26,7 @@ moderation_action = table(
     text("action"),
     text("target_id", ForeignKey("user_account.id", ondelete="SET NULL"), nullable=True),
     text("detail"),
-    int64("at_ms"),
+    int64("at_ms", index=True),
     UniqueConstraint("channel_id", "sequence"),
     CheckConstraint("sequence >= 1", name="sequence"),
     CheckConstraint("length(detail) <= 600", name="detail"),
@@ -160,3 +161,25 @@ def list_actions(
         LoggedAction(row.id, row.at_ms, row.actor, row.action, row.target, row.detail)
         for row in tx.execute(query)
     ]
+
+
+def delete_before(tx: Transaction, before_ms: int, most: int) -> int:
+    """Forget the oldest entries from before then, at most so many; how many there were.
+
+    The newest one of each channel stays: the next is numbered after it.
+    """
+    newest = (
+        select(func.max(moderation_action.c.sequence))
+        .where(moderation_action.c.channel_id == _older.c.channel_id)
+        .scalar_subquery()
+    )
+    old = (
+        select(_older.c.id)
+        .where(_older.c.at_ms < before_ms, _older.c.sequence < newest)
+        .order_by(_older.c.at_ms)
+        .limit(most)
+    )
+    return tx.execute(delete(moderation_action).where(moderation_action.c.id.in_(old))).rowcount
+
+
+_older = moderation_action.alias("older")

@@ -44,6 +44,7 @@ from mediaserver.realtime.namespace import Namespace, encode
 from mediaserver.realtime.presence import Presence
 from mediaserver.realtime.site import Site
 from mediaserver.realtime.studio import Desks
+from mediaserver.trust.bans import Banned
 
 _log = structlog.get_logger(__name__)
 
@@ -93,6 +94,7 @@ class Relay:
         events.subscribe(ChannelDeleted, self._channel_deleted)
         events.subscribe(NoticeMade, self._notice_made)
         events.subscribe(SessionEnded, self._session_ended)
+        events.subscribe(Banned, self._banned)
         events.subscribe(DisplayTokenRevoked, self._token_revoked)
         events.subscribe(BroadcastStarted, self._stream_changed)
         events.subscribe(BroadcastWentLive, self._went_live)
@@ -143,6 +145,16 @@ class Relay:
 
     def _session_ended(self, event: SessionEnded) -> None:
         self._later(partial(self._drop_logged_out, event.user_id))
+
+    def _banned(self, event: Banned) -> None:
+        """All connections of theirs end, and those of everybody in one of their channels: a page
+        that comes back finds it gone.
+        """
+        for namespace in self._namespaces.values():
+            for client in tuple(namespace.clients.values()):
+                is_theirs = client.user is not None and client.user.id == event.user_id
+                if is_theirs or not event.channels.keys().isdisjoint(client.rooms):
+                    client.socket.drop("banned" if is_theirs else "the channel is hidden")
 
     def _token_revoked(self, event: DisplayTokenRevoked) -> None:
         for namespace in self._namespaces.values():

@@ -13,8 +13,12 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.routes import keys, middlewares, pictures
+from mediaserver.routes.api import admin as api_admin
+from mediaserver.routes.api import appeals as api_appeals
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import back_soon as api_back_soon
+from mediaserver.routes.api import backups as api_backups
+from mediaserver.routes.api import cases as api_cases
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
@@ -25,7 +29,10 @@ from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
 from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api import notices as api_notices
+from mediaserver.routes.api import policies as api_policies
 from mediaserver.routes.api import realtime as api_realtime
+from mediaserver.routes.api import reports as api_reports
+from mediaserver.routes.api import sanctions as api_sanctions
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import site_webhooks as api_site_webhooks
 from mediaserver.routes.api import streams as api_streams
@@ -45,6 +52,7 @@ from mediaserver.routes.pages import (
     notices,
     password,
     registration,
+    rules,
     studio,
     theme,
 )
@@ -59,6 +67,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_me.api.all,
     *api_notices.api.all,
+    *api_policies.api.all,
+    *api_policies.admin_api.all,
     *api_channels.api.all,
     *api_back_soon.api.all,
     *api_streams.api.all,
@@ -71,8 +81,14 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_chat.api.all,
     *api_moderation.api.all,
     *api_emotes.api.all,
+    *api_admin.OPERATIONS,
+    *api_backups.api.all,
     *api_webhooks.api.all,
     *api_site_webhooks.api.all,
+    *api_reports.api.all,
+    *api_cases.api.all,
+    *api_sanctions.api.all,
+    *api_appeals.api.all,
 )
 """The whole API, in the order in which it is documented."""
 
@@ -84,6 +100,7 @@ UPLOADS: Mapping[str, int] = (
     }
     | studio.UPLOADS
     | settings_pages.UPLOADS
+    | admin.UPLOADS
 )
 """Routes that take more than a small body, and how many bytes."""
 
@@ -129,6 +146,7 @@ def make_app(
     app.add_routes(channel.routes)
     app.add_routes(channel_tabs.routes)
     app.add_routes(chat_pages.routes)
+    app.add_routes(rules.routes)
     app.add_routes(login.routes)
     app.add_routes(registration.routes)
     app.add_routes(password.routes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from mediaserver.kernel.errors import Invalid, MediaserverError, NotFound, Unava
 from mediaserver.routes.errors import json_answer, problem_of
 
 _SOCKET = "control.sock"
+
+Command = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+"""What it takes and gives is what cli.py sends and prints."""
 
 is_supported = sys.platform != "win32"
 
@@ -44,17 +47,25 @@ async def run(
     return {"slug": channel.slug}
 
 
-def make_control_app(users: Users, channels: Channels) -> web.Application:
+def make_control_app(
+    users: Users, channels: Channels, more: Mapping[str, Command]
+) -> web.Application:
+    """`more`: commands beside those of `run`, by name."""
+
     async def handle(request: web.Request) -> web.Response:
         try:
             wanted = await request.json()
-            answer = await run(users, channels, request.match_info["command"], wanted)
+            command = request.match_info["command"]
+            if command in more:
+                answer = await more[command](wanted)
+            else:
+                answer = await run(users, channels, command, wanted)
         except MediaserverError as error:
             return json_answer(problem_of(error))
         return web.json_response(answer)
 
     app = web.Application(client_max_size=limits.CONTROL_BYTES_MAX)
-    app.add_routes([web.post("/{command:user|channel}", handle)])
+    app.add_routes([web.post(f"/{{command:{'|'.join(('user', 'channel', *more))}}}", handle)])
     return app
 
 
@@ -75,9 +86,15 @@ def socket_path(storage: Path, *, make: bool) -> Iterator[str]:
         os.close(descriptor)
 
 
-async def ask(storage: Path, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
+async def ask(
+    storage: Path,
+    command: str,
+    wanted: dict[str, Any],
+    *,
+    timeout_s: float = limits.CONTROL_TIMEOUT_S,
+) -> dict[str, Any]:
     """Have the running site do `command`. Raises what it raised, or `Unavailable`."""
-    timeout = aiohttp.ClientTimeout(total=limits.CONTROL_TIMEOUT_S)
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
     try:
         with socket_path(storage, make=False) as path:
             async with (

@@ -11,12 +11,16 @@ from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.personal_data import PersonalData
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.users import User
+from mediaserver.admin.backups import Backups
+from mediaserver.admin.overview import Overview
+from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
+from mediaserver.channels.policies import Policies
 from mediaserver.channels.schedule import Schedule
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.streams import Streams
@@ -32,6 +36,10 @@ from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
+from mediaserver.trust.appeals import Appeals
+from mediaserver.trust.cases import Cases
+from mediaserver.trust.reports import Reports
+from mediaserver.trust.sanctions import Sanctions
 from mediaserver.webhooks.sender import Sender
 from mediaserver.webhooks.webhooks import Webhooks
 
@@ -44,7 +52,15 @@ DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
 DELETION = web.AppKey("DELETION", Deletion)
 LETTERHEAD = web.AppKey("LETTERHEAD", Letterhead)
+REPORTS = web.AppKey("REPORTS", Reports)
+CASES = web.AppKey("CASES", Cases)
+APPEALS = web.AppKey("APPEALS", Appeals)
+SANCTIONS = web.AppKey("SANCTIONS", Sanctions)
 NOTICES = web.AppKey("NOTICES", Notices)
+POLICIES = web.AppKey("POLICIES", Policies)
+OVERVIEW = web.AppKey("OVERVIEW", Overview)
+STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
+BACKUPS = web.AppKey("BACKUPS", Backups)
 WEBHOOKS = web.AppKey("WEBHOOKS", Webhooks)
 WEBHOOK_SENDER = web.AppKey("WEBHOOK_SENDER", Sender)
 CHANNELS = web.AppKey("CHANNELS", Channels)

@@ -15,6 +15,8 @@ _COOKIE = "notice"
 
 NOTICES: Mapping[str, str] = {
     "saved": "Saved.",
+    "policies-accepted": "Thank you. It is noted that you accept them.",
+    "policy-published": "The new version is in force.",
     "channel-made": "Your channel is ready.",
     "key-made": "New stream key made.",
     "key-revoked": "Stream key revoked.",
@@ -49,6 +51,13 @@ NOTICES: Mapping[str, str] = {
     "channel-deleted": "The channel is deleted.",
     "token-revoked": "Token revoked.",
     "notices-read": "All notices are read.",
+    "role-changed": "Their role is changed. They are logged out.",
+    "user-logged-out": "They are logged out everywhere.",
+    "user-second-factor-off": "Two-step log-in is off for them.",
+    "code-mailed": "A code is on its way to them.",
+    "user-deleted": "The account is deleted.",
+    "backup-begun": "A backup is being made.",
+    "backup-deleted": "The backup is deleted.",
     "webhook-made": "Your webhook is ready.",
     "webhook-on": "The webhook is on.",
     "webhook-off": "The webhook is off.",

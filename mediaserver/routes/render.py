@@ -79,7 +79,13 @@ class Renderer:
         unread: int = 0,
     ) -> str:
         return self._environment.get_template(template).render(
-            user=None if user is None else {"username": user.username, "is_admin": user.is_admin},
+            user=None
+            if user is None
+            else {
+                "username": user.username,
+                "is_admin": user.is_admin,
+                "is_banned": user.is_banned,
+            },
             unread=unread,
             theme=theme,
             path=path,

@@ -37,7 +37,7 @@ STUDIO_PAGES = {
         "studio/settings.html",
         ["plain", "picture", "errors"],
     ),
-    "studio-new": ("/studio/new", "studio/new.html", ["first", "errors"]),
+    "studio-new": ("/studio/new", "studio/new.html", ["first", "another", "errors"]),
 }
 
 MINUTE_MS = 60_000
@@ -64,9 +64,14 @@ class MadeUp:
 def studio_context(section: str, case: str, made_up: MadeUp) -> dict[str, Any]:
     """What the frame of every studio page is given, and what this one is."""
     if section == "new":
-        errors = {"slug": "That address is taken."} if case == "errors" else {}
-        channels = [] if case == "first" else [made_up.channel]
-        return {"channels": channels, "form": {}, "errors": errors, "user": made_up.user}
+        wrong = {"slug": "That address is taken.", "accepted": "Read and accept “Rules” first."}
+        return {
+            "channels": [] if case == "first" else [made_up.channel],
+            "policies": [] if case == "another" else policies(made_up.now_ms),
+            "form": {},
+            "errors": wrong if case == "errors" else {},
+            "user": made_up.user,
+        }
     channel = made_up.channel | {
         "starts_automatically": True,
         "back_soon": "bks_1" if case == "picture" else None,
@@ -95,6 +100,26 @@ def studio_context(section: str, case: str, made_up: MadeUp) -> dict[str, Any]:
         "settings": _settings,
     }[section]
     return frame | page(case, made_up)
+
+
+def policies(now_ms: int) -> list[dict[str, Any]]:
+    """The rules of a made-up site, as the handlers hand them to the templates."""
+    texts = {
+        "streamers": ("Rules for streamers", "Stream only what is yours.\n\nAsk people first."),
+        "content": ("Content policy", "Nothing unlawful.\n\nNo threats and no hatred."),
+    }
+    return [
+        {
+            "id": f"pol_{kind}",
+            "kind": kind,
+            "field": f"accept_{kind}",
+            "version": 2,
+            "title": title,
+            "body": body,
+            "published_at_ms": now_ms - 30 * DAY_MS,
+        }
+        for kind, (title, body) in texts.items()
+    ]
 
 
 def returned(form: str, given: dict[str, str], **errors: str) -> dict[str, Any]:

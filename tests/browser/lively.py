@@ -167,7 +167,7 @@ class Lively:
             self.people[name] = await self.visitors.account(name)
         for made in CHANNELS:
             owner = made.slug.replace("-", "_")
-            await self.call(owner, "POST", "/channels", {"slug": made.slug, "name": made.name})
+            await self.people[owner].make_channel(made.slug, name=made.name)
             about = {
                 "title": made.title,
                 "description": made.description,

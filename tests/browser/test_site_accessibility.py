@@ -42,9 +42,20 @@ FOR_VISITORS = (
 FOR_STREAMERS = (
     "/@mira",
     "/studio/new",
+    "/notices",
+    "/settings/notifications",
     *(
         f"/studio/mira{page}"
-        for page in ("", "/chat", "/health", "/schedule", "/overlays", "/connect", "/settings")
+        for page in (
+            "",
+            "/chat",
+            "/health",
+            "/schedule",
+            "/overlays",
+            "/webhooks",
+            "/connect",
+            "/settings",
+        )
     ),
 )
 

@@ -72,8 +72,7 @@ class Visitors:
         """An account with a channel of the same name."""
         person = await self.account(name)
         slug = person.username
-        status, answer = await person.api("POST", "/channels", {"slug": slug})
-        assert status == 201, answer
+        await person.make_channel(slug)
         status, answer = (
             await person.api("PATCH", f"/channels/{slug}", about) if about else (200, "")
         )

@@ -165,6 +165,20 @@ class Person:
         assert status == 303, text
         self.username = username
 
+    async def accept_policies(self) -> None:
+        """What everybody does before their first channel."""
+        _, answer = await self.api("GET", "/policies")
+        accepted = [policy["id"] for policy in answer["policies"]]
+        status, answer = await self.api("PUT", "/me/streamer", {"accepted": accepted})
+        assert status == 200, answer
+
+    async def make_channel(self, slug: str, **more: Any) -> Any:
+        """A channel of one's own, with the policies accepted; what the API says of it."""
+        await self.accept_policies()
+        status, answer = await self.api("POST", "/channels", {"slug": slug, **more})
+        assert status == 201, answer
+        return answer
+
     async def log_in_as_program(self, username: str, password: str = PASSWORD) -> dict[str, Any]:
         status, answer = await self.api(
             "POST", "/auth/login", {"username": username, "password": password}
@@ -206,8 +220,26 @@ class Site:
     async def streamer(self, name: str = "alice") -> Person:
         """A member with a channel of the same name."""
         person = await self.member(name)
-        status, answer = await person.api("POST", "/channels", {"slug": name})
-        assert status == 201, answer
+        await person.make_channel(name)
+        return person
+
+    async def admin(self, name: str = "root") -> Person:
+        """Who set the site up, logged in in a browser and as a program; the site's first admin."""
+        person = self.person()
+        status, text, _ = await person.post(
+            "/setup",
+            {
+                "token": self.setup_token,
+                "username": name,
+                "email": f"{name}@example.org",
+                "password": PASSWORD,
+                "channel_name": name,
+                "channel_slug": name + "-tv",
+            },
+        )
+        assert status == 303, text
+        person.username = name
+        await person.log_in_as_program(name)
         return person
 
     @property
@@ -216,6 +248,26 @@ class Site:
         match = re.search(r"token=([\w-]+)$", self.server.setup_url)
         assert match is not None
         return match[1]
+
+
+async def admin_of(site: Site) -> Person:
+    """Who sets the site up: boss, logged in in a browser and as a program, both just now."""
+    person = site.person()
+    status, text, _ = await person.post(
+        "/setup",
+        {
+            "token": site.setup_token,
+            "username": "boss",
+            "email": "boss@example.org",
+            "password": PASSWORD,
+            "channel_name": "The Boss",
+            "channel_slug": "boss-tv",
+        },
+    )
+    assert status in (200, 303), text
+    person.username = "boss"
+    await person.log_in_as_program("boss")
+    return person
 
 
 @asynccontextmanager

@@ -141,13 +141,31 @@ async def test_errors_of_the_register_form(site: Site) -> None:
         ({"username": "alice"}, 409),
         ({"username": "admin"}, 409),
         ({"email": "x"}, 422),
-        ({"email": "alice@example.org"}, 409),
         ({"password": "password1"}, 422),
     ):
         status, text, response = await site.person().post("/register", {**good, **wrong})
         assert status == status_expected, wrong
         assert "Set-Cookie" not in response.headers
         assert PASSWORD not in text
+
+
+async def test_an_address_with_an_account_looks_like_any_other(site: Site) -> None:
+    await site.person().register("alice")
+    pages, answers = [], []
+    for number, email in enumerate(("alice@example.org", "nobody@example.org")):
+        person = site.person()
+        form = {"username": f"bob_{number}", "email": email, "password": PASSWORD}
+        status, text, response = await person.post("/register", form)
+        pages.append((status, response.headers["Location"], text))
+        status, text, _ = await person.get(response.headers["Location"])
+        pages.append((status, re.sub(r"\d{13}", "NOW", text).replace(email, "EMAIL")))
+        form["username"] = f"carol_{number}"
+        status, pending = await site.person().api("POST", "/auth/register", form)
+        answers.append((status, set(pending), pending["expires_in"]))
+        status, text, _ = await person.post("/register/code", {"code": "00000000"})
+        pages.append((status, re.sub(r"\d{13}", "NOW", text).replace(email, "EMAIL")))
+    assert pages[:3] == pages[3:]
+    assert answers[0] == answers[1]
 
 
 async def test_nobody_makes_themselves_admin(site: Site) -> None:

@@ -25,7 +25,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 @pytest.fixture
 async def alice(site: Site) -> Person:
     person = await site.member("alice")
-    await person.api("POST", "/channels", {"slug": "alice-tv"})
+    await person.make_channel("alice-tv")
     return person
 
 

@@ -43,6 +43,7 @@ async def _authorise(site: Site, key: str) -> str:
 
 
 async def test_a_channel_over_the_api(site: Site, alice: Person, bob: Person) -> None:
+    await alice.accept_policies()
     status, made = await alice.api("POST", "/channels", {"slug": "alice-tv", "title": "Painting"})
     assert status == 201
     assert made["name"] == "alice-tv"
@@ -81,6 +82,7 @@ async def test_a_channel_over_the_api(site: Site, alice: Person, bob: Person) ->
 async def test_wrong_channels(
     site: Site, alice: Person, body: object, status: int, field: str
 ) -> None:
+    await alice.accept_policies()
     answered, answer = await alice.api("POST", "/channels", body)
     assert answered == status
     assert answer["error"]["message"]
@@ -91,13 +93,13 @@ async def test_too_many_channels(tmp_path: Path) -> None:
     async with running_site(tmp_path, accounts={"channels_per_user_max": 1}) as site:
         alice = site.person()
         await alice.register("alice")
-        assert (await alice.api("POST", "/channels", {"slug": "one"}))[0] == 201
+        await alice.make_channel("one")
         status, answer = await alice.api("POST", "/channels", {"slug": "two"})
         assert (status, answer["error"]["code"]) == (409, "too_many_channels")
 
 
 async def test_keys_over_the_api(site: Site, alice: Person) -> None:
-    await alice.api("POST", "/channels", {"slug": "alice-tv"})
+    await alice.make_channel("alice-tv")
     keys = "/channels/alice-tv/stream-keys"
     status, made = await alice.api("POST", keys, {"name": "Laptop"})
     assert status == 201
@@ -114,7 +116,7 @@ async def test_keys_over_the_api(site: Site, alice: Person) -> None:
 
 
 async def test_revoking_a_live_key_disconnects_it(site: Site, alice: Person) -> None:
-    _, channel = await alice.api("POST", "/channels", {"slug": "alice-tv"})
+    channel = await alice.make_channel("alice-tv")
     keys = "/channels/alice-tv/stream-keys"
     _, made = await alice.api("POST", keys, {"name": "Laptop"})
     key_id = await _authorise(site, made["key"])
@@ -127,14 +129,14 @@ async def test_revoking_a_live_key_disconnects_it(site: Site, alice: Person) -> 
 
 
 async def test_stop(site: Site, alice: Person) -> None:
-    await alice.api("POST", "/channels", {"slug": "alice-tv"})
+    await alice.make_channel("alice-tv")
     assert await alice.api("POST", "/channels/alice-tv/stop") == (200, {"stopped": False})
     site.media.broadcasts.statuses.append(FakeStatus("alice-tv"))
     assert await alice.api("POST", "/channels/alice-tv/stop") == (200, {"stopped": True})
 
 
 async def test_live_state(site: Site, alice: Person) -> None:
-    await alice.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
+    await alice.make_channel("alice-tv", name="Alice", title="Cats")
     visitor = site.person()
     status, answer = await visitor.api("GET", "/channels/alice-tv/live")
     assert status == 200
@@ -186,8 +188,8 @@ async def test_live_state(site: Site, alice: Person) -> None:
 
 
 async def test_pages_show_what_is_live(site: Site, alice: Person) -> None:
-    await alice.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
-    await alice.api("POST", "/channels", {"slug": "second", "name": "Second", "title": ""})
+    await alice.make_channel("alice-tv", name="Alice", title="Cats")
+    await alice.make_channel("second", name="Second", title="")
     site.media.broadcasts.statuses.append(FakeStatus("alice-tv"))
     visitor = site.person()
     _, text, response = await visitor.get("/")
@@ -206,6 +208,7 @@ async def test_pages_show_what_is_live(site: Site, alice: Person) -> None:
 
 
 async def test_the_studio(site: Site, alice: Person, bob: Person) -> None:
+    await alice.accept_policies()
     status, _, response = await alice.post(
         "/studio/channels", {"name": "Alice Paints", "slug": "alice-tv"}
     )
@@ -255,7 +258,7 @@ async def test_the_studio(site: Site, alice: Person, bob: Person) -> None:
 
 
 async def test_a_held_stream_is_its_streamers_secret(site: Site, alice: Person) -> None:
-    await alice.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
+    await alice.make_channel("alice-tv", name="Alice", title="Cats")
     held = FakeStatus("alice-tv", state="held", is_public=False)
     site.media.broadcasts.statuses.append(held)
     visitor = site.person()
@@ -278,7 +281,7 @@ async def test_a_held_stream_is_its_streamers_secret(site: Site, alice: Person) 
 
 
 async def test_health_is_for_who_runs_the_channel(site: Site, alice: Person) -> None:
-    await alice.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
+    await alice.make_channel("alice-tv", name="Alice", title="Cats")
     assert await alice.api("GET", "/channels/alice-tv/health") == (
         200,
         {"health": None, "history": []},

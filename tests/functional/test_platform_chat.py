@@ -31,8 +31,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 @pytest.fixture
 async def alice(site: Site) -> Person:
     person = await site.member("alice")
-    status, _ = await person.api("POST", "/channels", {"slug": "alice-tv"})
-    assert status == 201
+    await person.make_channel("alice-tv")
     return person
 
 
@@ -393,7 +392,7 @@ async def test_pictures_that_are_not_there(site: Site, name: str) -> None:
 async def test_what_was_said_survives_a_restart(tmp_path: Path) -> None:
     async with running_site(tmp_path) as site:
         alice = await site.member("alice")
-        await alice.api("POST", "/channels", {"slug": "alice-tv"})
+        await alice.make_channel("alice-tv")
         _, said = await _say(alice, "still here")
         await alice.api("PUT", f"{CHAT}/pin", {"id": said["id"]})
         await _upload(site, alice, f"{EMOTES}/wave", pictures.png())

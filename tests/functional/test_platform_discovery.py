@@ -31,7 +31,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 @pytest.fixture
 async def alice(site: Site) -> Person:
     person = await site.member("alice")
-    await person.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
+    await person.make_channel("alice-tv", name="Alice", title="Cats")
     return person
 
 
@@ -210,7 +210,7 @@ async def test_what_is_not_there(site: Site, alice: Person, path: str) -> None:
 
 async def test_home_and_categories(site: Site, alice: Person) -> None:
     visitor = site.person()
-    await alice.api("POST", "/channels", {"slug": "quiet", "name": "Quiet"})
+    await alice.make_channel("quiet", name="Quiet")
     await alice.api("PATCH", "/channels/quiet", {"category": "art"})
     await _schedule(alice, title="Rain", category="art")
     _, text, _ = await visitor.get("/")
@@ -309,7 +309,7 @@ async def test_a_gate_asks_again_for_something_new(site: Site, alice: Person, bo
     await alice.api(
         "PATCH", "/channels/alice-tv", {"not_general": True, "not_general_reason": "War"}
     )
-    await alice.api("POST", "/channels", {"slug": "second", "name": "Second"})
+    await alice.make_channel("second", name="Second")
     await alice.api("PATCH", "/channels/second", {"age_restricted": True})
     await bob.post("/@alice-tv/gate")
     assert "/gate" not in (await bob.get("/@alice-tv"))[1]
@@ -380,7 +380,7 @@ async def test_the_site_says_when_a_time_has_come(
     monkeypatch.setattr(limits, "SCHEDULE_CHECK_S", 0.02)
     async with running_site(tmp_path) as site:
         alice = await site.member("alice")
-        await alice.api("POST", "/channels", {"slug": "alice-tv"})
+        await alice.make_channel("alice-tv")
         said: asyncio.Queue[ScheduleStarted] = asyncio.Queue()
         assert site.media.events is not None
         site.media.events.subscribe(ScheduleStarted, said.put_nowait)

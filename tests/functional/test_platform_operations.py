@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +15,7 @@ import pytest
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, Unavailable
 from mediaserver.server import Server
+from tests.functional.command_line import run_command_line, serving
 from tests.functional.platform_site import PASSWORD, Site, running_site, settings
 
 
@@ -120,64 +118,11 @@ async def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:
 # The command --------------------------------------------------------------------------------------
 
 
-def _environment(tmp_path: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "PYTHONWARNINGS": "error",
-        "MEDIASERVER_STORAGE__PATH": str(tmp_path / "storage"),
-        "MEDIASERVER_HTTP__HOST": "127.0.0.1",
-        "MEDIASERVER_HTTP__PORT": "0",
-        "MEDIASERVER_RTMP__HOST": "127.0.0.1",
-        "MEDIASERVER_RTMP__PORT": "0",
-    }
-
-
-async def _command(tmp_path: Path, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mediaserver", *arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=_environment(tmp_path),
-        cwd=tmp_path,
-    )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate(stdin.encode())
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
-
-
-@asynccontextmanager
-async def _serving(tmp_path: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """`mediaserver serve` and what it printed up to "Press Ctrl-C"."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mediaserver", "serve"),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=_environment(tmp_path),
-        cwd=tmp_path,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    errors = asyncio.create_task(process.stderr.read())
-    try:
-        async with asyncio.timeout(60):
-            printed = (await process.stdout.readuntil(b"Ctrl-C")).decode()
-        yield process, printed
-    finally:
-        if process.returncode is None:
-            process.kill()
-        async with asyncio.timeout(30):
-            await process.wait()
-            assert b"Traceback" not in await errors
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_serve_prints_the_link_and_stops_when_told(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    async with _serving(tmp_path) as (process, printed):
+    async with serving(tmp_path) as (process, printed):
         match = re.search(r"http://localhost:(\d+)/setup\?token=[\w-]{43}\n", printed)
         assert match is not None, printed
         async with aiohttp.ClientSession() as http:
@@ -193,31 +138,31 @@ async def test_serve_prints_the_link_and_stops_when_told(
 
 async def test_users_and_channels_from_the_command_line(tmp_path: Path) -> None:
     create = ("user", "create", "--password-stdin", "--username")
-    status, out, err = await _command(
+    status, out, err = await run_command_line(
         tmp_path, *create, "admin", "--email", "a@example.org", "--admin", stdin=PASSWORD + "\n"
     )
     assert (status, err) == (0, "")
     assert "admin" in out
     assert PASSWORD not in out
-    status, _, err = await _command(
+    status, _, err = await run_command_line(
         tmp_path, *create, "admin", "--email", "b@example.org", stdin=PASSWORD
     )
     assert status == 1
     assert "taken" in err
-    async with _serving(tmp_path) as (_, printed):
+    async with serving(tmp_path) as (_, printed):
         assert "/setup" not in printed, "there is an admin"
         match = re.search(r":(\d+)", printed)
         assert match is not None
         # The site holds the database now; the command asks it.
-        status, _, err = await _command(
+        status, _, err = await run_command_line(
             tmp_path, *create, "carol", "--email", "c@example.org", stdin=PASSWORD
         )
         assert (status, err) == (0, "")
-        status, _, err = await _command(
+        status, _, err = await run_command_line(
             tmp_path, "channel", "create", "--owner", "carol", "--slug", "carol-tv", "--name", "C"
         )
         assert (status, err) == (0, "")
-        status, _, err = await _command(
+        status, _, err = await run_command_line(
             tmp_path, "channel", "create", "--owner", "nobody", "--slug", "other"
         )
         assert status == 1
@@ -231,18 +176,18 @@ async def test_users_and_channels_from_the_command_line(tmp_path: Path) -> None:
 
 
 async def test_other_commands(tmp_path: Path) -> None:
-    status, out, _ = await _command(tmp_path, "version")
+    status, out, _ = await run_command_line(tmp_path, "version")
     assert (status, out) == (0, "mediaserver 0.1.0\n")
-    status, out, err = await _command(tmp_path, "openapi")
+    status, out, err = await run_command_line(tmp_path, "openapi")
     assert (status, err) == (0, "")
     assert out.startswith('{\n  "openapi": "3.1.0"')
     for arguments in (("nonsense",), ("serve", "--http-port", "99999"), ()):
-        assert (await _command(tmp_path, *arguments))[0] == 2
-    status, _, err = await _command(tmp_path, "serve", "--config", "nothing.toml")
+        assert (await run_command_line(tmp_path, *arguments))[0] == 2
+    status, _, err = await run_command_line(tmp_path, "serve", "--config", "nothing.toml")
     assert status == 1
     assert "nothing.toml" in err
     assert "Traceback" not in err
-    status, _, err = await _command(
+    status, _, err = await run_command_line(
         tmp_path, "user", "create", "--username", "x", "--email", "y", "--password-stdin"
     )
     assert status == 1

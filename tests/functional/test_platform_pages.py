@@ -29,6 +29,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 async def alice(site: Site) -> Person:
     person = site.person()
     await person.register("alice")
+    await person.accept_policies()
     await person.post("/studio/channels", {"name": "Alice", "slug": "alice-tv"})
     await person.get("/studio/alice-tv")
     return person

@@ -96,7 +96,7 @@ async def _wait_for_state(person: Person, *states: str) -> dict[str, Any]:
 
 async def test_a_live_session_and_its_end_by_revoking(tmp_path: Path, database_url: str) -> None:
     async with _site(tmp_path, database_url) as (server, alice):
-        await alice.api("POST", "/channels", {"slug": "alice-tv", "title": "Cats"})
+        await alice.make_channel("alice-tv", title="Cats")
         _, made = await alice.api("POST", "/channels/alice-tv/stream-keys", {"name": "OBS"})
         _, page, _ = await alice.get("/studio/alice-tv")
         match = re.search(r"rtmp://127\.0\.0\.1:(\d+)/live", page)
@@ -141,7 +141,7 @@ async def test_a_live_session_and_its_end_by_revoking(tmp_path: Path, database_u
 async def test_what_is_live_when_the_server_stops_is_closed_in_the_database(tmp_path: Path) -> None:
     path = tmp_path / "site.db"
     async with _site(tmp_path, f"sqlite+aiosqlite:///{path}") as (server, alice):
-        await alice.api("POST", "/channels", {"slug": "alice-tv"})
+        await alice.make_channel("alice-tv")
         _, made = await alice.api("POST", "/channels/alice-tv/stream-keys", {"name": "OBS"})
         encoder = await Encoder.start(f"rtmp://127.0.0.1:{server.rtmp_port}/live/{made['key']}")
         try:

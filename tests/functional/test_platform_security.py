@@ -67,6 +67,7 @@ async def test_another_site_can_do_nothing(
 
 async def test_our_own_pages_and_programs_can(site: Site, alice: Person) -> None:
     own = str(site.base).rstrip("/")
+    await alice.accept_policies()
     for n, headers in enumerate(
         ({"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": own}, {})
     ):
@@ -128,6 +129,7 @@ async def test_wrong_host(tmp_path: Path) -> None:
         assert status == 200
         # What people copy comes from the settings, never from the request.
         await person.register("alice")
+        await person.accept_policies()
         await person.post("/studio/channels", {"slug": "alice-tv", "name": "x"})
         _, text, _ = await person.get("/studio", headers={"Host": "192.168.1.5"})
         assert "rtmp://live.example.org:1935/live" in text

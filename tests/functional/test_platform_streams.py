@@ -28,7 +28,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 @pytest.fixture
 async def alice(site: Site) -> Person:
     person = await site.member("alice")
-    await person.api("POST", "/channels", {"slug": "alice-tv", "name": "Alice", "title": "Cats"})
+    await person.make_channel("alice-tv", name="Alice", title="Cats")
     return person
 
 

@@ -32,6 +32,7 @@ async def _person(site: Site, name: str) -> Person:
 @pytest.fixture
 async def alice(site: Site) -> Person:
     person = await _person(site, "alice")
+    await person.accept_policies()
     await person.post("/studio/channels", {"name": "Alice", "slug": "alice-tv"})
     await person.get("/studio/alice-tv")
     return person

@@ -323,7 +323,7 @@ async def test_overlay_by_token_until_it_is_regenerated(site: Site) -> None:
 
 async def test_dock_acts_as_its_maker_in_its_channel_until_revoked(site: Site) -> None:
     alice = await site.streamer()
-    await alice.api("POST", "/channels", {"slug": "second"})
+    await alice.make_channel("second")
     status, made = await alice.api("POST", "/channels/alice/dock-tokens", {"name": "OBS"})
     assert status == 201
     _, listed = await alice.api("GET", "/channels/alice/dock-tokens")

@@ -312,7 +312,7 @@ async def test_rooms_of_one_connection_are_bounded(site: Site) -> None:
     for name in ("alice", "bob"):
         somebody = await site.streamer(name)
         for index in range(4):
-            assert (await somebody.api("POST", "/channels", {"slug": f"{name}-{index}"}))[0] == 201
+            await somebody.make_channel(f"{name}-{index}")
     async with connected(site.person(), "/chat") as peer:
         slugs = [name + more for name in ("alice", "bob") for more in ("", "-0", "-1", "-2")]
         for slug in slugs:

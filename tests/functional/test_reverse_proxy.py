@@ -92,7 +92,7 @@ def _listens(port: int) -> bool:
 async def test_chat_through_nginx(proxied: Person) -> None:
     await proxied.register("alice")
     await proxied.log_in_as_program("alice")
-    assert (await proxied.api("POST", "/channels", {"slug": "alice"}))[0] == 201
+    await proxied.make_channel("alice")
     origin = str(proxied.base).rstrip("/")
     async with connected(proxied, "/chat", headers={"Origin": origin}) as peer:
         joined = await peer.ask("join", {"channel": "alice"})

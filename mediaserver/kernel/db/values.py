@@ -20,6 +20,12 @@ def get(tx: Transaction, key: str) -> str | None:
     return None if value is None else str(value)
 
 
+def updated_at_ms(tx: Transaction, key: str) -> int | None:
+    """When it was put, in ms since 1970."""
+    at_ms = tx.execute(select(site_value.c.updated_at_ms).where(site_value.c.key == key)).scalar()
+    return None if at_ms is None else int(at_ms)
+
+
 def put(tx: Transaction, key: str, value: str, now_ms: int) -> None:
     changed = tx.execute(
         update(site_value).where(site_value.c.key == key).values(value=value, updated_at_ms=now_ms)

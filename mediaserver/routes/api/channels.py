@@ -148,11 +148,13 @@ async def list_channels(request: web.Request) -> ChannelList:
     answer=ChannelOut,
     status=201,
     sign_in=True,
-    errors=(Conflict,),
+    errors=(Conflict, Forbidden),
 )
 async def create_channel(request: web.Request, body: NewChannel) -> ChannelOut:
-    """Makes a channel of your own. 409 when its address is taken or you have too many."""
-    channel = await request.app[CHANNELS].create(
+    """Makes a channel of your own. 409 when its address is taken or you have too many; 403 with the
+    code `policies_not_accepted` until you have accepted the policies by `PUT /me/streamer`.
+    """
+    channel = await request.app[CHANNELS].open(
         caller(request),
         body.slug,
         body.name or body.slug,

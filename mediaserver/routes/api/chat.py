@@ -157,7 +157,8 @@ class YouOut(Answer):
     can_write: bool
     why_not: str | None
     code: str | None = Field(
-        description="sign_in, banned, timed_out, lockdown, account_age or followers_only"
+        description="sign_in, banned, banned_from_site, timed_out, lockdown, account_age or "
+        "followers_only"
     )
     until_ms: int | None
     slow_s: int

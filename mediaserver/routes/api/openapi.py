@@ -192,7 +192,10 @@ def _description(operation: Operation) -> str:
 
 def _responses(operation: Operation, named: Named) -> dict[str, Any]:
     responses: dict[str, Any] = {}
-    if operation.answer is None:
+    if operation.answer_types:
+        content = _files(operation.answer_types)
+        responses[str(operation.status)] = {"description": "The file itself.", "content": content}
+    elif operation.answer is None:
         responses[str(operation.status)] = {"description": "Done; there is no body."}
     else:
         responses[str(operation.status)] = {
@@ -206,6 +209,10 @@ def _responses(operation: Operation, named: Named) -> dict[str, Any]:
             "content": {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}},
         }
     return responses
+
+
+def _files(media_types: Iterable[str]) -> dict[str, Any]:
+    return {one: {"schema": {"type": "string", "format": "binary"}} for one in media_types}
 
 
 def _errors(operation: Operation) -> list[type[MediaserverError]]:

@@ -8,7 +8,8 @@
         \"\"\"The description, as it is published.\"\"\"
 
 A handler is given the request, then the body, the uploaded picture (`upload_bytes_max`) and the
-query, as far as the operation has them. openapi.py turns the collected operations into the
+query, as far as the operation has them; one that gives out a file (`answer_types`) makes its own
+response. openapi.py turns the collected operations into the
 document at /api/openapi.json.
 """
 
@@ -22,18 +23,22 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mediaserver.accounts.permissions import Action, check
 from mediaserver.accounts.personal_tokens import PREFIX as PERSONAL
 from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.tokens import LogIn
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
+from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
 from mediaserver.routes.errors import BadInput
-from mediaserver.routes.keys import ACCOUNTS, CLOCK, SESSION, VIEWER
+from mediaserver.routes.keys import ACCOUNTS, CLOCK, CONFIG, SESSION, VIEWER
 from mediaserver.routes.page import read_body, read_picture
 
 PREFIX = "/api/v1"
+_ADMIN = "/admin"
+"""Below this nobody but admins gets in, before anything of the request is read."""
 
 _ALL_SCOPES = frozenset(Scope)
 
@@ -58,7 +63,7 @@ class Caller:
 
 _CALLER: web.RequestKey[Caller] = web.RequestKey("CALLER")
 
-Handler = Callable[..., Awaitable[BaseModel | None]]
+Handler = Callable[..., Awaitable[BaseModel | web.StreamResponse | None]]
 
 
 class Body(BaseModel):
@@ -95,6 +100,7 @@ class Operation:
     query: type[Query] | None
     upload_bytes_max: int | None
     answer: type[Answer] | None
+    answer_types: tuple[str, ...]
     status: int
     sign_in: bool
     scope: Scope
@@ -105,7 +111,7 @@ class Operation:
     def route(self) -> web.RouteDef:
         return web.route(self.method, PREFIX + self.path, self._handle)
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         if self.sign_in:
             request[_CALLER] = await self._identify(request)
         arguments: list[Any] = []
@@ -116,6 +122,8 @@ class Operation:
         if self.query is not None:
             arguments.append(_parse_query(request, self.query))
         answer = await self.handler(request, *arguments)
+        if isinstance(answer, web.StreamResponse):
+            return answer
         headers = {"Cache-Control": "no-store"}
         if answer is None:
             return web.Response(status=self.status, headers=headers)
@@ -133,6 +141,8 @@ class Operation:
             raise Forbidden(f'This token lacks the scope "{self.scope}".', code="scope")
         if found.user.is_banned and not self.by_banned:
             raise Forbidden("This account is banned.", code="banned")
+        if self.path.startswith(_ADMIN):
+            await _check_admin(request, found.user)
         if self.confirm and not found.is_confirmed(request.app[CLOCK].wall_ms()):
             raise Forbidden(
                 "Confirm that it is you: send your password to /auth/confirm.", code="confirm"
@@ -175,7 +185,7 @@ class Operations:
 
     def __init__(self, tag: str, scope: Scope = Scope.ACCOUNT) -> None:
         """`scope`: what a personal token needs for those that change something; `READ` for the
-        others.
+        others, unless they are the admin's.
         """
         self._tag = tag
         self._scope = scope
@@ -208,6 +218,7 @@ class Operations:
         query: type[Query] | None = None,
         upload_bytes_max: int | None = None,
         answer: type[Answer] | None = None,
+        answer_types: tuple[str, ...] = (),
         status: int = 200,
         sign_in: bool = False,
         scope: Scope | None = None,
@@ -216,6 +227,7 @@ class Operations:
         errors: tuple[type[MediaserverError], ...] = (),
     ) -> Callable[[Handler], Handler]:
         is_reading = method == "GET"
+        default_scope = Scope.READ if is_reading and not path.startswith(_ADMIN) else self._scope
 
         def register(handler: Handler) -> Handler:
             assert handler.__doc__, f"{method} {path} has no description"
@@ -233,9 +245,10 @@ class Operations:
                     query=query,
                     upload_bytes_max=upload_bytes_max,
                     answer=answer,
-                    status=status if answer is not None else 204,
+                    answer_types=answer_types,
+                    status=status if answer is not None or answer_types else 204,
                     sign_in=sign_in,
-                    scope=scope or (Scope.READ if is_reading else self._scope),
+                    scope=scope or default_scope,
                     confirm=confirm,
                     by_banned=is_reading if by_banned is None else by_banned,
                     errors=errors,
@@ -251,9 +264,23 @@ def caller(request: web.Request) -> User:
     return request[_CALLER].user
 
 
+def acting_admin(request: web.Request, action: Action) -> Actor:
+    """The caller as the audit log names them, if they may do `action`. Raises `Forbidden`."""
+    user = caller(request)
+    check(user, action)
+    return Actor(user.id, user.username, request.remote)
+
+
 def caller_of(request: web.Request) -> Caller:
     """Who calls an operation that has `sign_in`, and how they showed it."""
     return request[_CALLER]
+
+
+def acting(request: web.Request, action: Action) -> Actor:
+    """Who calls, as the audit log names them, if they may do `action`. Raises `Forbidden`."""
+    user = caller(request)
+    check(user, action)
+    return Actor(user.id, user.username, request.remote)
 
 
 async def optional_caller(request: web.Request) -> User | None:
@@ -261,6 +288,18 @@ async def optional_caller(request: web.Request) -> User | None:
     if "Authorization" in request.headers:
         return (await _identify(request)).user
     return request.get(VIEWER)
+
+
+async def _check_admin(request: web.Request, user: User) -> None:
+    """Raises `Forbidden` for all but admins, and for one without the second factor that settings
+    ask for.
+    """
+    check(user, Action.USE_ADMIN_DESK)
+    if request.app[CONFIG].accounts.admin_totp != "required":
+        return
+    standing = await request.app[ACCOUNTS].second_factor.standing(user)
+    if not standing.is_on:
+        raise Forbidden("Turn two-step log-in on first.", code="second_factor")
 
 
 async def _identify(request: web.Request) -> Caller:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from mediaserver.kernel.ids import is_id
 from mediaserver.routes.cookies import FORGOTTEN
 from mediaserver.routes.forms import FORM_ERRORS, FormError, form_again, read_form
 from mediaserver.routes.keys import ACCOUNTS, CONFIG
@@ -28,6 +29,11 @@ async def forgotten(request: web.Request) -> web.Response:
 
 
 async def reset_page(request: web.Request) -> web.Response:
+    handle = request.query.get("handle", "")
+    if is_id(handle, "otc"):  # a link in a mail that an admin had sent
+        response = see_other("/password/new")
+        FORGOTTEN.leave(request, response, handle, "/login")
+        return response
     if not FORGOTTEN.value(request):
         redirect("/password")
     return _reset_form(request)

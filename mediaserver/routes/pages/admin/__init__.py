@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.admin import overview, webhooks
+from mediaserver.routes.pages.admin import backups, overview, policies, users, webhooks
 
-routes = [*overview.routes, *webhooks.routes]
+UPLOADS = policies.UPLOADS
+"""Routes that take more than a small body, and how many bytes."""
+
+routes = [
+    *overview.routes,
+    *users.routes,
+    *policies.routes,
+    *backups.routes,
+    *webhooks.routes,
+]

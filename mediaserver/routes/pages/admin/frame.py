@@ -19,6 +19,18 @@ from mediaserver.routes.render import CSP_PAGE
 
 SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("overview", "Overview", "layout-dashboard"),
+    ("users", "Users", "users"),
+    ("live", "Live streams", "radio"),
+    ("categories", "Categories", "layout-grid"),
+    ("emotes", "Emotes", "smile"),
+    ("policies", "Policies", "scale"),
+    ("settings", "Settings", "settings"),
+    ("mail", "Mail", "mail"),
+    ("jobs", "Jobs", "list-checks"),
+    ("storage", "Storage", "hard-drive"),
+    ("statistics", "Statistics", "chart-line"),
+    ("audit", "Audit log", "scroll-text"),
+    ("backups", "Backups", "archive"),
     ("webhooks", "Webhooks", "webhook"),
 )
 """Name, label and icon of each page, in the order of the menu. The name is the path below /admin

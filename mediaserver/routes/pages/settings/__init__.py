@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.settings import data, notifications, profile, security, tokens
+from mediaserver.routes.pages.settings import (
+    data,
+    notifications,
+    profile,
+    security,
+    streamer,
+    tokens,
+)
 
 UPLOADS = profile.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
-routes = [*profile.routes, *security.routes, *notifications.routes, *tokens.routes, *data.routes]
+routes = [
+    *profile.routes,
+    *streamer.routes,
+    *security.routes,
+    *notifications.routes,
+    *tokens.routes,
+    *data.routes,
+]

@@ -19,7 +19,7 @@ from mediaserver.routes.keys import (
     STREAM_KEYS,
 )
 from mediaserver.routes.live_view import live_view
-from mediaserver.routes.page import noticed, redirect, rtmp_server_url, signed_in
+from mediaserver.routes.page import noticed, redirect, rtmp_server_url
 from mediaserver.routes.pages.chat import room
 from mediaserver.routes.pages.studio.frame import (
     Returned,
@@ -28,6 +28,7 @@ from mediaserver.routes.pages.studio.frame import (
     open_studio,
     reachable,
     studio_page,
+    working,
 )
 from mediaserver.routes.pages.studio.health import health_of
 from mediaserver.routes.pages.studio.making import new_channel_page
@@ -39,7 +40,7 @@ _FIELDS = ("title", "category", "tags", *FLAGS, "not_general_reason")
 async def first_desk(request: web.Request) -> web.Response:
     """The desk of the first own channel, else what there is to moderate, else the form that makes
     a channel."""
-    user = signed_in(request)
+    user = working(request)
     owned = await request.app[CHANNELS].list_owned(user)
     if owned:
         rank = await request.app[DESK].rank(user, owned[0])

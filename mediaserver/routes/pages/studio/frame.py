@@ -16,7 +16,7 @@ from mediaserver.kernel.errors import Invalid, MediaserverError
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.keys import CATEGORIES, CHANNELS, DESK, LIVE
 from mediaserver.routes.live_view import is_watchable
-from mediaserver.routes.page import page, signed_in
+from mediaserver.routes.page import page, redirect, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
 _DIGITS_MAX = 15
@@ -52,10 +52,18 @@ class Returned:
         return {getattr(self.error, "field", None) or self.field: self.error.message}
 
 
+def working(request: web.Request) -> User:
+    """Who is logged in; somebody who is banned has no desk and learns why."""
+    user = signed_in(request)
+    if user.is_banned:
+        redirect("/appeal")
+    return user
+
+
 async def open_studio(request: web.Request, needed: Rank = Rank.OWNER) -> Studio:
     """The desk that the address names. Raises `NotFound` or `Forbidden`."""
-    user = signed_in(request)
-    channel = await request.app[CHANNELS].get(request.match_info["slug"])
+    user = working(request)
+    channel = await request.app[CHANNELS].find(request.match_info["slug"])
     rank = await request.app[DESK].rank(user, channel)
     check_rank(rank, Action.MANAGE_CHANNEL if needed == Rank.OWNER else Action.MODERATE_CHAT)
     return Studio(user, channel, rank)

@@ -1,0 +1,239 @@
+"""Makes one backup: a single file that is whole or not there.
+
+Everything is written under a name that begins with a dot, read back and compared, and only then
+gets its own name. What a killed process left behind, the next one removes. Blocks, so it runs in a
+thread. Called by backups.py, for the site and for the command line alike.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+import mediaserver
+from mediaserver.admin.archive import (
+    POSTGRESQL_FILE,
+    SQLITE_FILE,
+    Archive,
+    Manifest,
+    Stop,
+    Writer,
+)
+from mediaserver.admin.database_copy import (
+    Examined,
+    copy_sqlite,
+    dump_postgresql,
+    examine_sqlite,
+    sqlite_file,
+)
+from mediaserver.kernel import limits
+from mediaserver.kernel.db.lock import DatabaseInUse, FileLock
+from mediaserver.kernel.errors import Conflict, Unavailable
+
+_NAME = re.compile(r"mediaserver-(\d{8}-\d{6})\.tar")
+_TIME = "%Y%m%d-%H%M%S"
+_UNFINISHED = ".mediaserver-*"
+
+NOT_KEPT = frozenset({"backups", "control", "dvr", "tmp"})
+"""Folders of the storage that no backup holds: what can be made again, or is gone anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is backed up. `alone`: no running site has the SQLite database open. `examined`: what
+    was found in PostgreSQL, which is not read from its dump.
+    """
+
+    storage: Path
+    database_url: str
+    alone: bool
+    examined: Examined | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup in the folder."""
+
+    name: str
+    byte_count: int
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A backup that was just made and read back."""
+
+    path: Path
+    byte_count: int
+    manifest: Manifest
+
+
+def list_backups(folder: Path) -> list[Backup]:
+    """The whole backups in a folder, newest first; by their names, nothing is opened."""
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if (match := _NAME.fullmatch(path.name)) and path.is_file():
+            created = datetime.strptime(match[1], _TIME).replace(tzinfo=UTC)
+            found.append(Backup(path.name, path.stat().st_size, int(created.timestamp()) * 1000))
+    return sorted(found, key=lambda one: one.name, reverse=True)
+
+
+def is_name(name: str) -> bool:
+    """Whether a backup could be called so; never a path."""
+    return _NAME.fullmatch(name) is not None
+
+
+def make_backup(
+    source: Source,
+    folder: Path,
+    keep: int,
+    now_ms: int,
+    step: Callable[[str], None],
+    stop: Stop,
+) -> Made:
+    """Make a backup in `folder`, where the newest `keep` stay. `step` is told what is being done.
+
+    Raises `Conflict` (another one is being made), `Unavailable` (the disk doesn't take it, the
+    database is damaged), or what `stop` raises; no half file is left then.
+    """
+    name = f"mediaserver-{datetime.fromtimestamp(now_ms / 1000, UTC).strftime(_TIME)}.tar"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _alone_in(folder):
+            _clear(folder)
+            if (folder / name).exists():
+                raise Conflict("There is a backup of this very second.")
+            try:
+                made = _make(source, folder, name, now_ms, step, stop)
+            finally:
+                _clear(folder)
+            if not made.manifest.findings:  # what came before something broke stays
+                for old in list_backups(folder)[keep:]:
+                    (folder / old.name).unlink()
+    except OSError as error:
+        reason = error.strerror or error
+        raise Unavailable(f"The backup can't be written to {folder}: {reason}.") from error
+    return made
+
+
+def _make(
+    source: Source, folder: Path, name: str, now_ms: int, step: Callable[[str], None], stop: Stop
+) -> Made:
+    database, files = sqlite_file(source.database_url), list(_files(source, folder))
+    _check_room(folder, database, [path for _, path in files])
+    copy, part = folder / f".{name}.db", folder / f".{name}.part"
+    step("Copying the database")
+    if database is not None:
+        copy_sqlite(database, copy, stop, alone=source.alone)
+        step("Checking the copy of the database")
+        examined = examine_sqlite(copy, stop)
+    else:
+        assert source.examined is not None
+        dump_postgresql(make_url(source.database_url), copy, stop)
+        examined = source.examined
+    step("Copying pictures and documents")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        writer = Writer(file, now_ms, stop)
+        writer.add(SQLITE_FILE if database is not None else POSTGRESQL_FILE, copy)
+        copy.unlink()
+        for kept_name, path in files:
+            try:
+                writer.add(kept_name, path)
+            except FileNotFoundError:  # deleted after the database was copied
+                continue
+        manifest = writer.close(
+            mediaserver=mediaserver.__version__,
+            database="sqlite" if database is not None else "postgresql",
+            schema=examined.schema,
+            findings=examined.findings,
+        )
+        file.flush()
+        os.fsync(file.fileno())
+    step("Checking the backup")
+    with part.open("rb") as file:
+        Archive(file).check(stop)
+    part.rename(folder / name)
+    sync_folder(folder)
+    return Made(folder / name, (folder / name).stat().st_size, manifest)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive a power cut."""
+    if os.name == "nt":  # folders can't be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire()
+    except DatabaseInUse as error:
+        raise Conflict("Another backup is being made right now.", code="backup_running") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.glob(_UNFINISHED):
+        path.unlink(missing_ok=True)
+
+
+def _files(source: Source, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every file of the storage that is kept, with its name in the backup.
+
+    A folder right in the storage may be a link to another disk; further down links aren't followed.
+    """
+    database = sqlite_file(source.database_url)
+    for top in sorted(source.storage.iterdir()):
+        if top.name in NOT_KEPT or top.resolve() == folder.resolve():
+            continue
+        if database is not None and top.name.startswith(database.name):
+            continue
+        if top.is_file():
+            yield f"storage/{top.name}", top
+        elif top.is_dir():
+            for path in sorted(top.resolve().rglob("*")):
+                if path.is_file() and not path.is_symlink() and path.suffix != ".new":
+                    inner = path.relative_to(top.resolve()).as_posix()
+                    yield f"storage/{top.name}/{inner}", path
+
+
+def _check_room(folder: Path, database: Path | None, files: list[Path]) -> None:
+    """The copy of the database stands beside the archive that it goes into."""
+    needed = limits.BACKUP_SPARE_BYTES
+    if database is not None:
+        if not database.is_file():
+            raise Unavailable(f"There is no site to back up: {database} is missing.")
+        log = database.with_name(database.name + "-wal")
+        needed += 2 * sum(path.stat().st_size for path in (database, log) if path.exists())
+    for path in files:
+        try:
+            needed += path.stat().st_size
+        except FileNotFoundError:
+            continue
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Unavailable(
+            f"The backup needs {_mib(needed)} MB in {folder}, and {_mib(free)} MB are free."
+        )
+
+
+def _mib(count: int) -> int:
+    return -(-count // limits.MIB)

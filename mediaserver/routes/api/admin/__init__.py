@@ -1,0 +1,14 @@
+"""The admin desk over the API, one module for each of its pages. operation.py lets nobody but
+admins in.
+"""
+
+from __future__ import annotations
+
+from mediaserver.routes.api.admin import overview, users
+from mediaserver.routes.api.operation import Operation
+
+OPERATIONS: tuple[Operation, ...] = (
+    *overview.api.all,
+    *users.api.all,
+)
+"""In the order in which they are documented."""

@@ -1,0 +1,56 @@
+"""Why something is reported, and why somebody is warned or banned: one list for both."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from mediaserver.kernel.errors import Invalid
+
+
+class Reason(StrEnum):
+    """A rule that was broken. The value is kept; `label` is what people read."""
+
+    SPAM = "spam"
+    HARASSMENT = "harassment"
+    HATE = "hate"
+    VIOLENCE = "violence"
+    SEXUAL = "sexual"
+    MINORS = "minors"
+    SELF_HARM = "self_harm"
+    ILLEGAL = "illegal"
+    COPYRIGHT = "copyright"
+    IMPERSONATION = "impersonation"
+    UNLABELLED = "unlabelled"
+    OTHER = "other"
+
+    @property
+    def label(self) -> str:
+        """In a few words."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Reason.SPAM: "Spam or fraud",
+    Reason.HARASSMENT: "Harassment or threats",
+    Reason.HATE: "Hate against a group of people",
+    Reason.VIOLENCE: "Violence or cruelty",
+    Reason.SEXUAL: "Sexual content",
+    Reason.MINORS: "A child in danger",
+    Reason.SELF_HARM: "Self-harm",
+    Reason.ILLEGAL: "Something illegal",
+    Reason.COPYRIGHT: "Somebody else's work",
+    Reason.IMPERSONATION: "Pretending to be somebody else",
+    Reason.UNLABELLED: "Not marked as 18+ or as promotion",
+    Reason.OTHER: "Something else",
+}
+
+CHOICES = tuple((str(reason), reason.label) for reason in Reason)
+"""Value and label of each, as lists show them."""
+
+
+def checked_reason(value: str) -> Reason:
+    """Raises `Invalid`."""
+    try:
+        return Reason(value)
+    except ValueError as error:
+        raise Invalid("Choose a reason of the list.", field="reason") from error

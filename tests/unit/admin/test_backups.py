@@ -1,0 +1,478 @@
+"""Backups: what is in one, that it is whole or not there, rotation, failures that are told."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from mediaserver.accounts.users import User
+from mediaserver.admin import archive, backup_file
+from mediaserver.admin.archive import Archive
+from mediaserver.admin.backup_file import list_backups
+from mediaserver.admin.backups import Backups, back_up_stopped_site
+from mediaserver.kernel import audit, limits
+from mediaserver.kernel.audit import Actor
+from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import Config
+from mediaserver.kernel.db import Database, values
+from mediaserver.kernel.db.lock import DatabaseInUse
+from mediaserver.kernel.db.migrate import head
+from mediaserver.kernel.errors import Conflict, NotFound, Unavailable
+from mediaserver.kernel.events import Events
+from mediaserver.kernel.mail import Letterhead
+from mediaserver.notifications.notices import notice
+from tests.unit.admin.conftest import KEPT, NOT_KEPT, contents, read_value
+
+HOUR_MS = 3_600_000
+
+
+async def test_a_backup_holds_everything_worth_keeping(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    made = await back_up_stopped_site(config, clock, None, None)
+    assert made.path == storage / "backups" / "mediaserver-20231114-221320.tar"
+    assert made.path.stat().st_mode & 0o777 == 0o600
+    assert made.manifest.schema == head()
+    assert made.manifest.findings == ()
+    with tarfile.open(made.path) as tar:  # any tar program can open it
+        names = tar.getnames()
+        for name, content in KEPT.items():
+            member = tar.extractfile(f"storage/{name}")
+            assert member is not None
+            assert member.read() == content
+    assert set(names) == {
+        "database/mediaserver.db",
+        "manifest.json",
+        *(f"storage/{name}" for name in KEPT),
+    }
+    assert not set(names) & {f"storage/{name}" for name in NOT_KEPT}
+    assert sorted(path.name for path in made.path.parent.iterdir()) == [".lock", made.path.name]
+
+
+async def test_a_running_site_is_backed_up_as_it_is_at_one_moment(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    async with Database(config.database_url, Events()) as db:
+        await db.write(values.put, "colour", "blue", 2)  # in the log, not yet in the file
+        with pytest.raises(DatabaseInUse):
+            await back_up_stopped_site(config, clock, None, None)
+        made = await _backups(db, clock, config).make(None, None)
+        await db.write(values.put, "colour", "red", 3)
+    with made.path.open("rb") as file:
+        Archive(file).unpack(archive.SQLITE_FILE, storage / "copy.db", lambda: None)
+    copy = sqlite3.connect(storage / "copy.db")
+    assert copy.execute("SELECT value FROM site_value WHERE key = 'colour'").fetchone() == ("blue",)
+    copy.close()
+
+
+async def test_only_the_newest_are_kept(storage: Path, config: Config, clock: FakeClock) -> None:
+    (storage / "backups").mkdir()
+    (storage / "backups" / "my own notes.tar").write_text("stays")
+    for _ in range(4):
+        clock.advance(1000)
+        await back_up_stopped_site(config, clock, None, 2)
+    names = [one.name for one in list_backups(storage / "backups")]
+    assert names == ["mediaserver-20231114-221324.tar", "mediaserver-20231114-221323.tar"]
+    assert (storage / "backups" / "my own notes.tar").exists()
+
+
+async def test_into_another_folder(
+    storage: Path, config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    made = await back_up_stopped_site(config, clock, tmp_path / "disk" / "new", 1)
+    assert made.path.parent == tmp_path / "disk" / "new"
+    assert not (storage / "backups").exists()
+
+
+async def test_a_folder_for_backups_inside_the_storage_is_not_backed_up(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    await back_up_stopped_site(config, clock, storage / "safe", 5)
+    clock.advance(1000)
+    made = await back_up_stopped_site(config, clock, storage / "safe", 5)
+    assert not [name for name in made.manifest.files if "safe" in name]
+
+
+async def test_a_file_that_is_deleted_meanwhile_is_left_out(
+    storage: Path, config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = storage / "images" / "avatars" / "avt_1.webp"
+
+    def copy_and_delete(*arguments: object, **more: object) -> None:
+        backup_file_copy(*arguments, **more)
+        gone.unlink()
+
+    backup_file_copy = backup_file.copy_sqlite
+    monkeypatch.setattr(backup_file, "copy_sqlite", copy_and_delete)
+    made = await back_up_stopped_site(config, clock, None, None)
+    assert "storage/images/avatars/avt_1.webp" not in made.manifest.files
+    assert "storage/images/emotes/emo_1.webp" in made.manifest.files
+
+
+# What goes wrong ----------------------------------------------------------------------------------
+
+
+async def test_no_site_no_backup(config: Config, clock: FakeClock) -> None:
+    with pytest.raises(Unavailable, match="no site"):
+        await back_up_stopped_site(config, clock, None, None)
+    assert not config.storage.path.exists()
+
+
+async def test_no_room_is_noticed_before(
+    storage: Path, config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(storage)._replace(free=limits.BACKUP_SPARE_BYTES + 1000)
+    monkeypatch.setattr(backup_file.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(Unavailable, match="MB are free"):
+        await back_up_stopped_site(config, clock, None, None)
+    assert list_backups(storage / "backups") == []
+
+
+@pytest.mark.parametrize("allowed", [0, 100, 5000, 100_000])
+async def test_a_disk_that_fills_up_leaves_no_half_file(
+    storage: Path,
+    config: Config,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    allowed: int,
+) -> None:
+    class FullDisk(archive.Writer):
+        def __init__(self, file: object, *more: object) -> None:
+            super().__init__(_Full(file, allowed), *more)  # type: ignore[arg-type]
+
+    before = contents(storage)
+    monkeypatch.setattr(backup_file, "Writer", FullDisk)
+    async with Database(config.database_url, Events()) as db:
+        with pytest.raises(Unavailable, match="No space left"):
+            await _backups(db, clock, config).make(None, None)
+        await db.write(values.put, "colour", "blue", 2)  # the site goes on
+    assert [path.name for path in (storage / "backups").iterdir()] == [".lock"]
+    assert before.keys() - {"mediaserver.db"} <= contents(storage).keys()
+
+
+class _Full:
+    """A file on a disk that takes so many bytes and no more."""
+
+    def __init__(self, file: object, allowed: int) -> None:
+        self._file = file
+        self._left = allowed
+
+    def write(self, data: bytes) -> int:
+        self._left -= len(data)
+        if self._left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self._file.write(data)  # type: ignore[attr-defined, no-any-return]
+
+
+LIMITED = """\
+import asyncio, resource, sys
+from mediaserver.kernel.clock import SystemClock
+from mediaserver.kernel.config import load_config
+from mediaserver.kernel.errors import Unavailable
+from mediaserver.admin.backups import back_up_stopped_site
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+try:
+    asyncio.run(back_up_stopped_site(load_config(None), SystemClock(), None, None))
+except Unavailable as error:
+    print(error.message)
+"""
+
+
+@pytest.mark.parametrize("bytes_max", [0, 100_000, 520_000])
+async def test_a_copy_of_the_database_that_the_system_refuses(
+    storage: Path, bytes_max: int
+) -> None:
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", LIMITED, str(bytes_max)],
+        capture_output=True,
+        text=True,
+        env=_environment(storage),
+        timeout=60,
+        check=False,
+    )
+    assert "can't be written" in done.stdout, done.stderr
+    assert [path.name for path in (storage / "backups").iterdir()] == [".lock"]
+
+
+KILLED = """\
+import asyncio, os, signal, sys
+from mediaserver.admin import archive
+from mediaserver.kernel.clock import SystemClock
+from mediaserver.kernel.config import load_config
+from mediaserver.admin.backups import back_up_stopped_site
+class Killed(archive.Writer):
+    def add(self, name, path):
+        super().add(name, path)
+        self._file.flush()
+        if name.endswith(sys.argv[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+from mediaserver.admin import backup_file
+backup_file.Writer = Killed
+asyncio.run(back_up_stopped_site(load_config(None), SystemClock(), None, None))
+"""
+
+
+@pytest.mark.parametrize("after", ["mediaserver.db", "doc_1.bin", "master.key"])
+async def test_what_a_killed_process_leaves_is_no_backup_and_goes_with_the_next(
+    storage: Path, config: Config, clock: FakeClock, after: str
+) -> None:
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", KILLED, after],
+        env=_environment(storage),
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    left = [path.name for path in (storage / "backups").iterdir()]
+    assert any(name.endswith(".part") for name in left)
+    assert list_backups(storage / "backups") == []
+    made = await back_up_stopped_site(config, clock, None, None)
+    assert sorted(path.name for path in (storage / "backups").iterdir()) == [
+        ".lock",
+        made.path.name,
+    ]
+    assert await read_value(config, "colour") == "green"
+
+
+async def test_a_damaged_database_is_not_backed_up_and_nothing_old_goes(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    await back_up_stopped_site(config, clock, None, None)
+    clock.advance(1000)
+    data = bytearray((storage / "mediaserver.db").read_bytes())
+    for page in range(2, len(data) // 4096, 3):
+        data[page * 4096 : page * 4096 + 200] = b"\xa5" * 200
+    (storage / "mediaserver.db").write_bytes(data)
+    with pytest.raises(Unavailable, match="database"):
+        await back_up_stopped_site(config, clock, None, 1)
+    assert len(list_backups(storage / "backups")) == 1
+
+
+async def test_a_broken_audit_log_is_found_and_old_backups_stay(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    await back_up_stopped_site(config, clock, None, None)
+    clock.advance(1000)
+    database = sqlite3.connect(storage / "mediaserver.db")
+    database.execute("DROP TRIGGER audit_entry_no_update")
+    database.execute("UPDATE audit_entry SET actor = 'somebody else' WHERE sequence = 2")
+    database.commit()
+    database.close()
+    made = await back_up_stopped_site(config, clock, None, 1)
+    (finding,) = made.manifest.findings
+    assert "entry 2" in finding
+    assert len(list_backups(storage / "backups")) == 2, "the whole one before it stays"
+
+
+async def test_two_at_once(storage: Path, config: Config, clock: FakeClock) -> None:
+    results = await asyncio.gather(
+        *(back_up_stopped_site(config, clock, storage / "x", None) for _ in range(2)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(one, DatabaseInUse) for one in results) == 1
+    async with Database(config.database_url, Events()) as db:
+        backups = _backups(db, clock, config)
+        clock.advance(1000)
+        results = await asyncio.gather(
+            *(backups.make(None, None) for _ in range(2)), return_exceptions=True
+        )
+    assert sum(isinstance(one, Conflict) for one in results) == 1
+    assert len(list_backups(storage / "backups")) == 1
+
+
+# The site's own -----------------------------------------------------------------------------------
+
+
+async def test_a_backup_is_made_when_one_is_due(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    async with Database(config.database_url, Events()) as db:
+        backups = _backups(db, clock, config)
+
+        async def look_after(hours: float) -> int:
+            clock.advance(int(hours * HOUR_MS))
+            await backups.look()
+            await _made(backups)
+            return len((await backups.standing()).backups)
+
+        assert await look_after(0) == 0, "a new site has a day"
+        assert await look_after(23.9) == 0
+        assert await look_after(0.1) == 1
+        assert (await backups.standing()).due_at_ms == clock.wall_ms() + 24 * HOUR_MS
+        assert await look_after(23.9) == 1
+        assert await look_after(80) == 2, "once, also when the site was off for days"
+        config.backup.every_hours = 0
+        assert await look_after(1000) == 2
+        assert (await backups.standing()).due_at_ms is None
+
+
+async def test_a_failure_is_kept_told_once_a_day_and_forgotten(
+    database_url: str, storage: Path, db: Database, clock: FakeClock, config: Config, admin: User
+) -> None:
+    config.backup.folder = str(storage / "file")
+    (storage / "file").write_text("in the way")
+    backups = _backups(db, clock, config)
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="can't be written"):
+            await backups.make(None, None)
+        clock.advance(HOUR_MS)
+    failure = (await backups.standing()).failure
+    assert failure is not None
+    assert "can't be written" in failure.reason
+    assert await db.read(_notices) == ["Something is wrong with the backups"]
+    clock.advance(24 * HOUR_MS)
+    with pytest.raises(Unavailable):
+        await backups.make(None, None)
+    assert len(await db.read(_notices)) == 2
+    (storage / "file").unlink()
+    await backups.make(None, None)
+    assert (await backups.standing()).failure is None
+
+
+async def test_a_failed_one_is_tried_again_an_hour_later(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    (storage / "backups").write_text("in the way")
+    async with Database(config.database_url, Events()) as db:
+        backups = _backups(db, clock, config)
+        await backups.look()
+        clock.advance(24 * HOUR_MS)
+        await backups.look()
+        await _made(backups)
+        (storage / "backups").unlink()
+        clock.advance(HOUR_MS // 2)
+        await backups.look()
+        await _made(backups)
+        assert (await backups.standing()).backups == []
+        clock.advance(HOUR_MS // 2)
+        await backups.look()
+        await _made(backups)
+        assert len((await backups.standing()).backups) == 1
+
+
+async def test_what_admins_do_is_in_the_audit_log(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    actor = Actor("usr_1", "root", "192.0.2.1")
+    async with Database(config.database_url, Events()) as db:
+        backups = _backups(db, clock, config)
+        await backups.begin(actor)
+        with pytest.raises(Conflict):
+            await backups.begin(actor)
+        await _made(backups)
+        (backup,) = (await backups.standing()).backups
+        assert (await backups.file(actor, backup.name)).stat().st_size == backup.byte_count
+        await backups.delete(actor, backup.name)
+        for wrong in (backup.name, "../mediaserver.db", "", "..", ".lock", "/etc/passwd"):
+            with pytest.raises(NotFound):
+                await backups.file(actor, wrong)
+            with pytest.raises(NotFound):
+                await backups.delete(actor, wrong)
+        entries = await db.read(audit.page, action="backup.")
+        actions = [(entry.action, entry.target) for entry in entries]
+        assert actions == [
+            ("backup.delete", backup.name),
+            ("backup.download", backup.name),
+            ("backup.make", "a new one"),
+        ]
+
+
+async def test_a_site_that_stops_gives_up_its_backup(
+    storage: Path, config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def copy(*arguments: object, **more: object) -> None:
+        loop.call_soon_threadsafe(began.set)
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(20)
+        arguments[2]()  # type: ignore[operator]
+
+    monkeypatch.setattr(backup_file, "copy_sqlite", copy)
+    async with Database(config.database_url, Events()) as db:
+        backups = _backups(db, clock, config)
+        await backups.begin(audit.SITE)
+        await began.wait()
+        standing = await backups.standing()
+        assert standing.running is not None
+        assert standing.running.step == "Copying the database"
+        closing = asyncio.create_task(backups.aclose())
+        await asyncio.sleep(0)
+        go_on.set()
+        await closing
+        await asyncio.to_thread(_until_only_the_lock, storage / "backups")
+
+
+def _until_only_the_lock(folder: Path) -> None:
+    for _ in range(1000):
+        if [path.name for path in folder.iterdir()] == [".lock"]:
+            return
+        os.sched_yield()
+    raise AssertionError(list(folder.iterdir()))
+
+
+@pytest.mark.postgres
+async def test_postgresql_is_dumped(
+    db: Database, database_url: str, storage: Path, config: Config, clock: FakeClock
+) -> None:
+    if db.is_sqlite:
+        pytest.skip("that is tested above")
+    config.database.url = database_url
+    await db.write(values.put, "colour", "green", 1)
+    made = await _backups(db, clock, config).make(None, None)
+    assert made.manifest.database == "postgresql"
+    assert made.manifest.schema == head()
+    assert archive.POSTGRESQL_FILE in made.manifest.files
+    assert "storage/master.key" in made.manifest.files
+
+
+@pytest.mark.postgres
+async def test_without_pg_dump_it_says_what_to_do(
+    db: Database,
+    database_url: str,
+    storage: Path,
+    config: Config,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if db.is_sqlite:
+        pytest.skip("it needs no program")
+    config.database.url = database_url
+    monkeypatch.setenv("PATH", str(storage))
+    with pytest.raises(Unavailable, match="postgresql-client"):
+        await _backups(db, clock, config).make(None, None)
+
+
+def _backups(db: Database, clock: FakeClock, config: Config) -> Backups:
+    return Backups(db, clock, config, Letterhead(lambda: "Site", lambda: "https://site.example"))
+
+
+async def _made(backups: Backups) -> None:
+    async with asyncio.timeout(20):
+        while (await backups.standing()).running is not None:
+            await asyncio.sleep(0.01)
+
+
+def _notices(tx: object) -> list[str]:
+    return list(tx.execute(select(notice.c.title)).scalars())  # type: ignore[attr-defined]
+
+
+def _environment(storage: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "MEDIASERVER_STORAGE__PATH": str(storage),
+    }
