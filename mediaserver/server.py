@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -25,16 +24,27 @@ from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
-from mediaserver.admin.backup_file import Made
-from mediaserver.admin.backups import Backups, back_up_stopped_site
+from mediaserver.admin.audit_log import AuditLog
+from mediaserver.admin.backups import Backups
+from mediaserver.admin.deferred import Deferred
+from mediaserver.admin.doctor.doctor import Doctor
+from mediaserver.admin.doctor.network import Listening
+from mediaserver.admin.figures import Figures
+from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
+from mediaserver.admin.statistics import Statistics
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels import deletion
+from mediaserver.channels import policies as policies_of_people
+from mediaserver.channels import verifications as verifications_of_people
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
+from mediaserver.channels.category_changes import CategoryChanges
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
+from mediaserver.channels.documents import JOB as DELETE_DOCUMENTS
+from mediaserver.channels.documents import Documents
 from mediaserver.channels.follows import Follows
 from mediaserver.channels.policies import Policies
 from mediaserver.channels.publish_gate import StreamKeyGate
@@ -43,6 +53,7 @@ from mediaserver.channels.schedule_clock import ScheduleClock
 from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.channels.stream_recorder import StreamRecorder
 from mediaserver.channels.streams import Streams
+from mediaserver.channels.verifications import Verifications
 from mediaserver.chat import personal
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
@@ -79,6 +90,7 @@ from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
+from mediaserver.routes.operator_commands import commands_of
 from mediaserver.trust import appeals, bans, reports
 from mediaserver.trust import sanctions as sanctions_of_people
 from mediaserver.trust.appeals import Appeals
@@ -110,6 +122,7 @@ class MediaPath:
 
 PERSONAL_DATA: tuple[Source, ...] = (
     Source("notices", notices.export),
+    Source("policies", policies_of_people.export),
     Source("webhooks", webhooks.export),
     Source("sanctions", sanctions_of_people.export),
     Source("reports", reports.export, reports.erase),
@@ -119,7 +132,15 @@ PERSONAL_DATA: tuple[Source, ...] = (
 )
 """What features know about people, in the order in which it goes with an account."""
 
-QUEUES: tuple[Queue, ...] = (DEAD_MAIL, DEAD_JOBS)
+VERIFICATIONS_WAITING = Queue(
+    "verification",
+    "streamer asks to be verified",
+    "streamers ask to be verified",
+    "/admin/verification",
+    verifications_of_people.count_submitted,
+)
+
+QUEUES: tuple[Queue, ...] = (VERIFICATIONS_WAITING, DEAD_MAIL, DEAD_JOBS)
 """What may wait for an admin, in the order in which the overview shows it."""
 
 
@@ -215,12 +236,11 @@ class Server:
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
         mailbox, told = Mailbox(db, clock), Notices(db, clock)
+        smtp = Smtp(config.mail, _sender(config), clock)
         jobs = Jobs(db, clock, events)
         jobs.register(
             mail.JOB,
-            mail.handler(
-                Smtp(config.mail, _sender(config), clock) if config.mail.smtp_host else mailbox
-            ),
+            mail.handler(smtp if config.mail.smtp_host else mailbox),
             keeps_payload=False,
         )
         outbound = await stack.enter_async_context(_outbound(config))
@@ -240,6 +260,7 @@ class Server:
         await policies.begin()
         backups = Backups(db, clock, config, letterhead)
         stack.push_async_callback(backups.aclose)
+        doctor = Doctor(config, clock, smtp.check)
         jobs.repeat("look-at-backups", backups.look, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts)
         stream_keys = StreamKeys(db, clock)
@@ -272,11 +293,25 @@ class Server:
         await stack.enter_async_context(emotes)
         back_soon = BackSoon(db, clock, throttles, images, pictures / "back-soon")
         await stack.enter_async_context(back_soon)
+        documents = Documents(
+            db, clock, vault, throttles, images, config.storage.path / "documents"
+        )
+        await stack.enter_async_context(documents)
+        jobs.register(DELETE_DOCUMENTS, documents.delete_files)
+        verifications = Verifications(db, clock, vault, throttles, letterhead, config.accounts)
+        for name, delete in (
+            ("delete-unsent-documents", documents.delete_unsent),
+            ("delete-due-documents", verifications.delete_due_documents),
+        ):
+            jobs.repeat(name, delete, limits.HOUSEKEEPING_INTERVAL_MS)
         media = await stack.enter_async_context(self._open_media(config, gate, events, clock, tls))
         broadcasts.registry = media.broadcasts
         streams = Streams(db, clock, media.broadcasts)
         self.rtmp_port = media.rtmp_port
 
+        figures = Figures(db, clock, events, partial(_count_all_viewers, media.broadcasts))
+        await stack.enter_async_context(figures)
+        jobs.repeat("daily-figures", figures.write, limits.FIGURES_WRITTEN_MS)
         await stack.enter_async_context(ScheduleClock(db, clock))
         await stack.enter_async_context(jobs)
 
@@ -322,12 +357,29 @@ class Server:
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
         app[keys.AVATARS] = avatars
-        app[keys.PERSONAL_DATA] = PersonalData(db, clock, letterhead, PERSONAL_DATA)
+        app[keys.PERSONAL_DATA] = PersonalData(
+            db,
+            clock,
+            letterhead,
+            (
+                Source("verification", verifications.export, verifications_of_people.erase),
+                *PERSONAL_DATA,
+            ),
+        )
         app[keys.BACKUPS] = backups
+        app[keys.DOCTOR] = doctor
         app[keys.DELETION] = Deletion(db, clock)
         app[keys.LETTERHEAD] = letterhead
         app[keys.NOTICES] = told
         app[keys.POLICIES] = policies
+        app[keys.DOCUMENTS] = documents
+        app[keys.VERIFICATIONS] = verifications
+        app[keys.JOBS] = jobs
+        app[keys.MAILBOX] = mailbox
+        app[keys.AUDIT_LOG] = AuditLog(db, clock)
+        app[keys.DEFERRED] = Deferred(db, clock, letterhead)
+        app[keys.LIVE_CONTROL] = LiveControl(db, clock, letterhead, media.broadcasts)
+        app[keys.STATISTICS] = Statistics(db, clock)
         app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
         app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
         app[keys.WEBHOOKS] = hooks
@@ -347,6 +399,7 @@ class Server:
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)
+        app[keys.CATEGORY_CHANGES] = CategoryChanges(db, clock)
         app[keys.FOLLOWS] = follows
         app[keys.SCHEDULE] = schedule
         app[keys.STREAM_KEYS] = stream_keys
@@ -364,9 +417,10 @@ class Server:
             await _listen_control(
                 stack,
                 config,
-                control.make_control_app(users, channels, {"backup": partial(_back_up, backups)}),
+                control.make_control_app(users, channels, commands_of(backups, doctor)),
             )
         self.http_port = await _listen(stack, config, app, tls)
+        doctor.listening = Listening(self.http_port, self.rtmp_port)
         stack.callback(media.close_viewers)
         self.url = _url(config, self.http_port)
         token = await accounts.setup.open()
@@ -418,31 +472,6 @@ async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> d
             return await control.run(users, channels, command, wanted)
     except DatabaseInUse:
         return await control.ask(config.storage.path, command, wanted)
-
-
-async def run_backup(config: Config, to: Path | None, keep: int | None) -> dict[str, Any]:
-    """`mediaserver backup`, here or in the running site."""
-    try:
-        made = await back_up_stopped_site(config, SystemClock(), to, keep)
-    except DatabaseInUse:
-        wanted = {"to": str(to) if to else None, "keep": keep}
-        wait_s = limits.BACKUP_COMMAND_TIMEOUT_S
-        return await control.ask(config.storage.path, "backup", wanted, timeout_s=wait_s)
-    return _told(made)
-
-
-async def _back_up(backups: Backups, wanted: dict[str, Any]) -> dict[str, Any]:
-    to = Path(wanted["to"]) if wanted["to"] else None
-    return _told(await backups.make(to, wanted["keep"]))
-
-
-def _told(made: Made) -> dict[str, Any]:
-    return {
-        "path": str(made.path),
-        "bytes": made.byte_count,
-        "files": len(made.manifest.files),
-        "findings": list(made.manifest.findings),
-    }
 
 
 async def _listen(
@@ -539,6 +568,10 @@ def _sender(config: Config) -> str:
 def _count_viewers(live: LiveStreams, channel: str) -> int:
     status = live.status(channel)
     return status.viewers if status is not None and status.is_public else 0
+
+
+def _count_all_viewers(live: LiveStreams) -> int:
+    return sum(status.viewers for status in live.all() if status.is_public)
 
 
 async def _check_database(db: Database) -> None:

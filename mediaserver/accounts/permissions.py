@@ -126,6 +126,7 @@ class Action(Enum):
     CHANGE_SETTINGS = "change settings", _admin()
     PUBLISH_POLICIES = "publish policies", _admin()
     READ_MAIL = "read the site's mail", _admin()
+    MANAGE_JOBS = "see to work in the background", _admin()
     READ_AUDIT = "read the audit log", _admin()
     READ_STATISTICS = "read statistics", _admin()
     MAKE_BACKUPS = "make backups", _admin()

@@ -39,6 +39,7 @@ user_account = table(
     int64("created_at_ms"),
     flag("is_premium"),
     int64("banned_until_ms", nullable=True),
+    flag("is_verified"),
     UniqueConstraint("username"),
     UniqueConstraint("email"),
     CheckConstraint("username = lower(username)", name="username_lower"),
@@ -46,6 +47,7 @@ user_account = table(
     CheckConstraint("email = lower(email)", name="email_lower"),
     CheckConstraint("is_admin IN (0, 1)", name="is_admin"),
     CheckConstraint("is_premium IN (0, 1)", name="is_premium"),
+    CheckConstraint("is_verified IN (0, 1)", name="is_verified"),
 )
 Index(None, user_account.c.created_at_ms, user_account.c.id)
 IS_ADMIN = sql("is_admin = 1")
@@ -98,6 +100,7 @@ class User:
     created_at_ms: int
     is_premium: bool = False
     is_banned: bool = False
+    is_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +294,18 @@ def to_user(row: Row[Any]) -> User:
         row.created_at_ms,
         bool(row.is_premium),
         row.banned_until_ms is not None,
+        bool(row.is_verified),
     )
+
+
+def set_verified(tx: Transaction, user_id: str) -> None:
+    """For channels/verifications.py, which has seen who they are."""
+    tx.execute(update(user_account).where(user_account.c.id == user_id).values(is_verified=1))
+
+
+def lock(tx: Transaction, user_id: str) -> None:
+    """Until the transaction ends, others that lock the account wait."""
+    tx.execute(select(user_account.c.id).where(user_account.c.id == user_id).with_for_update())
 
 
 def password_hash_of(tx: Transaction, user_id: str) -> str | None:

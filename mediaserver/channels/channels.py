@@ -71,7 +71,8 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel(Information):
-    """A channel as anyone may see it, with what its stream is about. `owner` is a user name.
+    """A channel as anyone may see it, with what its stream is about. `owner` is a user name;
+    `is_verified` says that an admin has seen who they are.
 
     Without `starts_automatically` a broadcast is held until it is started. `back_soon` names the
     picture that is shown while the encoder is away. It `is_hidden` while its owner is banned.
@@ -83,6 +84,7 @@ class Channel(Information):
     owner_id: str
     owner: str
     created_at_ms: int
+    is_verified: bool = False
     starts_automatically: bool = True
     back_soon: str | None = None
     is_hidden: bool = False
@@ -208,6 +210,7 @@ class Channels:
             owner_id=owner.id,
             owner=owner.username,
             created_at_ms=now_ms,
+            is_verified=owner.is_verified,
             **texts,
         )
 
@@ -367,6 +370,7 @@ def _select() -> Any:
         select(
             channel,
             user_account.c.username.label("owner"),
+            user_account.c.is_verified,
             user_account.c.banned_until_ms.label("owner_banned_until_ms"),
             category.c.name.label("category"),
             category.c.slug.label("category_slug"),
@@ -394,6 +398,7 @@ def to_channel(row: Row[Any]) -> Channel:
         owner_id=row.owner_id,
         owner=row.owner,
         created_at_ms=row.created_at_ms,
+        is_verified=bool(row.is_verified),
         starts_automatically=bool(row.starts_automatically),
         back_soon=row.back_soon,
         is_hidden=row.owner_banned_until_ms is not None,

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Row, insert, select
+from sqlalchemy import CheckConstraint, Index, Row, insert, or_, select
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Transaction, values
@@ -35,6 +35,7 @@ audit_entry = table(
     text("hash"),
     CheckConstraint("length(hash) = 64", name="hash"),
 )
+Index(None, audit_entry.c.at_ms, audit_entry.c.sequence)
 Index(None, audit_entry.c.actor_id, audit_entry.c.sequence)
 Index(None, audit_entry.c.action, audit_entry.c.sequence)
 Index(None, audit_entry.c.target_id, audit_entry.c.sequence)
@@ -123,51 +124,91 @@ def page(
     *,
     before: int | None = None,
     action: str = "",
-    actor_id: str = "",
-    target_id: str = "",
+    actor: str = "",
+    target: str = "",
+    from_ms: int | None = None,
+    until_ms: int | None = None,
     most: int = limits.AUDIT_LISTED_MAX,
 ) -> list[Entry]:
-    """Newest first, with numbers below `before`. `action` may be the beginning of one: "user."."""
+    """Newest first, with numbers below `before`. `actor` and `target` are ids or names; `action`
+    may be the beginning of one, with its dot: "user.". Times are those of the clock then, which
+    somebody may have set back since.
+    """
     query = select(audit_entry).order_by(audit_entry.c.sequence.desc()).limit(most)
+    if until_ms is not None and (end := _first_since(tx, until_ms)) is not None:
+        before = end if before is None else min(before, end)
     if before is not None:
         query = query.where(audit_entry.c.sequence < before)
-    if action:
+    if from_ms is not None:
+        if (start := _first_since(tx, from_ms)) is None:
+            return []
+        query = query.where(audit_entry.c.sequence >= start)
+    if action.endswith("."):
         query = query.where(audit_entry.c.action.startswith(action, autoescape=True))
-    if actor_id:
-        query = query.where(audit_entry.c.actor_id == actor_id)
-    if target_id:
-        query = query.where(audit_entry.c.target_id == target_id)
+    elif action:
+        query = query.where(audit_entry.c.action == action)
+    if actor:
+        query = query.where(or_(audit_entry.c.actor_id == actor, audit_entry.c.actor == actor))
+    if target:
+        query = query.where(or_(audit_entry.c.target_id == target, audit_entry.c.target == target))
     return [_to_entry(row) for row in tx.execute(query)]
 
 
-def verify(tx: Transaction) -> Broken | None:
-    """Read the whole chain. None: every entry is what was written, and none is missing."""
-    last, hash_so_far = 0, _BEGINNING
-    for entry in _all(tx):
-        if entry.sequence != last + 1:
-            return Broken(last + 1, "missing")
-        body = asdict(entry) | {"details": _canonical(entry.details)}
-        hash_so_far = _hash(hash_so_far, {key: body[key] for key in body if key != "hash"})
-        if hash_so_far != entry.hash:
-            return Broken(entry.sequence, "changed")
-        last = entry.sequence
-    head = _head(tx, locking=False)
-    return None if head == (last, hash_so_far) else Broken(last + 1, "cut off")
+class Check:
+    """Reads the chain in steps, so that a long one holds nothing up. `broken` is None as long as
+    every entry is what was written, and none is missing.
+    """
 
+    def __init__(self) -> None:
+        self.entries = 0
+        self.broken: Broken | None = None
+        self._hash = _BEGINNING
 
-def _all(tx: Transaction) -> Iterator[Entry]:
-    last = 0
-    while True:
+    def step(self, tx: Transaction) -> bool:
+        """Check the next entries; whether that was the end."""
         rows = tx.execute(
             select(audit_entry)
-            .where(audit_entry.c.sequence > last)
+            .where(audit_entry.c.sequence > self.entries)
             .order_by(audit_entry.c.sequence)
             .limit(limits.AUDIT_VERIFY_PAGE)
         ).all()
-        yield from map(_to_entry, rows)
-        if len(rows) < limits.AUDIT_VERIFY_PAGE:
-            return
-        last = rows[-1].sequence
+        for entry in map(_to_entry, rows):
+            if not self._follows(entry):
+                return True
+        if len(rows) == limits.AUDIT_VERIFY_PAGE:
+            return False
+        if _head(tx, locking=False) != (self.entries, self._hash):
+            self.broken = Broken(self.entries + 1, "cut off")
+        return True
+
+    def _follows(self, entry: Entry) -> bool:
+        if entry.sequence != self.entries + 1:
+            self.broken = Broken(self.entries + 1, "missing")
+            return False
+        body = asdict(entry) | {"details": _canonical(entry.details)}
+        self._hash = _hash(self._hash, {key: body[key] for key in body if key != "hash"})
+        if self._hash != entry.hash:
+            self.broken = Broken(entry.sequence, "changed")
+            return False
+        self.entries = entry.sequence
+        return True
+
+
+def verify(tx: Transaction) -> Broken | None:
+    """Read the whole chain at once. None: it is whole."""
+    check = Check()
+    while not check.step(tx):
+        pass
+    return check.broken
+
+
+def _first_since(tx: Transaction, at_ms: int) -> int | None:
+    return tx.execute(
+        select(audit_entry.c.sequence)
+        .where(audit_entry.c.at_ms >= at_ms)
+        .order_by(audit_entry.c.at_ms, audit_entry.c.sequence)
+        .limit(1)
+    ).scalar()
 
 
 def _head(tx: Transaction, *, locking: bool) -> tuple[int, str]:

@@ -219,6 +219,13 @@ class AccountsConfig(_Section):
         description="Two-step log-in of admins. asked: reminded until it is on. required: the "
         "admin pages open only with it.",
     )
+    documents_keep_days: int = Field(
+        30,
+        ge=0,
+        le=3650,
+        description="Days after a verification is decided until the documents that were sent for "
+        "it are deleted.",
+    )
 
 
 class MailConfig(_Section):

@@ -7,7 +7,6 @@ that was uploaded is ever stored or served. Used by every feature that takes pic
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import structlog
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound, TooLarge, Unavailable
+from mediaserver.kernel.files import write_whole
 from mediaserver.kernel.ids import is_id
 from mediaserver.kernel.image_encoder import ANSWER, UNREADABLE
 from mediaserver.kernel.image_header import Kind, read_header
@@ -127,7 +127,7 @@ class ImageFolder:
     async def put(self, image_id: str, picture: bytes) -> None:
         """Whole or not at all. Raises `Unavailable` when the disk doesn't take it."""
         try:
-            await asyncio.to_thread(_write, self._file(image_id), picture)
+            await asyncio.to_thread(write_whole, self._file(image_id), picture)
         except OSError as error:
             raise Unavailable(f"The picture can't be kept: {error.strerror}.") from error
 
@@ -159,13 +159,3 @@ class ImageFolder:
         if not is_id(image_id, self._prefix):
             raise NotFound("There is no such picture.")
         return self._path / f"{image_id}{self._suffix}"
-
-
-def _write(path: Path, picture: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_suffix(".new")
-    with new.open("wb") as file:
-        file.write(picture)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

@@ -215,11 +215,11 @@ class Jobs:
 
     async def retry(self, job_id: str) -> Job:
         """Begin a dead job's attempts anew. Raises `NotFound` or `Conflict` (it isn't dead)."""
-        return await self._db.write(_retry, job_id, self._clock.wall_ms())
+        return await self._db.write(retry, job_id, self._clock.wall_ms())
 
     async def drop(self, job_id: str) -> None:
         """Remove a dead job. Raises `NotFound` or `Conflict` (it isn't dead)."""
-        await self._db.write(_drop, job_id)
+        await self._db.write(drop, job_id)
 
     async def delete_ended(self) -> None:
         """Forget what was done or given up a while ago."""
@@ -305,6 +305,22 @@ def page(
         query = query.where(tuple_(job.c.created_at_ms, job.c.id) < tuple_(*row))
     rows = tx.execute(
         query.order_by(job.c.created_at_ms.desc(), job.c.id.desc()).limit(limits.JOBS_LISTED_MAX)
+    )
+    return [_to_job(row) for row in rows]
+
+
+def dead_page(tx: Transaction, *, but: str, after: str | None = None) -> list[Job]:
+    """Jobs that were given up, of all kinds but one, latest first, behind the one with the id
+    `after`.
+    """
+    query = select(job).where(job.c.state == "dead", job.c.kind != but)
+    if after is not None:
+        last = select(job.c.run_at_ms, job.c.id).where(job.c.id == after)
+        if (row := tx.execute(last).first()) is None:
+            return []
+        query = query.where(tuple_(job.c.run_at_ms, job.c.id) < tuple_(*row))
+    rows = tx.execute(
+        query.order_by(job.c.run_at_ms.desc(), job.c.id.desc()).limit(limits.JOBS_LISTED_MAX)
     )
     return [_to_job(row) for row in rows]
 
@@ -424,7 +440,8 @@ def _get_dead(tx: Transaction, job_id: str) -> Job:
     return _to_job(row)
 
 
-def _retry(tx: Transaction, job_id: str, now_ms: int) -> Job:
+def retry(tx: Transaction, job_id: str, now_ms: int) -> Job:
+    """`Jobs.retry` as a part of a larger transaction."""
     _get_dead(tx, job_id)
     row = tx.execute(
         update(job)
@@ -436,8 +453,11 @@ def _retry(tx: Transaction, job_id: str, now_ms: int) -> Job:
     return _to_job(row)
 
 
-def _drop(tx: Transaction, job_id: str) -> None:
-    tx.execute(delete(job).where(job.c.id == _get_dead(tx, job_id).id))
+def drop(tx: Transaction, job_id: str) -> Job:
+    """`Jobs.drop` as a part of a larger transaction; the job that it was."""
+    dropped = _get_dead(tx, job_id)
+    tx.execute(delete(job).where(job.c.id == job_id))
+    return dropped
 
 
 def _delete_ended(tx: Transaction, now_ms: int) -> None:

@@ -441,6 +441,7 @@ NOT_GENERAL_REASON_CHARS_MAX: Final = 200
 
 CATEGORIES_MAX: Final = 200
 CATEGORY_SLUG_CHARS_MAX: Final = 40
+CATEGORY_NAME_CHARS_MAX: Final = 40
 """Categories are made by us; the bounds keep lists and look-ups small."""
 
 STREAM_PLANS_MAX: Final = 20
@@ -617,6 +618,38 @@ POLICY_FORM_BYTES_MAX: Final = 256 * KIB
 """A form with one; a letter beyond ASCII takes up to nine bytes there."""
 
 POLICY_VERSIONS_LISTED_MAX: Final = 50
+
+LEGAL_NAME_CHARS_MAX: Final = 120
+VERIFICATION_NOTE_CHARS_MAX: Final = 1_000
+VERIFICATION_REASON_CHARS_MAX: Final = 500
+VERIFICATIONS_LISTED_MAX: Final = 30
+"""What a streamer writes, what an admin answers, and how many cases stand on one page."""
+
+VERIFICATIONS_BURST: Final = 3
+VERIFICATIONS_INTERVAL_MS: Final = 24 * 3600 * 1000
+"""Requests of one person; each is read by somebody."""
+
+DOCUMENTS_MAX: Final = 4
+"""Of one request: both sides of a card, and two more."""
+
+DOCUMENT_BYTES_MAX: Final = 10 * MIB
+"""A scan of several pages, or a photo by a phone."""
+
+DOCUMENT_SIDE_MAX: Final = 3_000
+DOCUMENT_PICTURE_BYTES_MAX: Final = 4 * MIB
+"""What a picture of a document is made into: small print stays readable."""
+
+DOCUMENT_UPLOADS_BURST: Final = 12
+DOCUMENT_UPLOADS_INTERVAL_MS: Final = 5 * 60 * 1000
+"""Files of one person: three full requests at once."""
+
+DOCUMENTS_UPLOAD_TIMEOUT_S: Final = 300.0
+"""A form with four files over a slow line."""
+
+DOCUMENT_WAITING_MS: Final = 24 * 3600 * 1000
+"""A file that was uploaded, but never sent with a request, is deleted after this."""
+
+DOCUMENTS_DELETED_AT_ONCE: Final = 100
 
 
 # Texts --------------------------------------------------------------------------------------------
@@ -863,6 +896,21 @@ BACKUP_STOP_OPCODES: Final = 1_000_000
 BACKUP_FINDINGS_MAX: Final = 20
 """Sentences about one database."""
 
+DOCTOR_FREE_BYTES_LOW: Final = 1024 * MIB
+DOCTOR_OPEN_FILES_LOW: Final = 4_096
+DOCTOR_CLOCK_JUMP_MS: Final = 5_000
+DOCTOR_CERTIFICATE_MS_LOW: Final = 14 * 24 * 3600 * 1000
+DOCTOR_BACKUP_HOURS_OLD: Final = 72
+DOCTOR_MAIL_LATE_MS: Final = 3600 * 1000
+"""Where the check-up begins to warn. Certificates are renewed 30 days ahead by most programs."""
+
+DOCTOR_DATABASE_TIMEOUT_S: Final = 45.0
+"""Reading the whole database; somebody waits for the page."""
+
+DOCTOR_NETWORK_TIMEOUT_S: Final = 3.0
+DOCTOR_ANSWER_BYTES_MAX: Final = 4 * KIB
+"""One question to the site itself, over loopback."""
+
 SAFETY_COPIES_KEPT: Final = 2
 """Databases as they were before an upgrade."""
 
@@ -878,6 +926,23 @@ NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
 
 USERS_LISTED_MAX: Final = 50
 """Accounts on one page of the list."""
+
+SETTING_CHARS_MAX: Final = 1_000
+"""A setting as it is typed; most have tighter bounds of their own."""
+
+END_REASON_CHARS_MAX: Final = 200
+"""Why an admin ended a stream: encoders show one line."""
+
+AUDIT_EXPORT_BATCH: Final = 500
+"""Entries read at once for a download: a few milliseconds."""
+
+FIGURES_WRITTEN_MS: Final = 5 * 60 * 1000
+"""How often what was counted in memory is written down; a crash loses so much."""
+
+STATISTICS_STREAMS_MAX: Final = 20_000
+"""Streams that statistics add up: over 200 a day for three months."""
+
+BUSIEST_LISTED_MAX: Final = 10
 
 STORAGE_MEASURED_MS: Final = 60 * 1000
 """How long a measurement of the storage folder is shown: it looks at every file."""

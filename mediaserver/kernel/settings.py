@@ -14,13 +14,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from sqlalchemy import delete, insert, select, update
 
-from mediaserver.kernel import audit
+from mediaserver.kernel import audit, limits
 from mediaserver.kernel.audit import Actor, Target
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import int64, table, text
 from mediaserver.kernel.errors import Conflict, Invalid, MediaserverError, NotFound
+from mediaserver.kernel.texts import checked_line
 
 _log = structlog.get_logger(__name__)
 
@@ -31,6 +32,9 @@ setting = table(
     int64("changed_at_ms"),
 )
 
+NEXT_STREAM = frozenset({"media.preset", "media.grace_s", "media.window_s", "media.dvr_minutes"})
+"""Keys that a stream keeps as they were when it began."""
+
 CHANGEABLE = frozenset(
     {
         "site.name",
@@ -40,8 +44,13 @@ CHANGEABLE = frozenset(
         "accounts.channels_per_user_max",
         "accounts.channels_per_premium_user_max",
         "accounts.admin_totp",
+        "accounts.documents_keep_days",
+        "rtmp.bitrate_max_kbps",
+        "rtmp.connections_max",
+        "rtmp.connections_per_address_max",
         "media.viewers_max",
         "media.uplink_max_kbps",
+        "media.dvr_bytes_max",
         "media.instant_viewers_max",
         "media.streams_max",
         "chat.keep_days",
@@ -49,20 +58,26 @@ CHANGEABLE = frozenset(
         "moderation.strike_days",
         "moderation.strike_ban_days",
         "moderation.evidence_keep_days",
+        "media.thumbnail_interval_s",
+        "chat.connections_max",
+        "chat.connections_per_address_max",
     }
+    | NEXT_STREAM
 )
-"""Keys that take effect at once. All others are read at start, from the file."""
+"""Keys that take effect without a restart. All others are read at start, from the file: what opens
+ports and files, and what reaches out, which a stolen admin session must not point elsewhere."""
 
 _SECRETS = frozenset({"mail.smtp_password", "storage.master_key", "database.url"})
 
 Source = Literal["default", "file", "environment", "admin"]
+Effect = Literal["now", "next_stream", "restart"]
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting with its explanation. `choices`: the values it may have, when they are few.
 
-    The value of a secret is never shown: True when there is one.
+    The value of a secret is never shown: True when there is one. `effect`: when a change counts.
     """
 
     key: str
@@ -71,6 +86,7 @@ class Setting:
     description: str
     source: Source
     is_changeable: bool
+    effect: Effect
     choices: tuple[str, ...]
 
 
@@ -173,6 +189,7 @@ class Settings:
             description=field.description or "",
             source=source,
             is_changeable=key in CHANGEABLE and source != "environment",
+            effect=_effect(key),
             choices=get_args(field.annotation) if literal else (),
         )
 
@@ -182,11 +199,35 @@ def _parts(key: str) -> tuple[str, str]:
     return section, name
 
 
+def _effect(key: str) -> Effect:
+    if key not in CHANGEABLE:
+        return "restart"
+    return "next_stream" if key in NEXT_STREAM else "now"
+
+
 def _assign(section: BaseModel, name: str, value: Any) -> None:
+    if isinstance(value, str):
+        value = checked_line(value, name, limits.SETTING_CHARS_MAX)
     try:
         setattr(section, name, value)
     except ValidationError as error:
-        raise Invalid(f"{error.errors()[0]['msg']}.", field=name) from error
+        raise Invalid(_sentence(error), field=name) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    """What is wrong with a value, for people."""
+    problem = error.errors()[0]
+    bounds = problem.get("ctx", {})
+    sentences = {
+        "greater_than_equal": f"Use {bounds.get('ge')} or more.",
+        "less_than_equal": f"Use {bounds.get('le')} or less.",
+        "string_too_long": f"Use at most {bounds.get('max_length')} characters.",
+        "string_too_short": "This can't be empty.",
+        "int_parsing": "Use a whole number.",
+        "int_type": "Use a whole number.",
+        "literal_error": "Choose one of the list.",
+    }
+    return sentences.get(problem["type"], "That doesn't have the right form.")
 
 
 def _sections() -> list[tuple[str, dict[str, FieldInfo]]]:

@@ -35,7 +35,7 @@ class Broadcasts:
     ) -> None:
         self._media = media
         self._dvr = dvr
-        self._bitrate_max_bps = rtmp.bitrate_max_kbps * 1000
+        self._rtmp = rtmp
         self._origin = origin
         self._clock = clock
         self._events = events
@@ -161,10 +161,10 @@ class Broadcasts:
         for broadcast in list(self._current.values()):
             if broadcast.state is not BroadcastState.ENDED:
                 broadcast.check()
-                if broadcast.exceeds(self._bitrate_max_bps):
+                if broadcast.exceeds(self._rtmp.bitrate_max_kbps * 1000):
                     broadcast.end(
                         f"The bitrate is above this server's limit of "
-                        f"{self._bitrate_max_bps // 1000} kb/s."
+                        f"{self._rtmp.bitrate_max_kbps} kb/s."
                     )
             elif now_ms - broadcast.ended_at_ms > limits.ENDED_KEEP_S * 1000:
                 del self._current[broadcast.grant.channel]

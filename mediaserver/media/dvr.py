@@ -120,6 +120,7 @@ class Recording:
         self._inits: dict[int, bytes] = {}
         self._segments: deque[_Kept] = deque()
         self._retired: deque[tuple[int, _Kept]] = deque()
+        self._kept_us = dvr.window_us
         self._window_us = 0
         self._discontinuity_sequence = 0
         self._rendered: dict[bool, Rendered] = {}
@@ -195,7 +196,7 @@ class Recording:
         self._segments.append(kept)
         self._window_us += kept.listed.duration_us
         self.byte_count += kept.byte_count
-        while self._window_us - self._segments[0].listed.duration_us >= self._dvr.window_us:
+        while self._window_us - self._segments[0].listed.duration_us >= self._kept_us:
             self._retire()
         self._rendered = {}
 
@@ -239,7 +240,7 @@ class Recording:
     @property
     def window_s(self) -> int:
         """How far back players may go at most; 0 while there is nothing to play."""
-        return self._dvr.window_us // 1_000_000 if self._segments else 0
+        return self._kept_us // 1_000_000 if self._segments else 0
 
     def playlist(self, *, skip: bool = False) -> Rendered:
         """The media playlist of the whole window. Raises `NotFound` while there is none."""
@@ -251,7 +252,7 @@ class Recording:
             window = Window(
                 timing=self._timing,
                 lists_parts=False,
-                skip_until_us=boundary_us if self._dvr.window_us >= 2 * boundary_us else None,
+                skip_until_us=boundary_us if self._kept_us >= 2 * boundary_us else None,
                 media_sequence=self._segments[0].msn,
                 discontinuity_sequence=self._discontinuity_sequence,
                 segments=[kept.listed for kept in self._segments],
@@ -282,8 +283,7 @@ class Dvr:
     def __init__(
         self, media: MediaConfig, storage: Storage, clock: Clock, metrics: Metrics
     ) -> None:
-        self.window_us = media.dvr_minutes * 60_000_000
-        self._bytes_max = media.dvr_bytes_max
+        self._media = media
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
@@ -291,6 +291,11 @@ class Dvr:
         self._recordings: set[Recording] = set()
         self._jobs: asyncio.Queue[tuple[Recording, FinishedSegment | None]] = asyncio.Queue()
         self._waiting_bytes = 0
+
+    @property
+    def window_us(self) -> int:
+        """For recordings that begin now; 0 is none."""
+        return self._media.dvr_minutes * 60_000_000
 
     def open(self, channel: str, session: str) -> Recording | None:
         """A recording of a stream that begins, or None where rewinding is switched off."""
@@ -333,7 +338,9 @@ class Dvr:
         Where the budget or the disk is short, the largest recording gives up its oldest.
         """
         removed: defaultdict[str, list[str]] = defaultdict(list)
-        allowed = min(self._bytes_max, self.byte_count + free_bytes - limits.STORAGE_FREE_BYTES_MIN)
+        allowed = min(
+            self._media.dvr_bytes_max, self.byte_count + free_bytes - limits.STORAGE_FREE_BYTES_MIN
+        )
         for recording in self._recordings:
             while recording.has_expired:
                 removed[recording.session].append(recording.give_up_oldest())

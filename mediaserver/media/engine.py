@@ -41,7 +41,7 @@ class Engine:
             config.media, config.rtmp, self.origin, clock, events, metrics, self.dvr
         )
         self.health = HealthWatch(self.broadcasts, clock, events)
-        self.thumbnails = Thumbnails(self.origin, config.media.thumbnail_interval_s, metrics)
+        self.thumbnails = Thumbnails(self.origin, config.media, metrics)
         self._ingest = Ingest(config.rtmp, tls, gate, self.broadcasts, clock, metrics)
 
         self._stack = AsyncExitStack()

@@ -14,6 +14,7 @@ import sys
 import structlog
 
 from mediaserver.kernel import limits
+from mediaserver.kernel.config import MediaConfig
 from mediaserver.kernel.errors import NotFound
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.live_stream import LiveStream
@@ -26,11 +27,11 @@ LENGTH = struct.Struct(">I")
 
 
 class Thumbnails:
-    """Newest thumbnail by channel, made anew every `interval_s` while the stream lives."""
+    """Newest thumbnail by channel, made anew again and again while the stream lives."""
 
-    def __init__(self, origin: Origin, interval_s: int, metrics: Metrics) -> None:
+    def __init__(self, origin: Origin, media: MediaConfig, metrics: Metrics) -> None:
         self._origin = origin
-        self._interval_s = interval_s
+        self._media = media
         self._metrics = metrics
 
         self._jpegs: dict[str, tuple[LiveStream, bytes, int]] = {}
@@ -62,7 +63,11 @@ class Thumbnails:
         except NotFound:
             return
         made = self._jpegs.get(channel)
-        if made is not None and made[0] is stream and turn - made[2] < self._interval_s:
+        if (
+            made is not None
+            and made[0] is stream
+            and turn - made[2] < self._media.thumbnail_interval_s
+        ):
             return
         if stream.ended or (source := stream.newest_independent()) is None or not stream.has_video:
             return

@@ -22,6 +22,7 @@ from mediaserver.routes.api import cases as api_cases
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
+from mediaserver.routes.api import checkup as api_checkup
 from mediaserver.routes.api import emotes as api_emotes
 from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import health as api_health
@@ -36,6 +37,7 @@ from mediaserver.routes.api import sanctions as api_sanctions
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import site_webhooks as api_site_webhooks
 from mediaserver.routes.api import streams as api_streams
+from mediaserver.routes.api import verifications as api_verifications
 from mediaserver.routes.api import webhooks as api_webhooks
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import PREFIX, Operation
@@ -43,15 +45,18 @@ from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import (
     admin,
+    appeal,
     category,
     channel,
     channel_tabs,
+    documents,
     events,
     home,
     login,
     notices,
     password,
     registration,
+    report,
     rules,
     studio,
     theme,
@@ -69,6 +74,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_notices.api.all,
     *api_policies.api.all,
     *api_policies.admin_api.all,
+    *api_verifications.api.all,
+    *api_verifications.admin_api.all,
     *api_channels.api.all,
     *api_back_soon.api.all,
     *api_streams.api.all,
@@ -83,6 +90,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_emotes.api.all,
     *api_admin.OPERATIONS,
     *api_backups.api.all,
+    *api_checkup.api.all,
     *api_webhooks.api.all,
     *api_site_webhooks.api.all,
     *api_reports.api.all,
@@ -147,11 +155,14 @@ def make_app(
     app.add_routes(channel_tabs.routes)
     app.add_routes(chat_pages.routes)
     app.add_routes(rules.routes)
+    app.add_routes(documents.routes)
     app.add_routes(login.routes)
     app.add_routes(registration.routes)
     app.add_routes(password.routes)
     app.add_routes(settings_pages.routes)
     app.add_routes(notices.routes)
+    app.add_routes(report.routes)
+    app.add_routes(appeal.routes)
     app.add_routes(admin.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)

@@ -35,6 +35,7 @@ async def channel_view(request: web.Request, channel: Channel) -> dict[str, Any]
             "title": channel.title,
             "description": channel.description,
             "owner": channel.owner,
+            "is_verified": channel.is_verified,
             "category": category_link(channel),
             "tags": channel.tags,
             "not_general_reason": channel.not_general_reason,

@@ -20,6 +20,7 @@ async def channel_links(request: web.Request, channels: Sequence[Channel]) -> li
         {
             "slug": channel.slug,
             "name": channel.name,
+            "is_verified": channel.is_verified,
             "description": channel.description,
             "category": category_link(channel),
             "last_live_at_ms": last_live.get(channel.id),

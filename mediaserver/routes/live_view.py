@@ -113,6 +113,7 @@ class Card:
 
     slug: str
     channel_name: str
+    is_verified: bool
     title: str
     thumbnail_url: str
     started_at_ms: int
@@ -189,6 +190,7 @@ def cards(statuses: Iterable[LiveStatus], channels: Iterable[Channel]) -> list[C
         Card(
             slug=channel.slug,
             channel_name=channel.name,
+            is_verified=channel.is_verified,
             title=channel.title or channel.name,
             thumbnail_url=f"/live/{channel.slug}/thumbnail.jpg",
             started_at_ms=status.started_at_ms,

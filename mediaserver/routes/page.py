@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 from urllib.parse import quote
 
@@ -105,9 +105,12 @@ async def read_body(request: web.Request) -> bytes:
         raise web.HTTPRequestTimeout from error
 
 
-async def read_picture(request: web.Request) -> bytes:
-    """A picture that is the whole body; what it really is, kernel/images.py finds out."""
-    if not request.content_type.startswith("image/"):
+async def read_file(request: web.Request, media_types: Sequence[str]) -> bytes:
+    """A file that is the whole body, said to be of one of these types, such as "image/*"; what it
+    really is, the feature finds out.
+    """
+    kind = request.content_type.partition("/")[0] + "/*"
+    if request.content_type not in media_types and kind not in media_types:
         raise web.HTTPUnsupportedMediaType
     try:
         async with asyncio.timeout(limits.UPLOAD_TIMEOUT_S):

@@ -95,7 +95,9 @@ async def main() -> None:
 
     app = web.Application()
     admission = Admission(MediaConfig(), origin)
-    app.add_routes(hls_routes(origin, admission, Thumbnails(origin, 10, metrics), metrics))
+    app.add_routes(
+        hls_routes(origin, admission, Thumbnails(origin, MediaConfig(), metrics), metrics)
+    )
     app.router.add_get("/bench/publish", publish)
     app.router.add_get("/bench/state", state)
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0)

@@ -50,6 +50,7 @@ def card(index: int, **changes: Any) -> dict[str, Any]:
     given = {
         "slug": slug,
         "channel_name": name,
+        "is_verified": index in (0, 3),
         "title": title,
         "thumbnail_url": f"/picture/{slug}.svg",
         "started_at_ms": now_ms() - (index * 2_800_000 + 754_000),
@@ -145,6 +146,7 @@ CHANNEL = {
     "description": "Watercolour and ink, mostly boats and weather. New pictures on Tuesday and "
     "Friday evenings.\n\nQuestions about paper and brushes are welcome.",
     "owner": "mira",
+    "is_verified": True,
 }
 FORM_ERRORS = {
     "": "Some fields need another look.",

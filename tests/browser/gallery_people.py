@@ -9,14 +9,56 @@ from gallery_studio import DAY_MS, policies
 # name → (path, template, cases)
 PEOPLE_PAGES = {
     "rules": ("/rules", "rules.html", ["plain"]),
-    "streamer": ("/settings/streamer", "settings/streamer.html", ["new", "changed", "accepted"]),
+    "streamer": (
+        "/settings/streamer",
+        "settings/streamer.html",
+        ["new", "changed", "ask", "sent", "rejected", "verified", "errors"],
+    ),
+    "admin-verification": (
+        "/admin/verification",
+        "admin/verification.html",
+        ["waiting", "decided", "none"],
+    ),
+    "admin-verification-case": (
+        "/admin/verification/ver_1",
+        "admin/verification_case.html",
+        ["submitted", "rejected", "errors"],
+    ),
     "admin-policies": ("/admin/policies", "admin/policies.html", ["plain"]),
     "admin-policy": ("/admin/policies/content", "admin/policy.html", ["plain", "errors"]),
 }
 
 USER = {"username": "mira", "is_admin": False}
 ADMIN = {"username": "mira", "is_admin": True}
-SECTIONS = [("overview", "Overview", "layout-dashboard"), ("policies", "Policies", "scroll-text")]
+SECTIONS = [
+    ("overview", "Overview", "layout-dashboard"),
+    ("verification", "Verification", "badge-check"),
+    ("policies", "Policies", "scroll-text"),
+]
+
+
+def _documents(now_ms: int, *, are_deleted: bool = False) -> list[dict[str, Any]]:
+    gone_ms = now_ms - DAY_MS if are_deleted else None
+    return [
+        {"id": "doc_1", "kind": "pdf", "bytes": 812_400, "deleted_at_ms": gone_ms},
+        {"id": "doc_2", "kind": "picture", "bytes": 431_000, "deleted_at_ms": gone_ms},
+    ]
+
+
+def _request(now_ms: int, state: str) -> dict[str, Any]:
+    is_open = state == "submitted"
+    return {
+        "id": "ver_1",
+        "username": "mira",
+        "legal_name": "Mira Haugen",
+        "note": "I paint under my own name.\nMy site links here.",
+        "state": state,
+        "submitted_at_ms": now_ms - 3 * DAY_MS,
+        "decided_at_ms": None if is_open else now_ms - 2 * DAY_MS,
+        "decided_by": None if is_open else "lena_k",
+        "reason": "The name on the letter can't be read." if state == "rejected" else "",
+        "documents": _documents(now_ms, are_deleted=state == "rejected"),
+    }
 
 
 def people_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
@@ -40,15 +82,48 @@ def people_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
                 "form": {"title": rules[1]["title"], "body": rules[1]["body"]},
                 "errors": {"body": "This can't be empty."} if case == "errors" else {},
             }
-        case _:
-            account = {"username": "mira", "email": "m@example.org", "is_banned": False}
-            accepted = [one | {"accepted_at_ms": now_ms - 3 * DAY_MS} for one in rules]
+        case "admin/verification.html":
+            states = {"waiting": ["submitted"], "decided": ["approved", "rejected"]}.get(case, [])
             return {
-                **form,
-                "user": USER,
-                "section": "streamer",
-                "account": account | {"avatar": None},
-                "has_channel": case != "new",
-                "policies": {"new": rules, "changed": rules[1:]}.get(case, []),
-                "accepted": {"new": [], "changed": accepted[:1]}.get(case, accepted),
+                **admin,
+                "section": "verification",
+                "shown": "decided" if case == "decided" else "waiting",
+                "cases": [_request(now_ms, state) for state in states],
+                "next": "ver_1" if case == "waiting" else None,
             }
+        case "admin/verification_case.html":
+            return {
+                **admin,
+                "section": "verification",
+                "case": _request(now_ms, "rejected" if case == "rejected" else "submitted"),
+                "keep_days": 30,
+                "reason_chars_max": 500,
+                "errors": {"reason": "Tell them why: they read it."} if case == "errors" else {},
+            }
+        case _:
+            return form | _streamer(case, now_ms)
+
+
+def _streamer(case: str, now_ms: int) -> dict[str, Any]:
+    rules = policies(now_ms)
+    account = {"username": "mira", "email": "m@example.org", "is_banned": False, "avatar": None}
+    accepted = [one | {"accepted_at_ms": now_ms - 3 * DAY_MS} for one in rules]
+    state = {"sent": "submitted", "rejected": "rejected", "verified": "approved"}.get(case)
+    return {
+        "user": USER,
+        "section": "streamer",
+        "account": account,
+        "has_channel": case != "new",
+        "policies": {"new": rules, "changed": rules[1:]}.get(case, []),
+        "accepted": {"new": [], "changed": accepted[:1]}.get(case, accepted),
+        "is_verified": case == "verified",
+        "requests": [_request(now_ms, state)] if state else [],
+        "waiting": _documents(now_ms) if case == "errors" else [],
+        "documents_max": 4,
+        "megabytes_max": 10,
+        "name_chars_max": 120,
+        "note_chars_max": 1000,
+        "keep_days": 30,
+        "failed": "verification" if case == "errors" else "",
+        "errors": {"legal_name": "This can't be empty."} if case == "errors" else {},
+    }

@@ -91,6 +91,7 @@ class FakeMedia:
 
     broadcasts: FakeBroadcasts = field(default_factory=FakeBroadcasts)
     health: FakeHealth = field(default_factory=FakeHealth)
+    thumbnails: dict[str, bytes] = field(default_factory=dict)
     gate: PublishGate | None = None
     events: Events | None = None
 
@@ -99,7 +100,14 @@ class FakeMedia:
         self, config: Config, gate: PublishGate, events: Events, clock: Clock, tls: object
     ) -> AsyncIterator[MediaPath]:
         self.gate, self.events = gate, events
-        yield MediaPath(self.broadcasts, 1935, (), lambda: b"mediaserver_up 1\n", self.health)
+        yield MediaPath(
+            self.broadcasts,
+            1935,
+            (),
+            lambda: b"mediaserver_up 1\n",
+            self.health,
+            self.thumbnails.get,
+        )
 
 
 def settings(tmp_path: Path, **sections: dict[str, Any]) -> Config:
@@ -221,25 +229,6 @@ class Site:
         """A member with a channel of the same name."""
         person = await self.member(name)
         await person.make_channel(name)
-        return person
-
-    async def admin(self, name: str = "root") -> Person:
-        """Who set the site up, logged in in a browser and as a program; the site's first admin."""
-        person = self.person()
-        status, text, _ = await person.post(
-            "/setup",
-            {
-                "token": self.setup_token,
-                "username": name,
-                "email": f"{name}@example.org",
-                "password": PASSWORD,
-                "channel_name": name,
-                "channel_slug": name + "-tv",
-            },
-        )
-        assert status == 303, text
-        person.username = name
-        await person.log_in_as_program(name)
         return person
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.platform_site import Person, Site, running_site
+from tests.functional.platform_site import Person, Site, admin_of, running_site
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def test_wrong_acceptances(site: Site, body: object, field: str) -> None:
 
 
 async def test_an_admin_needs_not_accept(site: Site) -> None:
-    root = await site.admin()
+    root = await admin_of(site)
     assert (await root.api("POST", "/channels", {"slug": "second"}))[0] == 201
     assert "accept_" not in (await root.get("/studio/new"))[1]
 
@@ -93,7 +93,7 @@ async def _publish(root: Person, **changes: str) -> None:
 
 
 async def test_a_new_version_is_accepted_again(site: Site) -> None:
-    root, alice = await site.admin(), await site.streamer("alice")
+    root, alice = await admin_of(site), await site.streamer("alice")
     old = (await alice.api("GET", "/policies"))[1]["policies"][1]["id"]
     await _publish(root)
     assert (await alice.api("POST", "/channels", {"slug": "second"}))[0] == 403
@@ -112,7 +112,7 @@ async def test_a_new_version_is_accepted_again(site: Site) -> None:
 
 
 async def test_publishing_on_the_page(site: Site) -> None:
-    root = await site.admin()
+    root = await admin_of(site)
     assert "New version" in (await root.get("/admin/policies"))[1]
     status, text, _ = await root.post("/admin/policies/content", {"title": "", "body": "x"})
     assert status == 422
@@ -138,7 +138,7 @@ async def test_only_admins_publish(site: Site) -> None:
 
 
 async def test_what_is_not_published_over_the_api(site: Site) -> None:
-    root = await site.admin()
+    root = await admin_of(site)
     good = {"kind": "content", "title": "Content", "body": "Text"}
     for change, field in (
         ({"kind": "privacy"}, "kind"),

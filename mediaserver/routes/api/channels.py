@@ -60,6 +60,7 @@ class ChannelOut(InformationOut):
     slug: str
     name: str
     owner: str
+    is_verified: bool = Field(description="An admin has seen who the owner is.")
     followers: int
     starts_automatically: bool
     created_at_ms: int
@@ -116,6 +117,7 @@ def _out(request: web.Request, channel: Channel, followers: int) -> ChannelOut:
         slug=channel.slug,
         name=channel.name,
         owner=channel.owner,
+        is_verified=channel.is_verified,
         followers=followers,
         starts_automatically=channel.starts_automatically,
         created_at_ms=channel.created_at_ms,

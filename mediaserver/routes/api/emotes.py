@@ -104,6 +104,7 @@ async def show_site_emote(request: web.Request) -> EmoteOut:
 @api.put(
     "/emotes/{code}",
     "Make an emote of the site",
+    scope=Scope.ADMIN,
     upload_bytes_max=limits.EMOTE_UPLOAD_BYTES_MAX,
     answer=EmoteOut,
     sign_in=True,
@@ -116,7 +117,13 @@ async def put_site_emote(request: web.Request, picture: bytes) -> EmoteOut:
     )
 
 
-@api.delete("/emotes/{code}", "Remove an emote of the site", sign_in=True, errors=_WRITES)
+@api.delete(
+    "/emotes/{code}",
+    "Remove an emote of the site",
+    scope=Scope.ADMIN,
+    sign_in=True,
+    errors=_WRITES,
+)
 async def remove_site_emote(request: web.Request) -> None:
     """Only an admin may."""
     await request.app[EMOTES].remove(caller(request), None, request.match_info["code"])

@@ -64,6 +64,7 @@ class CardOut(Answer):
 
     slug: str
     channel_name: str
+    is_verified: bool
     title: str
     thumbnail_url: str
     started_at_ms: int

@@ -65,6 +65,7 @@ _ERROR_SCHEMA: dict[str, Any] = {
 PATH_NAMES: Mapping[str, tuple[str, str]] = {
     "slug": ("The name in an address, such as that of a channel.", "alice"),
     "id": ("The id, as a list of them gives it.", "id_0123456789abcdefghjk"),
+    "key": ("The setting, as section.key.", "site.name"),
     "delivery_id": ("The id of a delivery.", "dlv_0123456789abcdefghjk"),
     "username": ("Whose it is, or who it is about.", "bob"),
     "code": ("The word between the colons.", "wave"),
@@ -187,15 +188,15 @@ def _operation(operation: Operation, named: Named, query: dict[str, Any]) -> dic
     elif operation.upload_bytes_max is not None:
         documented["requestBody"] = {
             "required": True,
-            "description": f"The picture itself, at most {operation.upload_bytes_max} bytes.",
-            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+            "description": f"The file itself, at most {operation.upload_bytes_max} bytes.",
+            "content": _files(operation.upload_types),
         }
     return documented
 
 
 def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
     for name in re.findall(r"{(\w+)}", path):
-        description, example = PATH_NAMES[name]
+        description, example = PATH_NAMES.get(name, ("", name))
         yield {
             "name": name,
             "in": "path",

@@ -7,9 +7,9 @@
     async def create_channel(request: web.Request, body: NewChannel) -> ChannelOut:
         \"\"\"The description, as it is published.\"\"\"
 
-A handler is given the request, then the body, the uploaded picture (`upload_bytes_max`) and the
-query, as far as the operation has them; one that gives out a file (`answer_types`) makes its own
-response. openapi.py turns the collected operations into the
+A handler is given the request, then the body, the uploaded file (`upload_bytes_max`) and the query,
+as far as the operation has them; one that gives out a file (`answer_types`) makes its own response.
+openapi.py turns the collected operations into the
 document at /api/openapi.json.
 """
 
@@ -34,7 +34,7 @@ from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
 from mediaserver.routes.api.bad_input import bad_input
 from mediaserver.routes.keys import ACCOUNTS, CLOCK, CONFIG, SESSION, VIEWER
-from mediaserver.routes.page import read_body, read_picture
+from mediaserver.routes.page import read_body, read_file
 
 PREFIX = "/api/v1"
 _ADMIN = "/admin"
@@ -99,6 +99,7 @@ class Operation:
     is_body_optional: bool
     query: type[Query] | None
     upload_bytes_max: int | None
+    upload_types: tuple[str, ...]
     answer: type[Answer] | None
     answer_types: tuple[str, ...]
     status: int
@@ -118,7 +119,7 @@ class Operation:
         if self.body is not None:
             arguments.append(await self._parse(request, self.body))
         if self.upload_bytes_max is not None:
-            arguments.append(await read_picture(request))
+            arguments.append(await read_file(request, self.upload_types))
         if self.query is not None:
             arguments.append(_parse_query(request, self.query))
         answer = await self.handler(request, *arguments)
@@ -205,6 +206,7 @@ class Operations:
         is_body_optional: bool = False,
         query: type[Query] | None = None,
         upload_bytes_max: int | None = None,
+        upload_types: tuple[str, ...] = ("image/*",),
         answer: type[Answer] | None = None,
         answer_types: tuple[str, ...] = (),
         status: int = 200,
@@ -232,6 +234,7 @@ class Operations:
                     is_body_optional=is_body_optional,
                     query=query,
                     upload_bytes_max=upload_bytes_max,
+                    upload_types=upload_types,
                     answer=answer,
                     answer_types=answer_types,
                     status=status if answer is not None or answer_types else 204,
@@ -250,13 +253,6 @@ class Operations:
 def caller(request: web.Request) -> User:
     """Who calls an operation that has `sign_in`."""
     return request[_CALLER].user
-
-
-def acting_admin(request: web.Request, action: Action) -> Actor:
-    """The caller as the audit log names them, if they may do `action`. Raises `Forbidden`."""
-    user = caller(request)
-    check(user, action)
-    return Actor(user.id, user.username, request.remote)
 
 
 def caller_of(request: web.Request) -> Caller:

@@ -17,10 +17,10 @@ from mediaserver.routes.api.operation import (
     Body,
     Operations,
     Query,
-    acting_admin,
+    acting,
     caller,
 )
-from mediaserver.routes.keys import CHANNELS, POLICIES
+from mediaserver.routes.keys import CHANNELS, POLICIES, VERIFICATIONS
 
 api = Operations("Streamers")
 admin_api = Operations("Policies", Scope.ADMIN)
@@ -57,6 +57,10 @@ class StreamerOut(Answer):
     """What you are as a streamer. `is_streamer`: you have a channel."""
 
     is_streamer: bool
+    is_verified: bool
+    verification: str | None = Field(
+        description="Of your last request: submitted, approved or rejected; null: none yet."
+    )
     may_make_channels: bool = Field(description="You have accepted what is in force.")
     policies: list[AcceptedOut]
 
@@ -96,7 +100,10 @@ def _policy(policy: Policy) -> PolicyOut:
 async def _streamer(request: web.Request) -> StreamerOut:
     user = caller(request)
     standing = await request.app[POLICIES].standing(user)
+    asked = await request.app[VERIFICATIONS].of(user)
     return StreamerOut(
+        is_verified=user.is_verified,
+        verification=asked[0].state if asked else None,
         is_streamer=bool(await request.app[CHANNELS].list_owned(user)),
         may_make_channels=user.is_admin or all(one.accepted_at_ms for one in standing),
         policies=[
@@ -120,7 +127,7 @@ async def list_policies(request: web.Request) -> PolicyList:
 
 @api.get("/me/streamer", "Show what I am as a streamer", answer=StreamerOut, sign_in=True)
 async def show_streamer(request: web.Request) -> StreamerOut:
-    """Which policies you have accepted, and whether you have a channel."""
+    """Which policies you have accepted, and whether you have a channel and are verified."""
     return await _streamer(request)
 
 
@@ -151,7 +158,7 @@ async def accept_policies(request: web.Request, body: Accepting) -> StreamerOut:
 )
 async def list_policy_versions(request: web.Request, query: PolicyQuery) -> PolicyList:
     """The latest versions, newest first. Only admins may."""
-    acting_admin(request, Action.PUBLISH_POLICIES)
+    acting(request, Action.PUBLISH_POLICIES)
     versions = await request.app[POLICIES].versions(query.kind)
     return PolicyList(policies=[_policy(one) for one in versions])
 
@@ -170,6 +177,6 @@ async def publish_policy(request: web.Request, body: NewPolicy) -> PolicyOut:
     """Puts a new version in force, which streamers accept before their next channel. Only admins
     may.
     """
-    actor = acting_admin(request, Action.PUBLISH_POLICIES)
+    actor = acting(request, Action.PUBLISH_POLICIES)
     made = await request.app[POLICIES].publish(actor, body.kind, body.title, body.body)
     return _policy(made)

@@ -27,6 +27,7 @@ async def channel_page(request: web.Request) -> web.Response:
         {
             **await channel_view(request, channel),
             "live": None if view is None else dataclasses.asdict(view),
+            "stream_id": running.id if running is not None and running.live_at_ms else None,
             "stream_description": "" if running is None else running.description,
             "gate": gate_of(request, channel),
             "tab": "about",

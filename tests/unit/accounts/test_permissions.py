@@ -72,6 +72,7 @@ CHANGE_SITE_WEBHOOKS    -        -       -        -          -      yes    -
 CHANGE_SETTINGS         -        -       -        -          -      yes    -
 PUBLISH_POLICIES        -        -       -        -          -      yes    -
 READ_MAIL               -        -       -        -          -      yes    -
+MANAGE_JOBS             -        -       -        -          -      yes    -
 READ_AUDIT              -        -       -        -          -      yes    -
 READ_STATISTICS         -        -       -        -          -      yes    -
 MAKE_BACKUPS            -        -       -        -          -      yes    -

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import MediaConfig
 from mediaserver.kernel.metrics import Metrics
 from mediaserver.media.fmp4 import Muxer
 from mediaserver.media.frames import Frame
@@ -183,7 +184,7 @@ class FakeDecoder:
 
 
 def thumbnails(origin: Origin) -> tuple[Thumbnails, FakeDecoder]:
-    made, fake = Thumbnails(origin, 10, Metrics()), FakeDecoder()
+    made, fake = Thumbnails(origin, MediaConfig(), Metrics()), FakeDecoder()
     made._decoder = fake  # type: ignore[assignment]
     return made, fake
 

@@ -2,8 +2,8 @@
 
 import { setSince, setText, viewers } from "./format.js";
 
-/** @typedef {{slug: string, channel_name: string, title: string | null, thumbnail_url: string | null,
- *   started_at_ms: number, viewers: number, state: string, category: string | null,
+/** @typedef {{slug: string, channel_name: string, is_verified: boolean, title: string | null,
+ *   thumbnail_url: string | null, started_at_ms: number, viewers: number, state: string, category: string | null,
  *   category_slug: string | null, tags: string[], brand_promotion: boolean, recorded_content: boolean,
  *   age_restricted: boolean, not_general: boolean}} Card */
 
@@ -92,7 +92,8 @@ export function updateCard(card, item) {
   showAbout(card, item);
   showBadge(card, item.state);
   setText(card.querySelector(".card-title a"), item.title || item.channel_name);
-  setText(card.querySelector(".card-channel"), item.channel_name);
+  setText(card.querySelector("[data-channel-name]"), item.channel_name);
+  card.querySelector("[data-verified]")?.toggleAttribute("hidden", !item.is_verified);
   setText(card.querySelector("[data-viewers]"), viewers(item.viewers));
   setSince(card.querySelector("time"), item.started_at_ms);
   if (item.thumbnail_url) freshen(card, item.thumbnail_url);

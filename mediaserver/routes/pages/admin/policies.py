@@ -31,6 +31,7 @@ async def show_policy(request: web.Request) -> web.Response:
 
 
 async def publish_policy(request: web.Request) -> web.Response:
+    await admin(request, Action.PUBLISH_POLICIES)
     kind = _kind(request)
     actor = await confirmed_admin(request, Action.PUBLISH_POLICIES, f"{_PAGE}/{kind}")
     form = await read_form(request)

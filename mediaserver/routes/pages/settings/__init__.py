@@ -11,7 +11,7 @@ from mediaserver.routes.pages.settings import (
     tokens,
 )
 
-UPLOADS = profile.UPLOADS
+UPLOADS = profile.UPLOADS | streamer.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
 routes = [

@@ -1,7 +1,10 @@
 """Policies and their acceptance, verification of streamers with documents, teams."""
 
+from alembic import op
+
 from mediaserver.kernel.db.migrations.tables import (
     check,
+    create_index,
     create_table,
     foreign,
     id_column,
@@ -16,6 +19,7 @@ down_revision = "0007"
 
 def upgrade() -> None:
     _policies()
+    _verification()
 
 
 def _policies() -> None:
@@ -43,3 +47,49 @@ def _policies() -> None:
         foreign("policy_acceptance", "policy_id", "policy", "RESTRICT"),
         key=("user_id", "policy_id"),
     )
+
+
+def _verification() -> None:
+    int_type = "BIGINT" if op.get_bind().dialect.name == "postgresql" else "INTEGER"
+    # By hand: SQLite takes constraints with a new column only in its line.
+    op.execute(
+        f"ALTER TABLE user_account ADD COLUMN is_verified {int_type} DEFAULT 0 NOT NULL "
+        "CONSTRAINT ck_user_account_is_verified CHECK (is_verified IN (0, 1))"
+    )
+    create_table(
+        "verification",
+        id_column(),
+        text("user_id"),
+        text("legal_name"),
+        text("note"),
+        text("state"),
+        int64("submitted_at_ms"),
+        int64("decided_at_ms", nullable=True),
+        text("decided_by", nullable=True),
+        text("reason"),
+        foreign("verification", "user_id", "user_account", "CASCADE"),
+        foreign("verification", "decided_by", "user_account", "SET NULL"),
+        check("verification_state", "state IN ('submitted', 'approved', 'rejected')"),
+        check("verification_decided", "(state = 'submitted') = (decided_at_ms IS NULL)"),
+    )
+    create_index("verification", "user_id", "submitted_at_ms", "id")
+    create_index("verification", "state", "submitted_at_ms", "id")
+    create_index("verification", "decided_by")
+    create_table(
+        "document",
+        id_column(),
+        text("user_id"),
+        text("verification_id", nullable=True),
+        text("kind"),
+        int64("bytes"),
+        text("digest"),
+        int64("created_at_ms"),
+        int64("deleted_at_ms", nullable=True),
+        foreign("document", "user_id", "user_account", "CASCADE"),
+        foreign("document", "verification_id", "verification", "CASCADE"),
+        check("document_kind", "kind IN ('pdf', 'picture')"),
+        check("document_digest", "length(digest) = 64"),
+    )
+    create_index("document", "user_id")
+    create_index("document", "verification_id")
+    create_index("document", "deleted_at_ms", "created_at_ms")
