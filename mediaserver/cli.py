@@ -88,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="also where a site is; the old one is kept"
     )
 
+    doctor = _command(commands, "doctor", _doctor, "look whether everything is well")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+
     _command(commands, "openapi", _openapi, "print the OpenAPI document")
     _command(commands, "version", _version, "print the version")
     return parser
@@ -242,11 +245,11 @@ def _do(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _backup(options: argparse.Namespace) -> None:
-    from mediaserver.server import run_backup
+    from mediaserver.routes.operator_commands import back_up
 
     config = _quiet_config(options)
     to = options.to.absolute() if options.to is not None else None
-    made = _run(run_backup(config, to, options.keep))
+    made = _run(back_up(config, to, options.keep))
     size = f"{made['bytes'] / limits.MIB:,.1f} MB, {made['files']:,} files"
     sys.stdout.write(f"{made['path']}\n{size}, read back and compared.\n")
     for finding in made["findings"]:
@@ -264,6 +267,22 @@ def _restore(options: argparse.Namespace) -> None:
         sys.stdout.write(f"What was there before is kept in {done.kept}\n")
     for finding in done.manifest.findings:
         sys.stderr.write(f"Look at this: {finding}\n")
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from mediaserver.routes.operator_commands import examine
+
+    findings = _run(examine(_quiet_config(options)))
+    if options.json:
+        json.dump(findings, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        for finding in findings:
+            sys.stdout.write(f"{finding['result']:4}  {finding['title']}: {finding['meaning']}\n")
+            if finding["advice"]:
+                sys.stdout.write(f"      → {finding['advice']}\n")
+    if any(finding["result"] == "bad" for finding in findings):
+        sys.exit(1)
 
 
 def _openapi(options: argparse.Namespace) -> None:

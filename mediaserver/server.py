@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -26,17 +25,21 @@ from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
 from mediaserver.admin.audit_log import AuditLog
-from mediaserver.admin.backup_file import Made
-from mediaserver.admin.backups import Backups, back_up_stopped_site
+from mediaserver.admin.backups import Backups
 from mediaserver.admin.deferred import Deferred
+from mediaserver.admin.doctor.doctor import Doctor
+from mediaserver.admin.doctor.network import Listening
+from mediaserver.admin.figures import Figures
 from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Overview, Queue
+from mediaserver.admin.statistics import Statistics
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels import deletion
 from mediaserver.channels import policies as policies_of_people
 from mediaserver.channels import verifications as verifications_of_people
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
+from mediaserver.channels.category_changes import CategoryChanges
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -82,12 +85,18 @@ from mediaserver.realtime.site import Site
 from mediaserver.routes import control, keys
 from mediaserver.routes.api.live import LiveOut, live_out
 from mediaserver.routes.app import make_app
+from mediaserver.routes.gate_tickets import Tickets
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.http_server import HttpRunner
 from mediaserver.routes.instant import close_viewers, instant_routes
+from mediaserver.routes.live_gates import LiveGates
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
+from mediaserver.routes.operator_commands import commands_of
+from mediaserver.teams import personal as teams_of_people
+from mediaserver.teams.invitations import Invitations
+from mediaserver.teams.teams import Teams
 from mediaserver.trust import appeals, bans, reports
 from mediaserver.trust import sanctions as sanctions_of_people
 from mediaserver.trust.appeals import Appeals
@@ -125,6 +134,7 @@ PERSONAL_DATA: tuple[Source, ...] = (
     Source("reports", reports.export, reports.erase),
     Source("appeals", appeals.export),
     Source("chat", personal.export, personal.erase),
+    Source("teams", teams_of_people.export, teams_of_people.erase),
     Source("channels", deletion.export, deletion.erase),
 )
 """What features know about people, in the order in which it goes with an account."""
@@ -227,18 +237,17 @@ class Server:
 
         db = await stack.enter_async_context(Database(config.database_url, events))
         settings = await Settings.open(db, clock, config)
-        letterhead = Letterhead(lambda: config.site.name, lambda: self.url)
         vault = Vault.open(config.storage.path, config.storage.master_key)
+        letterhead = Letterhead(lambda: config.site.name, lambda: self.url, vault.mac)
         accounts = await Accounts.open(db, clock, vault, letterhead, config.accounts)
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
         mailbox, told = Mailbox(db, clock), Notices(db, clock)
+        smtp = Smtp(config.mail, _sender(config), clock)
         jobs = Jobs(db, clock, events)
         jobs.register(
             mail.JOB,
-            mail.handler(
-                Smtp(config.mail, _sender(config), clock) if config.mail.smtp_host else mailbox
-            ),
+            mail.handler(smtp if config.mail.smtp_host else mailbox),
             keeps_payload=False,
         )
         outbound = await stack.enter_async_context(_outbound(config))
@@ -258,8 +267,10 @@ class Server:
         await policies.begin()
         backups = Backups(db, clock, config, letterhead)
         stack.push_async_callback(backups.aclose)
+        doctor = Doctor(config, clock, smtp.check)
         jobs.repeat("look-at-backups", backups.look, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts)
+        teams = Teams(db, clock, letterhead)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
         schedule = Schedule(db, clock)
@@ -306,6 +317,9 @@ class Server:
         streams = Streams(db, clock, media.broadcasts)
         self.rtmp_port = media.rtmp_port
 
+        figures = Figures(db, clock, events, partial(_count_all_viewers, media.broadcasts))
+        await stack.enter_async_context(figures)
+        jobs.repeat("daily-figures", figures.write, limits.FIGURES_WRITTEN_MS)
         await stack.enter_async_context(ScheduleClock(db, clock))
         await stack.enter_async_context(jobs)
 
@@ -334,6 +348,8 @@ class Server:
         )
         await stack.enter_async_context(realtime)
 
+        tickets = Tickets(vault, clock)
+        gates = LiveGates(channels, media.broadcasts, tickets, events)
         health = Health(
             {
                 "database": partial(_check_database, db),
@@ -346,7 +362,7 @@ class Server:
             clock=clock,
             health=health,
             render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),
-            more_routes=(*media.routes, *realtime.routes),
+            more_routes=(*gates.guard(media.routes), *realtime.routes),
         )
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
@@ -361,7 +377,10 @@ class Server:
             ),
         )
         app[keys.BACKUPS] = backups
+        app[keys.DOCTOR] = doctor
         app[keys.DELETION] = Deletion(db, clock)
+        app[keys.GATE_TICKETS] = tickets
+        app[keys.LETTERHEAD] = letterhead
         app[keys.NOTICES] = told
         app[keys.POLICIES] = policies
         app[keys.DOCUMENTS] = documents
@@ -371,6 +390,7 @@ class Server:
         app[keys.AUDIT_LOG] = AuditLog(db, clock)
         app[keys.DEFERRED] = Deferred(db, clock, letterhead)
         app[keys.LIVE_CONTROL] = LiveControl(db, clock, letterhead, media.broadcasts)
+        app[keys.STATISTICS] = Statistics(db, clock)
         app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
         app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
         app[keys.WEBHOOKS] = hooks
@@ -387,9 +407,12 @@ class Server:
             media.thumbnail,
             pictures_of_reports,
         )
+        app[keys.TEAMS] = teams
+        app[keys.INVITATIONS] = Invitations(db, clock, throttles, teams)
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)
+        app[keys.CATEGORY_CHANGES] = CategoryChanges(db, clock)
         app[keys.FOLLOWS] = follows
         app[keys.SCHEDULE] = schedule
         app[keys.STREAM_KEYS] = stream_keys
@@ -407,9 +430,10 @@ class Server:
             await _listen_control(
                 stack,
                 config,
-                control.make_control_app(users, channels, {"backup": partial(_back_up, backups)}),
+                control.make_control_app(users, channels, commands_of(backups, doctor)),
             )
         self.http_port = await _listen(stack, config, app, tls)
+        doctor.listening = Listening(self.http_port, self.rtmp_port)
         stack.callback(media.close_viewers)
         self.url = _url(config, self.http_port)
         token = await accounts.setup.open()
@@ -446,6 +470,9 @@ class _Broadcasts:
     def stop(self, channel: str, reason: str) -> bool:
         return self.registry is not None and self.registry.stop(channel, reason)
 
+    def withdraw(self, channel: str, reason: str) -> bool:
+        return self.registry is not None and self.registry.withdraw(channel, reason)
+
 
 async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
     """Do what the command line asks: here, or in the running site when it holds the database."""
@@ -461,31 +488,6 @@ async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> d
             return await control.run(users, channels, command, wanted)
     except DatabaseInUse:
         return await control.ask(config.storage.path, command, wanted)
-
-
-async def run_backup(config: Config, to: Path | None, keep: int | None) -> dict[str, Any]:
-    """`mediaserver backup`, here or in the running site."""
-    try:
-        made = await back_up_stopped_site(config, SystemClock(), to, keep)
-    except DatabaseInUse:
-        wanted = {"to": str(to) if to else None, "keep": keep}
-        wait_s = limits.BACKUP_COMMAND_TIMEOUT_S
-        return await control.ask(config.storage.path, "backup", wanted, timeout_s=wait_s)
-    return _told(made)
-
-
-async def _back_up(backups: Backups, wanted: dict[str, Any]) -> dict[str, Any]:
-    to = Path(wanted["to"]) if wanted["to"] else None
-    return _told(await backups.make(to, wanted["keep"]))
-
-
-def _told(made: Made) -> dict[str, Any]:
-    return {
-        "path": str(made.path),
-        "bytes": made.byte_count,
-        "files": len(made.manifest.files),
-        "findings": list(made.manifest.findings),
-    }
 
 
 async def _listen(
@@ -582,6 +584,10 @@ def _sender(config: Config) -> str:
 def _count_viewers(live: LiveStreams, channel: str) -> int:
     status = live.status(channel)
     return status.viewers if status is not None and status.is_public else 0
+
+
+def _count_all_viewers(live: LiveStreams) -> int:
+    return sum(status.viewers for status in live.all() if status.is_public)
 
 
 async def _check_database(db: Database) -> None:

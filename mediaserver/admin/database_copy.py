@@ -38,10 +38,18 @@ class BrokenDatabase(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A database that can be read: its schema, and sentences about what is wrong in it."""
+    """A database that can be read: its schema, and sentences about what is wrong in it.
+
+    `orphans`: rows that refer to nothing; `audit`: how its audit log was changed.
+    """
 
     schema: str
-    findings: tuple[str, ...]
+    orphans: tuple[str, ...]
+    audit: tuple[str, ...]
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        return self.orphans + self.audit
 
 
 def sqlite_file(database_url: str) -> Path | None:
@@ -91,24 +99,31 @@ def examine_sqlite(path: Path, stop: Stop, *, quick: bool = False) -> Examined:
     except sqlite3.DatabaseError as error:
         stop()
         raise BrokenDatabase(f"The database is damaged: {error}.") from error
+    with sqlite_connection(path) as sql:
+        schema, broken = _schema(sql), broken_audit(sql)
+    sentences = [f"A row of {row[0]} refers to a {row[2]} that isn't there." for row in orphans]
+    return Examined(schema, tuple(dict.fromkeys(sentences)), broken)
+
+
+@contextmanager
+def sqlite_connection(path: Path) -> Iterator[Connection]:
+    """A database, to read with the tables that our modules declare."""
     engine = create_engine("sqlite://", creator=lambda: _connect(path, "ro"))
     try:
-        with engine.connect() as sql:
-            schema, broken = _schema(sql), broken_audit(sql)
+        with engine.connect() as connection:
+            yield connection
     finally:
         engine.dispose()
-    findings = [f"A row of {row[0]} refers to a {row[2]} that isn't there." for row in orphans]
-    return Examined(schema, tuple(dict.fromkeys([*findings, *broken])))
 
 
-def broken_audit(connection: Connection) -> list[str]:
+def broken_audit(connection: Connection) -> tuple[str, ...]:
     """What is wrong with the audit log, if anything; a schema before it has none."""
     if not inspect(connection).has_table(audit.audit_entry.name):
-        return []
+        return ()
     broken = audit.verify(Transaction(connection))
     if broken is None:
-        return []
-    return [f"The audit log is not as it was written: entry {broken.sequence} is {broken.reason}."]
+        return ()
+    return (f"The audit log is not as it was written: entry {broken.sequence} is {broken.reason}.",)
 
 
 async def examine_postgresql(url: URL) -> Examined:
@@ -117,7 +132,7 @@ async def examine_postgresql(url: URL) -> Examined:
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(
-                lambda sql: Examined(_schema(sql), (*broken_audit(sql),))
+                lambda sql: Examined(_schema(sql), (), broken_audit(sql))
             )
     except (OSError, DBAPIError) as error:
         raise Unavailable("PostgreSQL doesn't answer. Does it run?") from error

@@ -108,7 +108,7 @@ def category_id(tx: Transaction, slug: str) -> str | None:
     if not slug:
         return None
     found = categories.find(tx, slug)
-    if found is None:
+    if found is None or found.is_hidden:
         raise Invalid("There is no such category.", field="category")
     return found.id
 

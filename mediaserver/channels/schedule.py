@@ -41,7 +41,7 @@ schedule_entry = table(
     identifier(),
     text("channel_id", ForeignKey("channel.id", ondelete="CASCADE"), index=True),
     text("title"),
-    text("category_id", ForeignKey("category.id", ondelete="SET NULL"), nullable=True),
+    text("category_id", ForeignKey("category.id", ondelete="SET NULL"), nullable=True, index=True),
     int64("starts_at_ms"),  # the first time
     int64("duration_min"),
     text("repeat"),

@@ -50,7 +50,7 @@ stream = table(
     text("title"),
     int64("created_at_ms"),
     int64("live_at_ms", nullable=True),
-    int64("ended_at_ms", nullable=True),
+    int64("ended_at_ms", nullable=True, index=True),
     text("end_reason", nullable=True),
     *information.columns(),
     int64("started_at_ms", nullable=True),
@@ -111,6 +111,8 @@ class Broadcasts(Protocol):
     def start(self, channel: str) -> bool: ...
 
     def stop(self, channel: str, reason: str) -> bool: ...
+
+    def withdraw(self, channel: str, reason: str) -> bool: ...
 
 
 class Streams:

@@ -24,7 +24,8 @@ from mediaserver.chat.emote_list import emote, list_emotes, to_emote
 from mediaserver.chat.events import Emote
 from mediaserver.chat.line_text import EMOTE_CODE
 from mediaserver.chat.log import NewEvent
-from mediaserver.kernel import limits
+from mediaserver.kernel import audit, limits
+from mediaserver.kernel.audit import Actor, Target
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
@@ -175,6 +176,8 @@ def _put(
         raise Conflict("That code has just been taken.", field="code") from error
     if channel is not None and room is not None:
         _tell(tx, actor, channel, room, "emote-add", code, now_ms)
+    else:
+        _record(tx, actor, "emote.put", code, now_ms)
     made = to_emote(tx.execute(select(emote).where(emote.c.id == emote_id)).one())
     return made, replaced
 
@@ -188,6 +191,8 @@ def _remove(tx: Transaction, actor: User, channel: Channel | None, code: str, no
     tx.execute(delete(emote).where(emote.c.id == emote_id))
     if channel is not None and room is not None:
         _tell(tx, actor, channel, room, "emote-remove", code, now_ms)
+    else:
+        _record(tx, actor, "emote.remove", code, now_ms)
     return emote_id
 
 
@@ -213,6 +218,12 @@ def _id_of(tx: Transaction, channel: Channel | None, code: str) -> str | None:
 
 def _belongs_to(channel: Channel | None) -> ColumnElement[bool]:
     return emote.c.channel_id.is_(None) if channel is None else emote.c.channel_id == channel.id
+
+
+def _record(tx: Transaction, actor: User, action: str, code: str, now_ms: int) -> None:
+    """An emote of the site is an admin's work."""
+    target = Target("emote", code, f":{code}:")
+    audit.append(tx, Actor(actor.id, actor.username), action, target, now_ms)
 
 
 def _tell(

@@ -455,6 +455,7 @@ NOT_GENERAL_REASON_CHARS_MAX: Final = 200
 
 CATEGORIES_MAX: Final = 200
 CATEGORY_SLUG_CHARS_MAX: Final = 40
+CATEGORY_NAME_CHARS_MAX: Final = 40
 """Categories are made by us; the bounds keep lists and look-ups small."""
 
 STREAM_PLANS_MAX: Final = 20
@@ -664,6 +665,18 @@ DOCUMENT_WAITING_MS: Final = 24 * 3600 * 1000
 
 DOCUMENTS_DELETED_AT_ONCE: Final = 100
 
+TEAM_NAME_CHARS_MAX: Final = 60
+TEAM_ABOUT_CHARS_MAX: Final = 2_000
+TEAM_MEMBERS_MAX: Final = 50
+"""Channels of one team, those that are invited included: they all stand on its page."""
+
+TEAMS_OWNED_MAX: Final = 5
+TEAMS_PER_CHANNEL_MAX: Final = 10
+
+TEAM_INVITATIONS_BURST: Final = 20
+TEAM_INVITATIONS_INTERVAL_MS: Final = 60_000
+"""Invitations of one person; each is mailed to somebody."""
+
 
 # Texts --------------------------------------------------------------------------------------------
 
@@ -777,8 +790,8 @@ SHOWN_ONCE_MS: Final = 10 * 60 * 1000
 """New stream keys on their way to the page that shows them."""
 
 GATE_MAX_AGE_S: Final = 30 * 24 * 3600
-GATE_COOKIE_CHARS_MAX: Final = 40
-"""The answer at a channel's gate is remembered so long."""
+GATE_TICKET_CHARS_MAX: Final = 100
+"""The answer at a channel's gate counts so long; what a ticket of it may hold."""
 
 CALENDAR_MAX_AGE_S: Final = 300
 """A calendar file may be so old; programs ask every few hours."""
@@ -909,12 +922,30 @@ BACKUP_STOP_OPCODES: Final = 1_000_000
 BACKUP_FINDINGS_MAX: Final = 20
 """Sentences about one database."""
 
+DOCTOR_FREE_BYTES_LOW: Final = 1024 * MIB
+DOCTOR_OPEN_FILES_LOW: Final = 4_096
+DOCTOR_CLOCK_JUMP_MS: Final = 5_000
+DOCTOR_CERTIFICATE_MS_LOW: Final = 14 * 24 * 3600 * 1000
+DOCTOR_BACKUP_HOURS_OLD: Final = 72
+DOCTOR_MAIL_LATE_MS: Final = 3600 * 1000
+"""Where the check-up begins to warn. Certificates are renewed 30 days ahead by most programs."""
+
+DOCTOR_DATABASE_TIMEOUT_S: Final = 45.0
+"""Reading the whole database; somebody waits for the page."""
+
+DOCTOR_NETWORK_TIMEOUT_S: Final = 3.0
+DOCTOR_ANSWER_BYTES_MAX: Final = 4 * KIB
+"""One question to the site itself, over loopback."""
+
 SAFETY_COPIES_KEPT: Final = 2
 """Databases as they were before an upgrade."""
 
 # notifications ------------------------------------------------------------------------------------
 
 NOTICES_LISTED_MAX: Final = 50
+NOTICES_COUNTED_MAX: Final = 100
+"""One page of them; and how far the unread ones are counted for the bell."""
+
 NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
 
 # admin desk ---------------------------------------------------------------------------------------
@@ -930,6 +961,14 @@ END_REASON_CHARS_MAX: Final = 200
 
 AUDIT_EXPORT_BATCH: Final = 500
 """Entries read at once for a download: a few milliseconds."""
+
+FIGURES_WRITTEN_MS: Final = 5 * 60 * 1000
+"""How often what was counted in memory is written down; a crash loses so much."""
+
+STATISTICS_STREAMS_MAX: Final = 20_000
+"""Streams that statistics add up: over 200 a day for three months."""
+
+BUSIEST_LISTED_MAX: Final = 10
 
 STORAGE_MEASURED_MS: Final = 60 * 1000
 """How long a measurement of the storage folder is shown: it looks at every file."""

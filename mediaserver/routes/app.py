@@ -22,12 +22,14 @@ from mediaserver.routes.api import cases as api_cases
 from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
+from mediaserver.routes.api import checkup as api_checkup
 from mediaserver.routes.api import emotes as api_emotes
 from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
 from mediaserver.routes.api import moderation as api_moderation
+from mediaserver.routes.api import notices as api_notices
 from mediaserver.routes.api import policies as api_policies
 from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import reports as api_reports
@@ -35,6 +37,7 @@ from mediaserver.routes.api import sanctions as api_sanctions
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import site_webhooks as api_site_webhooks
 from mediaserver.routes.api import streams as api_streams
+from mediaserver.routes.api import teams as api_teams
 from mediaserver.routes.api import verifications as api_verifications
 from mediaserver.routes.api import webhooks as api_webhooks
 from mediaserver.routes.api.openapi import document
@@ -43,6 +46,7 @@ from mediaserver.routes.health import Health, health_routes
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import (
     admin,
+    appeal,
     category,
     channel,
     channel_tabs,
@@ -50,10 +54,13 @@ from mediaserver.routes.pages import (
     events,
     home,
     login,
+    notices,
     password,
     registration,
+    report,
     rules,
     studio,
+    teams,
     theme,
 )
 from mediaserver.routes.pages import chat as chat_pages
@@ -66,10 +73,12 @@ from mediaserver.routes.static import StaticFiles
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_me.api.all,
+    *api_notices.api.all,
     *api_policies.api.all,
     *api_policies.admin_api.all,
     *api_verifications.api.all,
     *api_verifications.admin_api.all,
+    *api_teams.api.all,
     *api_channels.api.all,
     *api_back_soon.api.all,
     *api_streams.api.all,
@@ -84,6 +93,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_emotes.api.all,
     *api_admin.OPERATIONS,
     *api_backups.api.all,
+    *api_checkup.api.all,
     *api_webhooks.api.all,
     *api_site_webhooks.api.all,
     *api_reports.api.all,
@@ -128,6 +138,7 @@ def make_app(
             middlewares.csrf,
             middlewares.session,
             middlewares.banned,
+            middlewares.unread,
         ],
         client_max_size=limits.REQUEST_BODY_BYTES_MAX,
     )
@@ -147,11 +158,15 @@ def make_app(
     app.add_routes(channel_tabs.routes)
     app.add_routes(chat_pages.routes)
     app.add_routes(rules.routes)
+    app.add_routes(teams.routes)
     app.add_routes(documents.routes)
     app.add_routes(login.routes)
     app.add_routes(registration.routes)
     app.add_routes(password.routes)
     app.add_routes(settings_pages.routes)
+    app.add_routes(notices.routes)
+    app.add_routes(report.routes)
+    app.add_routes(appeal.routes)
     app.add_routes(admin.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)

@@ -14,11 +14,14 @@ from mediaserver.accounts.users import User
 from mediaserver.admin.audit_log import AuditLog
 from mediaserver.admin.backups import Backups
 from mediaserver.admin.deferred import Deferred
+from mediaserver.admin.doctor.doctor import Doctor
 from mediaserver.admin.live_control import LiveControl
 from mediaserver.admin.overview import Overview
+from mediaserver.admin.statistics import Statistics
 from mediaserver.admin.storage_use import StorageMeter
 from mediaserver.channels.back_soon import BackSoon
 from mediaserver.channels.categories import Categories
+from mediaserver.channels.category_changes import CategoryChanges
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.display_tokens import DisplayTokens
@@ -34,14 +37,17 @@ from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.jobs import Jobs
-from mediaserver.kernel.mail import Mailbox
+from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.moderation.desk import Desk
 from mediaserver.notifications.notices import Notices
+from mediaserver.routes.gate_tickets import Tickets
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
+from mediaserver.teams.invitations import Invitations
+from mediaserver.teams.teams import Teams
 from mediaserver.trust.appeals import Appeals
 from mediaserver.trust.cases import Cases
 from mediaserver.trust.reports import Reports
@@ -57,6 +63,8 @@ AVATARS = web.AppKey("AVATARS", Avatars)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
 DELETION = web.AppKey("DELETION", Deletion)
+GATE_TICKETS = web.AppKey("GATE_TICKETS", Tickets)
+LETTERHEAD = web.AppKey("LETTERHEAD", Letterhead)
 REPORTS = web.AppKey("REPORTS", Reports)
 CASES = web.AppKey("CASES", Cases)
 APPEALS = web.AppKey("APPEALS", Appeals)
@@ -70,14 +78,19 @@ MAILBOX = web.AppKey("MAILBOX", Mailbox)
 AUDIT_LOG = web.AppKey("AUDIT_LOG", AuditLog)
 DEFERRED = web.AppKey("DEFERRED", Deferred)
 LIVE_CONTROL = web.AppKey("LIVE_CONTROL", LiveControl)
+STATISTICS = web.AppKey("STATISTICS", Statistics)
 OVERVIEW = web.AppKey("OVERVIEW", Overview)
 STORAGE_METER = web.AppKey("STORAGE_METER", StorageMeter)
 BACKUPS = web.AppKey("BACKUPS", Backups)
+DOCTOR = web.AppKey("DOCTOR", Doctor)
 WEBHOOKS = web.AppKey("WEBHOOKS", Webhooks)
 WEBHOOK_SENDER = web.AppKey("WEBHOOK_SENDER", Sender)
+TEAMS = web.AppKey("TEAMS", Teams)
+INVITATIONS = web.AppKey("INVITATIONS", Invitations)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)
+CATEGORY_CHANGES = web.AppKey("CATEGORY_CHANGES", CategoryChanges)
 FOLLOWS = web.AppKey("FOLLOWS", Follows)
 SCHEDULE = web.AppKey("SCHEDULE", Schedule)
 STREAM_KEYS = web.AppKey("STREAM_KEYS", StreamKeys)
@@ -99,6 +112,9 @@ SESSION: web.RequestKey[Session | None] = web.RequestKey("SESSION")
 
 CALLER_ID: web.RequestKey[str] = web.RequestKey("CALLER_ID")
 """Whose account calls an operation of the API; set by it, for the log."""
+
+UNREAD: web.RequestKey[int] = web.RequestKey("UNREAD")
+"""How many notices the viewer hasn't read; set by the unread middleware, for pages."""
 
 VIEWER: web.RequestKey[User | None] = web.RequestKey("VIEWER")
 """Who a browser's session cookie says it is; set by the session middleware."""

@@ -102,7 +102,7 @@ def report_decided(
     )
     body = _sentences(first, text)
     title = "Your report was looked at"
-    tell(tx, letterhead, user_id, Topic.REPORTS, title, body, "/reports", now_ms)
+    tell(tx, letterhead, user_id, Topic.REPORTS, title, body, "/settings/reports", now_ms)
 
 
 def _sentences(*parts: str) -> str:

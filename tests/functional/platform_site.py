@@ -66,6 +66,9 @@ class FakeBroadcasts:
         self.stopped.append((channel, reason))
         return self.status(channel) is not None
 
+    def withdraw(self, channel: str, reason: str) -> bool:
+        return self.stop(channel, reason)
+
 
 @dataclass
 class FakeHealth:
@@ -91,6 +94,7 @@ class FakeMedia:
 
     broadcasts: FakeBroadcasts = field(default_factory=FakeBroadcasts)
     health: FakeHealth = field(default_factory=FakeHealth)
+    thumbnails: dict[str, bytes] = field(default_factory=dict)
     gate: PublishGate | None = None
     events: Events | None = None
 
@@ -99,7 +103,14 @@ class FakeMedia:
         self, config: Config, gate: PublishGate, events: Events, clock: Clock, tls: object
     ) -> AsyncIterator[MediaPath]:
         self.gate, self.events = gate, events
-        yield MediaPath(self.broadcasts, 1935, (), lambda: b"mediaserver_up 1\n", self.health)
+        yield MediaPath(
+            self.broadcasts,
+            1935,
+            (),
+            lambda: b"mediaserver_up 1\n",
+            self.health,
+            self.thumbnails.get,
+        )
 
 
 def settings(tmp_path: Path, **sections: dict[str, Any]) -> Config:

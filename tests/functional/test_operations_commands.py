@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from pathlib import Path
@@ -76,3 +77,23 @@ async def test_backups_that_can_not_be_made_or_read(tmp_path: Path) -> None:
         status, _, err = await run_command_line(tmp_path, "backup", "--to", "file")
         assert status == 1
         assert "can't be written" in err
+
+
+async def test_the_doctor_on_the_command_line(tmp_path: Path) -> None:
+    status, out, err = await run_command_line(tmp_path, "doctor")
+    assert (status, err) == (0, "")
+    assert not (tmp_path / "storage").exists(), "looking makes nothing"
+    async with serving(tmp_path):
+        status, out, err = await run_command_line(tmp_path, "doctor", "--json")
+        assert (status, err) == (0, "")
+        findings = {one["name"]: one for one in json.loads(out)}
+        assert findings["database"]["result"] == "ok"
+        assert "listens on" in findings["http_port"]["meaning"], "the running site was asked"
+        assert findings["answer"]["result"] == "ok"
+    database = tmp_path / "storage" / "mediaserver.db"
+    database.write_bytes(b"this is no database" * 1000)
+    database.with_name("mediaserver.db-wal").unlink(missing_ok=True)
+    status, out, err = await run_command_line(tmp_path, "doctor")
+    assert (status, err) == (1, "")
+    assert "\nbad   Database: " in out
+    assert "      → Stop the site and restore the newest backup" in out

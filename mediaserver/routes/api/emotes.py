@@ -104,10 +104,10 @@ async def show_site_emote(request: web.Request) -> EmoteOut:
 @api.put(
     "/emotes/{code}",
     "Make an emote of the site",
+    scope=Scope.ADMIN,
     upload_bytes_max=limits.EMOTE_UPLOAD_BYTES_MAX,
     answer=EmoteOut,
     sign_in=True,
-    scope=Scope.ADMIN,
     errors=_WRITES,
 )
 async def put_site_emote(request: web.Request, picture: bytes) -> EmoteOut:
@@ -120,8 +120,8 @@ async def put_site_emote(request: web.Request, picture: bytes) -> EmoteOut:
 @api.delete(
     "/emotes/{code}",
     "Remove an emote of the site",
-    sign_in=True,
     scope=Scope.ADMIN,
+    sign_in=True,
     errors=_WRITES,
 )
 async def remove_site_emote(request: web.Request) -> None:

@@ -3,7 +3,7 @@
 import { clockTime } from "./format.js";
 import { moderates } from "./chat-events.js";
 import { make } from "./chat-line.js";
-import { menuItem, outranks, restrictions } from "./chat-menu.js";
+import { menuItem, outranks, report, restrictions } from "./chat-menu.js";
 import { openPopover, placePopover } from "./popover.js";
 
 /** @typedef {import("./chat-menu.js").Item} Item */
@@ -89,6 +89,7 @@ export class UserCard {
         });
       }
     }
+    if (!isMe) items.push(report("user", username));
     return items.map((item) => menuItem(item, this.icons, this.box));
   }
 }

@@ -55,6 +55,13 @@ export function menuItem(item, icons, menu) {
   return button;
 }
 
+/** The form has a page of its own, so that the stream goes on here.
+ * @param {"chat_line" | "user"} kind @param {string} id @returns {Item} */
+export function report(kind, id) {
+  const page = `/report?${new URLSearchParams({ kind, id })}`;
+  return { label: "Report", symbol: "flag", run: () => open(page, "_blank", "noopener") };
+}
+
 export class LineMenu {
   /** @type {HTMLElement | null} */ #line = null;
 
@@ -113,6 +120,7 @@ export class LineMenu {
     }
     if (text) items.push({ label: "Copy text", symbol: "copy", key: "c", run: () => this.#copy(text) });
     items.push({ label: `About ${user}`, symbol: "user", key: "u", run: () => card(user, line) });
+    if (id.startsWith("msg_") && user !== this.view.context.me) items.push(report("chat_line", id));
     if (!moderates(mine)) return items;
     if (text) items.push({ label: "Pin", symbol: "pin", key: "p", run: () => act({ type: "pin", id }) });
     const mayRemove = user === this.view.context.me || outranks(mine, role);

@@ -1,6 +1,7 @@
 /** The health page: the last half hour as lines, and the same as tables. uPlot draws on canvas, so
  * colours are read from the page and read again when the theme changes. */
 
+import { HEIGHT, colour, onTheme } from "./chart-look.js";
 import { showFacts } from "./studio-facts.js";
 import { watchChannel } from "./studio-feed.js";
 import { clockTime, serverNowMs, setText } from "./format.js";
@@ -11,7 +12,6 @@ import { clockTime, serverNowMs, setText } from "./format.js";
 const WINDOW_MS = 30 * 60 * 1000;
 const WINDOW_MS_MIN = 3 * 60 * 1000;
 const REDRAW_MS = 1_000;
-const HEIGHT = 160;
 
 /** @param {number | null | undefined} ms */
 const seconds = (ms) => (ms === null || ms === undefined ? null : ms / 1000);
@@ -51,15 +51,6 @@ const channel = /** @type {HTMLElement | null} */ (document.querySelector("[data
 let points = [];
 /** @type {Map<string, any>} */
 const plots = new Map();
-
-/** A colour as the canvas takes it. @param {string} token */
-function colour(token) {
-  const probe = document.body.appendChild(document.createElement("i"));
-  probe.style.color = `var(${token})`;
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
-}
 
 /** Half an hour, or since the stream began. @returns {[number, number]} */
 function timeRange() {
@@ -180,8 +171,7 @@ new ResizeObserver(() => {
     if (place && place.clientWidth !== plot.width) plot.setSize({ width: place.clientWidth, height: HEIGHT });
   }
 }).observe(/** @type {Element} */ (document.querySelector("[data-charts]")));
-new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+onTheme(draw);
 
 if (channel) {
   watchChannel(channel, {

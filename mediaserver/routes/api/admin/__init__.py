@@ -4,15 +4,26 @@ admins in.
 
 from __future__ import annotations
 
-from mediaserver.routes.api.admin import audit, jobs, live, overview, settings, users
+from mediaserver.routes.api.admin import (
+    audit,
+    categories,
+    jobs,
+    live,
+    overview,
+    settings,
+    statistics,
+    users,
+)
 from mediaserver.routes.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *overview.api.all,
     *users.api.all,
     *live.api.all,
+    *categories.api.all,
     *settings.api.all,
     *jobs.api.all,
+    *statistics.api.all,
     *audit.api.all,
 )
 """In the order in which they are documented."""

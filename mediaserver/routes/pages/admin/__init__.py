@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 from mediaserver.routes.pages.admin import (
+    appeals,
     audit,
     backups,
+    categories,
+    checkup,
+    emotes,
     jobs,
     live,
     mail,
     overview,
     policies,
+    reports,
+    sanctions,
     settings,
+    statistics,
     storage,
     users,
     verification,
     webhooks,
 )
 
-UPLOADS = policies.UPLOADS
+UPLOADS = policies.UPLOADS | emotes.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
 routes = [
     *overview.routes,
     *users.routes,
     *verification.routes,
+    *reports.routes,
+    *appeals.routes,
+    *sanctions.routes,
     *live.routes,
+    *categories.routes,
+    *emotes.routes,
     *policies.routes,
     *settings.routes,
     *mail.routes,
     *jobs.routes,
     *storage.routes,
     *backups.routes,
+    *checkup.routes,
     *webhooks.routes,
+    *statistics.routes,
     *audit.routes,
 ]

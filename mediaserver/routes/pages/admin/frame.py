@@ -22,6 +22,7 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("overview", "Overview", "layout-dashboard"),
     ("users", "Users", "users"),
     ("verification", "Verification", "badge-check"),
+    ("reports", "Reports", "flag"),
     ("live", "Live streams", "radio"),
     ("categories", "Categories", "layout-grid"),
     ("emotes", "Emotes", "smile"),
@@ -33,6 +34,7 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("statistics", "Statistics", "chart-line"),
     ("audit", "Audit log", "scroll-text"),
     ("backups", "Backups", "archive"),
+    ("checkup", "Check-up", "stethoscope"),
     ("webhooks", "Webhooks", "webhook"),
 )
 """Name, label and icon of each page, in the order of the menu. The name is the path below /admin
@@ -52,6 +54,12 @@ async def admin(request: web.Request, action: Action = Action.USE_ADMIN_DESK) ->
             redirect("/settings/security/app")
     confirming.confirmed(request, "/admin", within_ms=limits.DESK_CONFIRMED_MS)
     return user
+
+
+async def acting_admin(request: web.Request, action: Action) -> Actor:
+    """`admin` as the audit log names them, for what is easily undone."""
+    user = await admin(request, action)
+    return Actor(user.id, user.username, request.remote)
 
 
 async def confirmed_admin(request: web.Request, action: Action, back: str) -> Actor:

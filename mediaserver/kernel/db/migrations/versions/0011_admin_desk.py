@@ -1,9 +1,15 @@
-"""What the admin desk looks for among accounts and in the audit log."""
+"""What the admin desk looks for, hidden categories, and the figures of each day."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from mediaserver.kernel.db.migrations.tables import create_index
+from mediaserver.kernel.db.migrations.tables import (
+    INT64,
+    create_index,
+    create_table,
+    int64,
+    text,
+)
 
 revision = "0011"
 down_revision = "0010"
@@ -24,3 +30,12 @@ def upgrade() -> None:
             postgresql_where=sa.text(condition),
         )
     create_index("audit_entry", "at_ms", "sequence")
+    create_index("stream", "ended_at_ms")
+    create_index("schedule_entry", "category_id")
+    kind = INT64.compile(dialect=op.get_bind().dialect)
+    # By hand: SQLite takes constraints with a new column only in its line.
+    op.execute(
+        f"ALTER TABLE category ADD COLUMN is_hidden {kind} DEFAULT 0 NOT NULL "
+        "CONSTRAINT ck_category_is_hidden CHECK (is_hidden IN (0, 1))"
+    )
+    create_table("daily_figure", int64("day"), text("name"), int64("value"), key=("day", "name"))
