@@ -126,7 +126,7 @@ async def ask_for_verification(page: Page, document: Path) -> None:
     await page.get_by_label("Your legal name").fill("Wanda Walker")
     await page.get_by_label("Documents", exact=True).set_input_files(document)
     await page.get_by_role("button", name="Send").click()
-    await expect(page.get_by_text("An admin will look at it")).to_be_visible()
+    await expect(page.get_by_text("Your request is with the admins")).to_be_visible()
 
 
 async def approve(admin: Page) -> None:
@@ -166,4 +166,4 @@ async def appeal(page: Page) -> None:
     await page.get_by_role("link", name="See why, and appeal").click()
     await page.get_by_label("Why should the ban be lifted?").fill("They were not adverts.")
     await page.get_by_role("button", name="Send appeal").click()
-    await expect(page.get_by_text("Your appeal")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Your appeal")).to_be_visible()
