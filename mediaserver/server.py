@@ -93,6 +93,9 @@ from mediaserver.routes.live_gates import LiveGates
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
 from mediaserver.routes.operator_commands import commands_of
+from mediaserver.teams import personal as teams_of_people
+from mediaserver.teams.invitations import Invitations
+from mediaserver.teams.teams import Teams
 from mediaserver.trust import appeals, bans, reports
 from mediaserver.trust import sanctions as sanctions_of_people
 from mediaserver.trust.appeals import Appeals
@@ -130,6 +133,7 @@ PERSONAL_DATA: tuple[Source, ...] = (
     Source("reports", reports.export, reports.erase),
     Source("appeals", appeals.export),
     Source("chat", personal.export, personal.erase),
+    Source("teams", teams_of_people.export, teams_of_people.erase),
     Source("channels", deletion.export, deletion.erase),
 )
 """What features know about people, in the order in which it goes with an account."""
@@ -265,6 +269,7 @@ class Server:
         doctor = Doctor(config, clock, smtp.check)
         jobs.repeat("look-at-backups", backups.look, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts)
+        teams = Teams(db, clock, letterhead)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
         schedule = Schedule(db, clock)
@@ -400,6 +405,8 @@ class Server:
             media.thumbnail,
             pictures_of_reports,
         )
+        app[keys.TEAMS] = teams
+        app[keys.INVITATIONS] = Invitations(db, clock, throttles, teams)
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)
