@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -154,6 +154,7 @@ def _operation(operation: Operation, named: Named) -> dict[str, Any]:
     ]
     if operation.query is not None:
         schema = operation.query.model_json_schema()
+        schema = _inlined(schema, schema.get("$defs", {}))
         parameters += [
             {
                 "name": name,
@@ -188,6 +189,20 @@ def _description(operation: Operation) -> str:
     if operation.confirm:
         asked.append("Confirm that it is you first: `POST /auth/confirm`.")
     return "\n\n".join([operation.description, *asked])
+
+
+def _inlined(part: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema with its own definitions in place of references to them: a parameter stands in
+    the document without them.
+    """
+    if isinstance(part, list):
+        return [_inlined(one, definitions) for one in part]
+    if not isinstance(part, dict):
+        return part
+    found = {name: _inlined(one, definitions) for name, one in part.items() if name != "$ref"}
+    if "$ref" in part:
+        found = {**_inlined(definitions[part["$ref"].rpartition("/")[2]], definitions), **found}
+    return found
 
 
 def _responses(operation: Operation, named: Named) -> dict[str, Any]:
