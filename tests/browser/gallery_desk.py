@@ -257,6 +257,7 @@ def _audit(case: str, now_ms: int) -> dict[str, Any]:
     broken = SimpleNamespace(sequence=12, reason="changed") if case == "broken" else None
     filters = dict.fromkeys(("action", "actor", "target", "from", "until"), "")
     return {
+        "phrases": {"user.role": "changed the role of"},
         "entries": [] if case == "none" else [entry, entry | {"details": {}, "address": None}],
         "checked": SimpleNamespace(entries=812, broken=broken) if case != "none" else None,
         "is_filtered": False,
