@@ -12,6 +12,7 @@ from typing import Any
 from gallery_desk import DESK_PAGES, desk_context
 from gallery_people import PEOPLE_PAGES, people_context
 from gallery_studio import STUDIO_PAGES, MadeUp, studio_context
+from gallery_webhooks import WEBHOOK_PAGES, notices_page
 
 from mediaserver.realtime.asyncapi import document
 from mediaserver.routes.api.live import LiveOut
@@ -354,6 +355,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
                 case,
                 MadeUp(now_ms(), CHANNEL, USER, live_view, room("starting")),
             )
+        case "notices.html":
+            return notices_page(case, now_ms())
         case _ if template in {page for _, page, _ in PEOPLE_PAGES.values()}:
             return people_context(template, case, now_ms())
         case _ if template in {page for _, page, _ in DESK_PAGES.values()}:
@@ -402,6 +405,7 @@ PAGES = {
     "popout": ("/popout/mira/chat", "chat.html", ["member", "guest", "read"]),
     "embed": ("/embed/mira", "embed.html", ["live", "offline", "gate"]),
     **STUDIO_PAGES,
+    **WEBHOOK_PAGES,
     **PEOPLE_PAGES,
     **DESK_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
