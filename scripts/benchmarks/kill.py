@@ -50,10 +50,10 @@ def run(options: argparse.Namespace, folder: Path) -> Report:
         (
             "Eight tasks chat, two follow and unfollow, one registers, one changes roles, all over "
             f"the API on loopback; SIGKILL after 0.02 to {options.write_seconds:g} s of it, and "
-            "now and then while the site starts. A write counts as promised once its whole answer "
-            "was read. After each start: integrity_check, foreign keys, the chain of the audit log, "
-            "and each promised write. A kill leaves what the system has cached, so this is no test "
-            "of a power cut; synchronous=FULL is meant for that."
+            "now and then while the site starts. A write counts as promised once its whole "
+            "answer was read. After each start: integrity_check, foreign keys, the chain of the "
+            "audit log, and each promised write. A kill leaves what the system has cached, so "
+            "this is no test of a power cut; synchronous=FULL is meant for that."
         ),
     ]
     return report

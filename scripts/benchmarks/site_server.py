@@ -27,7 +27,6 @@ from mediaserver.kernel.config import (
 )
 from mediaserver.kernel.ids import new_secret
 from mediaserver.kernel.log import set_up_logging
-from mediaserver.server import Server, run_command
 
 _USER = "bench"
 
@@ -37,6 +36,8 @@ async def main() -> None:
     for name, value in options.get("limits", {}).items():
         assert hasattr(limits, name), name
         setattr(limits, name, value)
+    from mediaserver.server import Server, run_command  # it reads limits as it is imported
+
     set_up_logging("warning", "text")
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
