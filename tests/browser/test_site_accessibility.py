@@ -36,15 +36,29 @@ FOR_VISITORS = (
     "/embed/mira/chat",
     "/login",
     "/register",
+    "/rules",
+    "/team/night-owls",
     "/api/events",
     "/nowhere",
 )
 FOR_STREAMERS = (
     "/@mira",
     "/studio/new",
+    "/studio/mira/settings",
+    "/settings/streamer",
+    "/team/night-owls/manage",
     *(
         f"/studio/mira{page}"
-        for page in ("", "/chat", "/health", "/schedule", "/overlays", "/connect", "/settings")
+        for page in (
+            "",
+            "/chat",
+            "/health",
+            "/schedule",
+            "/teams",
+            "/overlays",
+            "/connect",
+            "/settings",
+        )
     ),
 )
 
@@ -64,6 +78,8 @@ async def lively(
         await town.fill()
         await town.call("mira", "POST", "/channels/mira/blocked-words", {"word": "spam"})
         await town.call("mira", "PATCH", "/channels/mira/chat/rules", {"slow_s": 5})
+        owls = {"channel": "mira", "slug": "night-owls", "name": "Night Owls"}
+        await town.call("mira", "POST", "/teams", owls)
         restricted = {"username": "noor", "seconds": 3600, "reason": "shouting"}
         await town.call("mira", "POST", "/channels/mira/restrictions", restricted)
         async with town.on_air(folder, "mira"):
