@@ -9,6 +9,7 @@ import hashlib
 import time
 from typing import Any
 
+from gallery_operations import OPERATIONS_PAGES, operations_context
 from gallery_people import PEOPLE_PAGES, people_context
 from gallery_studio import STUDIO_PAGES, MadeUp, studio_context
 
@@ -353,6 +354,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
                 case,
                 MadeUp(now_ms(), CHANNEL, USER, live_view, room("starting")),
             )
+        case _ if template in {page for _, page, _ in OPERATIONS_PAGES.values()}:
+            return operations_context(template, case, now_ms())
         case _ if template in {page for _, page, _ in PEOPLE_PAGES.values()}:
             return people_context(template, case, now_ms())
         case "events.html":
@@ -400,6 +403,7 @@ PAGES = {
     "embed": ("/embed/mira", "embed.html", ["live", "offline", "gate"]),
     **STUDIO_PAGES,
     **PEOPLE_PAGES,
+    **OPERATIONS_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
     "register": ("/register", "register.html", ["plain", "errors", "closed"]),
