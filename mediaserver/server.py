@@ -236,8 +236,8 @@ class Server:
 
         db = await stack.enter_async_context(Database(config.database_url, events))
         settings = await Settings.open(db, clock, config)
-        letterhead = Letterhead(lambda: config.site.name, lambda: self.url)
         vault = Vault.open(config.storage.path, config.storage.master_key)
+        letterhead = Letterhead(lambda: config.site.name, lambda: self.url, vault.mac)
         accounts = await Accounts.open(db, clock, vault, letterhead, config.accounts)
         stack.push_async_callback(accounts.aclose)
         users, throttles = accounts.users, accounts.throttles
@@ -379,6 +379,7 @@ class Server:
         app[keys.DOCTOR] = doctor
         app[keys.DELETION] = Deletion(db, clock)
         app[keys.GATE_TICKETS] = tickets
+        app[keys.LETTERHEAD] = letterhead
         app[keys.NOTICES] = told
         app[keys.POLICIES] = policies
         app[keys.DOCUMENTS] = documents

@@ -929,6 +929,9 @@ SAFETY_COPIES_KEPT: Final = 2
 # notifications ------------------------------------------------------------------------------------
 
 NOTICES_LISTED_MAX: Final = 50
+NOTICES_COUNTED_MAX: Final = 100
+"""One page of them; and how far the unread ones are counted for the bell."""
+
 NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
 
 # admin desk ---------------------------------------------------------------------------------------

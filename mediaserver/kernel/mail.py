@@ -7,6 +7,7 @@ and the admin desk read the mailbox. Owns the table `kept_mail`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,9 @@ _log = structlog.get_logger(__name__)
 
 JOB = "mail"
 
+_LINK = re.compile(r"https?://[!-;=?-~]{1,500}")
+"""An address that can stand between < and > in a header."""
+
 kept_mail = table(
     "kept_mail",
     identifier(),
@@ -45,11 +49,12 @@ Index(None, kept_mail.c.created_at_ms, kept_mail.c.id)
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """Plain text to one address."""
+    """Plain text to one address. `unsubscribe_url` turns off mails of its kind (RFC 8058)."""
 
     to: str
     subject: str
     body: str
+    unsubscribe_url: str = ""
 
 
 class Letterhead:
@@ -57,9 +62,16 @@ class Letterhead:
     from the settings, never from a request, which could name another.
     """
 
-    def __init__(self, site_name: Callable[[], str], url: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        site_name: Callable[[], str],
+        url: Callable[[], str],
+        mac: Callable[[str, str], str] | None = None,
+    ) -> None:
+        """`mac`: that of the vault, which signs links; without it mails have none to sign."""
         self._site_name = site_name
         self._url = url
+        self._mac = mac
 
     @property
     def site_name(self) -> str:
@@ -68,6 +80,10 @@ class Letterhead:
     @property
     def url(self) -> str:
         return self._url()
+
+    def signature(self, text: str, context: str) -> str | None:
+        """What shows that a link with `text` is ours: a keyed hash."""
+        return None if self._mac is None else self._mac(text, context)
 
     def mail(self, to: str, subject: str, *paragraphs: str) -> Mail:
         """A mail of these paragraphs, which may hold line breaks. The subject becomes one line."""
@@ -183,6 +199,10 @@ def compose(mail: Mail, sender: str, now_ms: int) -> EmailMessage:
         message["From"] = sender
         message["To"] = mail.to
         message["Subject"] = mail.subject
+        if _LINK.fullmatch(mail.unsubscribe_url):
+            message["List-Unsubscribe"] = f"<{mail.unsubscribe_url}>"
+            if mail.unsubscribe_url.startswith("https:"):  # RFC 8058 §3.1 asks for it
+                message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     except ValueError as error:
         raise GiveUp(str(error)) from error
     message["Date"] = format_datetime(datetime.fromtimestamp(now_ms / 1000, UTC))

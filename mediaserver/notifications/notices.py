@@ -5,7 +5,8 @@ Features call `tell` inside their transaction. Owns the tables `notice` and `not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -27,7 +28,8 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
-from mediaserver.kernel.ids import new_id
+from mediaserver.kernel.errors import NotFound
+from mediaserver.kernel.ids import new_id, same
 from mediaserver.kernel.mail import Letterhead, send
 
 notice = table(
@@ -68,6 +70,19 @@ class Topic(StrEnum):
         return self in (Topic.ACCOUNT, Topic.VERIFICATION)
 
 
+TOPICS: Mapping[Topic, tuple[str, str]] = {
+    Topic.ACCOUNT: ("Your account", "Log-ins, warnings and bans. It protects your account."),
+    Topic.VERIFICATION: ("Your verification", "What was decided on the documents you sent."),
+    Topic.TEAMS: ("Teams", "Somebody invites you, or a team of yours changes."),
+    Topic.REPORTS: ("Reports", "What became of something that you reported."),
+    Topic.WEBHOOKS: ("Webhooks", "One of your webhooks was turned off."),
+    Topic.ADMIN: ("Running the site", "Something waits for an admin."),
+}
+"""What each topic is called and about, for people, in the order of the switches."""
+
+_UNSUBSCRIBE = "unsubscribe"
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One notice. `path` is the page of this site that it leads to."""
@@ -98,9 +113,13 @@ def tell(
     body: str,
     path: str,
     now_ms: int,
+    *,
+    mails: bool = True,
 ) -> None:
     """Leave a notice for somebody, and mail it unless they don't want that. `title` and `body` are
     plain text in whole sentences, `path` begins with a slash. Nothing happens for nobody.
+
+    Without `mails` it is a notice only: of what was mailed already, or isn't worth a mail.
     """
     user = find_by_id(tx, user_id)
     if user is None:
@@ -118,10 +137,13 @@ def tell(
         )
     )
     tx.emit(NoticeMade(user_id, made))
-    if is_mailed(tx, user_id, topic):
-        greeting = f"Hello {user.username},"
-        mail = letterhead.mail(user.email, title, greeting, body, f"{letterhead.url}{path}")
-        send(tx, mail, now_ms)
+    if mails and is_mailed(tx, user_id, topic):
+        paragraphs = [f"Hello {user.username},", body, f"{letterhead.url}{path}"]
+        off = "" if topic.is_always_mailed else unsubscribe_url(letterhead, user_id, topic)
+        if off:
+            paragraphs.append(f"No mails like this any more:\n{off}")
+        mail = letterhead.mail(user.email, title, *paragraphs)
+        send(tx, replace(mail, unsubscribe_url=off), now_ms)
 
 
 def tell_admins(
@@ -131,6 +153,14 @@ def tell_admins(
     admins = select(user_account.c.id).where(user_account.c.is_admin == 1)
     for user_id in tx.execute(admins).scalars().all():
         tell(tx, letterhead, user_id, Topic.ADMIN, title, body, path, now_ms)
+
+
+def unsubscribe_url(letterhead: Letterhead, user_id: str, topic: Topic) -> str:
+    """The link that turns off mails of `topic`, good for ever; empty where none can be signed."""
+    signature = letterhead.signature(f"{user_id}/{topic}", _UNSUBSCRIBE)
+    if signature is None:
+        return ""
+    return f"{letterhead.url}/unsubscribe?who={user_id}&topic={topic}&signature={signature}"
 
 
 def is_mailed(tx: Transaction, user_id: str, topic: Topic) -> bool:
@@ -154,11 +184,16 @@ class Notices:
         return await self._db.read(_page, user.id, after)
 
     async def count_unread(self, user: User) -> int:
+        """How many, at most `NOTICES_COUNTED_MAX`."""
         return await self._db.read(_count_unread, user.id)
 
     async def read_all(self, user: User) -> None:
         """Mark every notice as read."""
-        await self._db.write(_read_all, user.id, self._clock.wall_ms())
+        await self._db.write(_mark_read, user.id, None, self._clock.wall_ms())
+
+    async def read_some(self, user: User, ids: Collection[str]) -> None:
+        """Mark those with these ids as read; others' are left alone."""
+        await self._db.write(_mark_read, user.id, ids, self._clock.wall_ms())
 
     async def mailed(self, user: User) -> dict[Topic, bool]:
         """Which topics are mailed too."""
@@ -168,8 +203,29 @@ class Notices:
         """Change the topics in `mailed`; those that are always mailed stay so."""
         await self._db.write(_choose, user.id, mailed)
 
+    async def unsubscribe(
+        self, letterhead: Letterhead, user_id: str, topic: str, signature: str
+    ) -> Topic:
+        """Turn off mails of `topic`, as a link in one of them asks. Raises `NotFound`."""
+        wanted = checked_link(letterhead, user_id, topic, signature)
+        await self._db.write(_unsubscribe, user_id, wanted)
+        return wanted
+
     async def delete_old(self) -> None:
         await self._db.write(_delete_old, self._clock.wall_ms() - limits.NOTICE_KEEP_MS)
+
+
+def checked_link(letterhead: Letterhead, user_id: str, topic: str, signature: str) -> Topic:
+    """The topic that a link in a mail turns off. Raises `NotFound` for one that isn't ours."""
+    expected = letterhead.signature(f"{user_id}/{topic}", _UNSUBSCRIBE)
+    if expected is None or not same(signature, expected) or topic not in set(Topic):
+        raise NotFound("This link is not complete. Open it from the mail once more.")
+    return Topic(topic)
+
+
+def topics_for(user: User) -> list[Topic]:
+    """Those that somebody may ever hear of, in the order of the switches."""
+    return [topic for topic in TOPICS if user.is_admin or topic is not Topic.ADMIN]
 
 
 def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
@@ -200,20 +256,25 @@ def _page(tx: Transaction, user_id: str, after: str | None) -> list[Notice]:
 
 
 def _count_unread(tx: Transaction, user_id: str) -> int:
-    count = (
-        select(func.count())
-        .select_from(notice)
+    unread = (
+        select(notice.c.id)
         .where(notice.c.user_id == user_id, notice.c.read_at_ms.is_(None))
+        .limit(limits.NOTICES_COUNTED_MAX)
+        .subquery()
     )
-    return int(tx.execute(count).scalar_one())
+    return int(tx.execute(select(func.count()).select_from(unread)).scalar_one())
 
 
-def _read_all(tx: Transaction, user_id: str, now_ms: int) -> None:
-    tx.execute(
-        update(notice)
-        .where(notice.c.user_id == user_id, notice.c.read_at_ms.is_(None))
-        .values(read_at_ms=now_ms)
-    )
+def _mark_read(tx: Transaction, user_id: str, ids: Collection[str] | None, now_ms: int) -> None:
+    query = update(notice).where(notice.c.user_id == user_id, notice.c.read_at_ms.is_(None))
+    if ids is not None:
+        query = query.where(notice.c.id.in_(ids))
+    tx.execute(query.values(read_at_ms=now_ms))
+
+
+def _unsubscribe(tx: Transaction, user_id: str, topic: Topic) -> None:
+    if find_by_id(tx, user_id) is not None:  # an account that is gone gets no mail anyway
+        _choose(tx, user_id, {topic: False})
 
 
 def _mailed(tx: Transaction, user_id: str) -> dict[Topic, bool]:

@@ -18,6 +18,7 @@ from mediaserver.realtime.told import (
     Closing,
     Done,
     Greeting,
+    Inbox,
     Joined,
     NewActivity,
     NewEvents,
@@ -236,6 +237,12 @@ NOTICE = FromServer(
     Notice,
     {"kind": "went-live", "slug": "ada", "name": "Ada", "title": "Night shift", "url": "/@ada"},
 )
+INBOX = FromServer(
+    CHAT,
+    "inbox",
+    Inbox,
+    {"id": "ntc_7k2m9d0q4x8w1v5t3r6z", "title": "The Lab invites you", "url": "/teams/lab"},
+)
 CHAT_CLOSING = FromServer(CHAT, "closing", Closing, {"reason": "restart"})
 HEALTH = FromServer(STUDIO, "health", NewHealth, {"channel": "ada", "health": _HEALTH})
 ACTIVITY = FromServer(STUDIO, "activity", NewActivity, {"channel": "ada", "item": _ACTIVITY})
@@ -251,6 +258,7 @@ FROM_SERVER = (
     LIVE,
     PRESENCE,
     NOTICE,
+    INBOX,
     CHAT_CLOSING,
     HEALTH,
     ACTIVITY,

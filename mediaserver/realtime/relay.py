@@ -35,6 +35,7 @@ from mediaserver.media.events import (
 )
 from mediaserver.media.health import BroadcastMeasured
 from mediaserver.moderation.actions_log import Moderated
+from mediaserver.notifications.notices import NoticeMade
 from mediaserver.realtime import messages
 from mediaserver.realtime.broadcast import Broadcast
 from mediaserver.realtime.guests import Guests
@@ -91,6 +92,7 @@ class Relay:
         events.subscribe(Unfollowed, self._unfollowed)
         events.subscribe(ChannelChanged, self._channel_changed)
         events.subscribe(ChannelDeleted, self._channel_deleted)
+        events.subscribe(NoticeMade, self._notice_made)
         events.subscribe(SessionEnded, self._session_ended)
         events.subscribe(Banned, self._banned)
         events.subscribe(DisplayTokenRevoked, self._token_revoked)
@@ -134,6 +136,12 @@ class Relay:
     def _unfollowed(self, event: Unfollowed) -> None:
         self._presence.followers_changed(event.channel_id)
         self._later(partial(self._tell_you, event.channel_slug, event.user_id))
+
+    def _notice_made(self, event: NoticeMade) -> None:
+        made = event.notice
+        out = encode(messages.INBOX, {"id": made.id, "title": made.title, "url": made.path})
+        for client in self._namespaces[messages.CHAT].clients_of(event.user_id):
+            client.socket.push(out)
 
     def _session_ended(self, event: SessionEnded) -> None:
         self._later(partial(self._drop_logged_out, event.user_id))

@@ -225,6 +225,14 @@ class Notice(Told):
     url: str
 
 
+class Inbox(Told):
+    """For one person, on any page: one more notice stands under their bell."""
+
+    id: str
+    title: str
+    url: str = Field(description="The page of this site that it leads to.")
+
+
 class Closing(Told):
     """The server ends the connection; come back in a moment."""
 

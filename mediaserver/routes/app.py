@@ -29,6 +29,7 @@ from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
 from mediaserver.routes.api import moderation as api_moderation
+from mediaserver.routes.api import notices as api_notices
 from mediaserver.routes.api import policies as api_policies
 from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import reports as api_reports
@@ -53,6 +54,7 @@ from mediaserver.routes.pages import (
     events,
     home,
     login,
+    notices,
     password,
     registration,
     report,
@@ -71,6 +73,7 @@ from mediaserver.routes.static import StaticFiles
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_me.api.all,
+    *api_notices.api.all,
     *api_policies.api.all,
     *api_policies.admin_api.all,
     *api_verifications.api.all,
@@ -135,6 +138,7 @@ def make_app(
             middlewares.csrf,
             middlewares.session,
             middlewares.banned,
+            middlewares.unread,
         ],
         client_max_size=limits.REQUEST_BODY_BYTES_MAX,
     )
@@ -160,6 +164,7 @@ def make_app(
     app.add_routes(registration.routes)
     app.add_routes(password.routes)
     app.add_routes(settings_pages.routes)
+    app.add_routes(notices.routes)
     app.add_routes(report.routes)
     app.add_routes(appeal.routes)
     app.add_routes(admin.routes)

@@ -22,7 +22,15 @@ from mediaserver.kernel.errors import (
 )
 from mediaserver.routes.page import page
 
+
+class BadJson(Invalid):
+    """A body that is no JSON at all."""
+
+    code = "bad_json"
+
+
 STATUS: Mapping[type[MediaserverError], int] = {
+    BadJson: 400,
     Invalid: 422,
     Unauthorized: 401,
     Forbidden: 403,

@@ -37,7 +37,7 @@ from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.jobs import Jobs
-from mediaserver.kernel.mail import Mailbox
+from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.moderation.desk import Desk
 from mediaserver.notifications.notices import Notices
@@ -64,6 +64,7 @@ DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
 DELETION = web.AppKey("DELETION", Deletion)
 GATE_TICKETS = web.AppKey("GATE_TICKETS", Tickets)
+LETTERHEAD = web.AppKey("LETTERHEAD", Letterhead)
 REPORTS = web.AppKey("REPORTS", Reports)
 CASES = web.AppKey("CASES", Cases)
 APPEALS = web.AppKey("APPEALS", Appeals)
@@ -108,6 +109,9 @@ ASYNCAPI: web.AppKey[dict[str, Any]] = web.AppKey("ASYNCAPI")
 
 SESSION: web.RequestKey[Session | None] = web.RequestKey("SESSION")
 """The session of a browser's cookie; set by the session middleware."""
+
+UNREAD: web.RequestKey[int] = web.RequestKey("UNREAD")
+"""How many notices the viewer hasn't read; set by the unread middleware, for pages."""
 
 VIEWER: web.RequestKey[User | None] = web.RequestKey("VIEWER")
 """Who a browser's session cookie says it is; set by the session middleware."""

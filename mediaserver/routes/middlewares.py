@@ -1,6 +1,6 @@
 """What happens to every request, from the outside in:
 
-    proxies → headers → errors → host → body size → csrf → session → handler
+    proxies → headers → errors → host → body size → csrf → session → banned → unread → handler
 
 Each does one thing; app.py puts them in this order.
 """
@@ -23,7 +23,7 @@ from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.errors import Forbidden, MediaserverError
 from mediaserver.routes.cookies import cookie_name, session_token
 from mediaserver.routes.errors import Problem, json_answer, page_answer, problem_of
-from mediaserver.routes.keys import ACCOUNTS, CONFIG, SESSION, VIEWER
+from mediaserver.routes.keys import ACCOUNTS, CONFIG, NOTICES, SESSION, UNREAD, VIEWER
 from mediaserver.routes.render import CSP_PAGE
 
 _log = structlog.get_logger(__name__)
@@ -241,6 +241,7 @@ _BY_BANNED = (
     "/settings/data",
     "/settings/security",
     "/theme",
+    "/unsubscribe",
 )
 """Where somebody who is banned may still send something; the API looks at each operation."""
 
@@ -252,6 +253,19 @@ async def banned(request: web.Request, handler: Handler) -> web.StreamResponse:
     is_safe = request.method in _SAFE_METHODS or request.path.startswith(_BY_BANNED)
     if user is not None and user.is_banned and not is_safe:
         raise Forbidden("Your account is banned.", code="banned")
+    return await handler(request)
+
+
+_WITHOUT_HEADER = ("/api/", "/avatars/", "/embed/", "/overlay/", "/dock/", "/theme.css")
+"""Paths whose answers show no bell, beside those without a session."""
+
+
+@web.middleware
+async def unread(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count the notices that wait, for the bell in the header of pages."""
+    user = request[VIEWER]
+    if user is not None and not request.path.startswith(_WITHOUT_HEADER):
+        request[UNREAD] = await request.app[NOTICES].count_unread(user)
     return await handler(request)
 
 

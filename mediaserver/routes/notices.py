@@ -63,6 +63,7 @@ NOTICES: Mapping[str, str] = {
     "account-deleted": "Your account is deleted. Take care!",
     "channel-deleted": "The channel is deleted.",
     "token-revoked": "Token revoked.",
+    "notices-read": "All notices are read.",
     "role-changed": "Their role is changed. They are logged out.",
     "user-logged-out": "They are logged out everywhere.",
     "user-second-factor-off": "Two-step log-in is off for them.",

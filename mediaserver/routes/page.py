@@ -13,7 +13,7 @@ from aiohttp import web
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Unauthorized
-from mediaserver.routes.keys import CONFIG, RENDERER, RTMP_PORT, VIEWER
+from mediaserver.routes.keys import CONFIG, RENDERER, RTMP_PORT, UNREAD, VIEWER
 from mediaserver.routes.notices import WRONG, leave_notice, notice_of, take_notice
 from mediaserver.routes.render import CSP_PAGE, THEMES
 
@@ -56,6 +56,7 @@ def page(
         user=user,
         theme=theme(request),
         path=request.path,
+        unread=request.get(UNREAD, 0),
         context={"notice": notice, "notices_wrong": WRONG, **context},
     )
     response = web.Response(

@@ -69,7 +69,14 @@ class Renderer:
         return True
 
     def html(
-        self, template: str, *, user: User | None, theme: str, path: str, context: dict[str, Any]
+        self,
+        template: str,
+        *,
+        user: User | None,
+        theme: str,
+        path: str,
+        context: dict[str, Any],
+        unread: int = 0,
     ) -> str:
         return self._environment.get_template(template).render(
             user=None
@@ -79,6 +86,7 @@ class Renderer:
                 "is_admin": user.is_admin,
                 "is_banned": user.is_banned,
             },
+            unread=unread,
             theme=theme,
             path=path,
             now_ms=self._clock.wall_ms(),

@@ -9,9 +9,11 @@ import hashlib
 import time
 from typing import Any
 
+from gallery_desk import DESK_PAGES, desk_context
 from gallery_operations import OPERATIONS_PAGES, operations_context
 from gallery_people import PEOPLE_PAGES, people_context
 from gallery_studio import STUDIO_PAGES, MadeUp, studio_context
+from gallery_webhooks import WEBHOOK_PAGES, notices_page
 
 from mediaserver.realtime.asyncapi import document
 from mediaserver.routes.api.live import LiveOut
@@ -356,8 +358,12 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             )
         case _ if template in {page for _, page, _ in OPERATIONS_PAGES.values()}:
             return operations_context(template, case, now_ms())
+        case "notices.html":
+            return notices_page(case, now_ms())
         case _ if template in {page for _, page, _ in PEOPLE_PAGES.values()}:
             return people_context(template, case, now_ms())
+        case _ if template in {page for _, page, _ in DESK_PAGES.values()}:
+            return desk_context(template, case, now_ms())
         case "events.html":
             return outline(document("Lantern", LiveOut))
         case "chat.html":
@@ -402,8 +408,10 @@ PAGES = {
     "popout": ("/popout/mira/chat", "chat.html", ["member", "guest", "read"]),
     "embed": ("/embed/mira", "embed.html", ["live", "offline", "gate"]),
     **STUDIO_PAGES,
+    **WEBHOOK_PAGES,
     **PEOPLE_PAGES,
     **OPERATIONS_PAGES,
+    **DESK_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
     "register": ("/register", "register.html", ["plain", "errors", "closed"]),

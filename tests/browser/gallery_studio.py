@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gallery_webhooks import webhook_page, webhooks_page
+
 STUDIO_PAGES = {
     "studio": (
         "/studio",
@@ -41,7 +43,17 @@ STUDIO_PAGES = {
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
-SECTIONS = ["desk", "chat", "health", "schedule", "teams", "overlays", "connect", "settings"]
+SECTIONS = [
+    "desk",
+    "chat",
+    "health",
+    "schedule",
+    "teams",
+    "overlays",
+    "webhooks",
+    "connect",
+    "settings",
+]
 CATEGORIES = [("art", "Art"), ("cooking", "Cooking"), ("games", "Games"), ("music", "Music")]
 KEY = "sk_7f3kq2mzx8w4hn5vb6ty"
 ADVICE = (
@@ -86,6 +98,9 @@ def studio_context(section: str, case: str, made_up: MadeUp) -> dict[str, Any]:
         "returned": None,
         "user": made_up.user,
     }
+    if section in ("webhooks", "webhook"):
+        make = webhooks_page if section == "webhooks" else webhook_page
+        return frame | {"section": "webhooks"} | make(case, made_up.now_ms)
     page = {
         "desk": _desk,
         "chat": _chat,

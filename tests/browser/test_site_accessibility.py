@@ -47,6 +47,8 @@ FOR_STREAMERS = (
     "/studio/mira/settings",
     "/settings/streamer",
     "/team/night-owls/manage",
+    "/notices",
+    "/settings/notifications",
     *(
         f"/studio/mira{page}"
         for page in (
@@ -56,6 +58,7 @@ FOR_STREAMERS = (
             "/schedule",
             "/teams",
             "/overlays",
+            "/webhooks",
             "/connect",
             "/settings",
         )

@@ -62,8 +62,8 @@ def vault() -> Vault:
 
 
 @pytest.fixture
-def letterhead() -> Letterhead:
-    return Letterhead(lambda: "Test Site", lambda: "https://site.example")
+def letterhead(vault: Vault) -> Letterhead:
+    return Letterhead(lambda: "Test Site", lambda: "https://site.example", vault.mac)
 
 
 @pytest.fixture

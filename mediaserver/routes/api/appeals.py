@@ -28,7 +28,9 @@ class NewAppeal(Body):
 
 
 class AppealQuery(Query):
-    state: Literal["open", "accepted", "refused"] | None = None
+    state: Literal["open", "accepted", "refused"] | None = Field(
+        None, description="Only those that stand like this."
+    )
     after: str | None = Field(
         None, max_length=100, description="Id of an appeal: only those behind it."
     )

@@ -24,8 +24,12 @@ _READS = (Forbidden, NotFound)
 
 
 class QueueQuery(Query):
-    state: Literal["new", "assigned", "decided"] | None = None
-    kind: Literal["stream", "channel", "chat_line", "user"] | None = None
+    state: Literal["new", "assigned", "decided"] | None = Field(
+        None, description="Only those that stand like this."
+    )
+    kind: Literal["stream", "channel", "chat_line", "user"] | None = Field(
+        None, description="Only those about such a thing."
+    )
     after: str | None = Field(
         None, max_length=100, description="Id of a report: only those behind it."
     )

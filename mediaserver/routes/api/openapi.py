@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,8 +21,9 @@ from mediaserver.kernel.errors import (
     Unauthorized,
     Unavailable,
 )
+from mediaserver.routes.api.examples import add_examples
 from mediaserver.routes.api.operation import PREFIX, Operation
-from mediaserver.routes.errors import STATUS
+from mediaserver.routes.errors import STATUS, BadJson
 from mediaserver.webhooks.envelopes import KINDS, Kind
 
 _REF = "#/components/schemas/{model}"
@@ -38,6 +39,7 @@ _ERROR_SCHEMA: dict[str, Any] = {
         "error": {
             "type": "object",
             "required": ["code", "message"],
+            "examples": [{"code": "not_found", "message": "There is no such channel."}],
             "properties": {
                 "code": {"type": "string", "description": "Stable, for programs."},
                 "message": {"type": "string", "description": "For people; may change."},
@@ -60,6 +62,20 @@ _ERROR_SCHEMA: dict[str, Any] = {
 }
 
 
+PATH_NAMES: Mapping[str, tuple[str, str]] = {
+    "slug": ("The name in an address, such as that of a channel.", "alice"),
+    "id": ("The id, as a list of them gives it.", "id_0123456789abcdefghjk"),
+    "key": ("The setting, as section.key.", "site.name"),
+    "delivery_id": ("The id of a delivery.", "dlv_0123456789abcdefghjk"),
+    "username": ("Whose it is, or who it is about.", "bob"),
+    "code": ("The word between the colons.", "wave"),
+    "name": ("One of those that a list gives.", "terms"),
+    "starts_at_ms": ("When that one time begins.", "1900000000000"),
+    "word": ("The word, or words, as they were typed.", "spam"),
+}
+"""What stands between braces in paths: what it means, and an example."""
+
+
 def document(operations: Iterable[Operation], site_name: str) -> dict[str, Any]:
     """The document for `operations`."""
     operations = list(operations)
@@ -69,6 +85,8 @@ def document(operations: Iterable[Operation], site_name: str) -> dict[str, Any]:
     for operation in operations:
         if operation.body is not None:
             models[operation.body] = "validation"
+        if operation.query is not None:
+            models[operation.query] = "validation"
         if operation.answer is not None:
             models[operation.answer] = "serialization"
     references, schemas = models_json_schema(
@@ -76,10 +94,13 @@ def document(operations: Iterable[Operation], site_name: str) -> dict[str, Any]:
         ref_template=_REF,
     )
     named: Named = {model: reference for (model, _), reference in references.items()}
+    definitions = {"Error": _ERROR_SCHEMA, **schemas.get("$defs", {})}
+    add_examples(definitions)
+    queries = _take_queries(operations, named, definitions)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         paths.setdefault(PREFIX + operation.path, {})[operation.method.lower()] = _operation(
-            operation, named
+            operation, named, queries.get(operation.query, {})
         )
     return {
         "openapi": "3.1.0",
@@ -94,13 +115,22 @@ def document(operations: Iterable[Operation], site_name: str) -> dict[str, Any]:
         "paths": paths,
         "webhooks": {str(event): _webhook(kind, named) for event, kind in KINDS.items()},
         "components": {
-            "schemas": {"Error": _ERROR_SCHEMA, **schemas.get("$defs", {})},
+            "schemas": definitions,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "sid"},
             },
         },
     }
+
+
+def _take_queries(
+    operations: Iterable[Operation], named: Named, definitions: dict[str, Any]
+) -> Named:
+    """The schemas of queries, out of the definitions: each field becomes a parameter instead."""
+    queries = {operation.query for operation in operations if operation.query is not None}
+    prefix = _REF.format(model="")
+    return {query: definitions.pop(named[query]["$ref"].removeprefix(prefix)) for query in queries}
 
 
 def _webhook(kind: Kind, named: Named) -> dict[str, Any]:
@@ -139,7 +169,7 @@ def _webhook(kind: Kind, named: Named) -> dict[str, Any]:
     }
 
 
-def _operation(operation: Operation, named: Named) -> dict[str, Any]:
+def _operation(operation: Operation, named: Named, query: dict[str, Any]) -> dict[str, Any]:
     documented: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [operation.tag],
@@ -148,23 +178,7 @@ def _operation(operation: Operation, named: Named) -> dict[str, Any]:
         "responses": _responses(operation, named),
         "security": [{"bearer": []}, {"session": []}] if operation.sign_in else [],
     }
-    parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)}", operation.path)
-    ]
-    if operation.query is not None:
-        schema = operation.query.model_json_schema()
-        parameters += [
-            {
-                "name": name,
-                "in": "query",
-                "required": name in schema.get("required", ()),
-                "description": field.pop("description", ""),
-                "schema": field,
-            }
-            for name, field in schema["properties"].items()
-        ]
-    if parameters:
+    if parameters := [*_path_parameters(operation.path), *_query_parameters(query)]:
         documented["parameters"] = parameters
     if operation.body is not None:
         documented["requestBody"] = {
@@ -178,6 +192,30 @@ def _operation(operation: Operation, named: Named) -> dict[str, Any]:
             "content": _files(operation.upload_types),
         }
     return documented
+
+
+def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
+    for name in re.findall(r"{(\w+)}", path):
+        description, example = PATH_NAMES.get(name, ("", name))
+        yield {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": description,
+            "schema": {"type": "string", "examples": [example]},
+        }
+
+
+def _query_parameters(query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, field in query.get("properties", {}).items():
+        rest = {key: value for key, value in field.items() if key != "description"}
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in query.get("required", ()),
+            "description": field.get("description", ""),
+            "schema": rest,
+        }
 
 
 def _description(operation: Operation) -> str:
@@ -204,10 +242,9 @@ def _responses(operation: Operation, named: Named) -> dict[str, Any]:
         }
     for error in _errors(operation):
         status = str(STATUS[error])
-        responses[status] = {
-            "description": _CAUSES[error],
-            "content": {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}},
-        }
+        responses[status] = _plain(_CAUSES[error])
+    if operation.body is not None or operation.upload_bytes_max is not None:
+        responses["415"] = _plain("The body has another content type than this takes.")
     return responses
 
 
@@ -215,12 +252,24 @@ def _files(media_types: Iterable[str]) -> dict[str, Any]:
     return {one: {"schema": {"type": "string", "format": "binary"}} for one in media_types}
 
 
+def _plain(description: str) -> dict[str, Any]:
+    """An answer with an error that has no kind of its own."""
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}},
+    }
+
+
 def _errors(operation: Operation) -> list[type[MediaserverError]]:
     errors = set(operation.errors)
     if operation.sign_in:
         errors |= {Unauthorized, Forbidden}
-    if operation.body is not None or operation.query is not None:
+    if operation.body is not None:
+        errors |= {BadJson, Invalid, TooLarge}
+    if operation.query is not None:
         errors.add(Invalid)
+    if "{" in operation.path:
+        errors.add(NotFound)
     if operation.upload_bytes_max is not None:
         errors |= {Invalid, TooLarge}
     return sorted(errors, key=lambda error: STATUS[error])
@@ -228,6 +277,7 @@ def _errors(operation: Operation) -> list[type[MediaserverError]]:
 
 _CAUSES: dict[type[MediaserverError], str] = {
     Unauthorized: "Not logged in, or the token or password is wrong.",
+    BadJson: "The body isn't JSON.",
     Invalid: "A value is wrong; `field` names it.",
     TooLarge: "It has more bytes than are taken.",
     Conflict: "It contradicts what is already so.",

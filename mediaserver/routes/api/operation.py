@@ -32,7 +32,7 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
-from mediaserver.routes.errors import BadInput
+from mediaserver.routes.api.bad_input import bad_input
 from mediaserver.routes.keys import ACCOUNTS, CLOCK, CONFIG, SESSION, VIEWER
 from mediaserver.routes.page import read_body, read_file
 
@@ -159,26 +159,14 @@ class Operation:
         try:
             return model.model_validate_json(raw)
         except ValidationError as error:
-            problems = error.errors(include_url=False, include_context=False, include_input=False)
-            if problems[0]["type"] == "json_invalid":
-                raise web.HTTPBadRequest from error
-            raise _bad_input(error) from error
+            raise bad_input(error) from error
 
 
 def _parse_query(request: web.Request, model: type[Query]) -> Query:
     try:
         return model.model_validate(dict(request.query))
     except ValidationError as error:
-        raise _bad_input(error) from error
-
-
-def _bad_input(error: ValidationError) -> BadInput:
-    details = [
-        {"field": ".".join(map(str, problem["loc"])), "message": problem["msg"]}
-        for problem in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
-    first = details[0]
-    return BadInput(f"{first['field']}: {first['message']}", first["field"], details)
+        raise bad_input(error) from error
 
 
 class Operations:

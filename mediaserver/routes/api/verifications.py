@@ -106,7 +106,9 @@ class CaseQuery(Query):
     state: Literal["submitted", "decided"] = Field(
         "submitted", description="submitted: those that wait; decided: the others"
     )
-    after: str | None = Field(None, max_length=100)
+    after: str | None = Field(
+        None, max_length=100, description="Id of a request: only those behind it."
+    )
 
 
 def _document(document: Document) -> DocumentOut:

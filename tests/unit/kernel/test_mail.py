@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -196,3 +197,35 @@ async def test_a_mail_with_a_key_is_sent_once(
         await db.write(lambda tx: mail.send(tx, HELLO, clock.wall_ms(), key="once"))
         await jobs.run_due()
     assert len(await mailbox.page()) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "header", "one_click"),
+    [
+        ("", None, None),
+        (
+            "https://site.example/unsubscribe?a=b&c=d",
+            "<https://site.example/unsubscribe?a=b&c=d>",
+            "List-Unsubscribe=One-Click",
+        ),
+        # RFC 8058 wants https for the one click; a person may still open the link.
+        ("http://localhost:8080/unsubscribe", "<http://localhost:8080/unsubscribe>", None),
+        # Nothing that could be another header, another address, or leave the brackets.
+        ("https://site.example/\r\nBcc: all@example.org", None, None),
+        ("https://site.example/>, <mailto:evil@example.org", None, None),
+        ("https://site.example/ x", None, None),
+        ("javascript:alert(1)", None, None),
+        ("https://bücher.example/", None, None),
+        ("https://site.example/" + "x" * 600, None, None),
+    ],
+)
+def test_the_link_that_stops_such_mails(
+    url: str, header: str | None, one_click: str | None
+) -> None:
+    message = compose(replace(HELLO, unsubscribe_url=url), SENDER, 0)
+    assert message["List-Unsubscribe"] == header
+    assert message["List-Unsubscribe-Post"] == one_click
+    assert message["Bcc"] is None
+    assert "evil" not in message.as_string()
+    again = message_from_bytes(message.as_bytes(), policy=default)
+    assert again["List-Unsubscribe"] == header

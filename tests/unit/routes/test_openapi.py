@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from mediaserver.routes.api.examples import refers
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.app import OPERATIONS
+from mediaserver.webhooks.envelopes import EventType
 
 DOCUMENT = document(OPERATIONS, "Test")
 
@@ -30,10 +34,46 @@ def test_every_operation_is_described_with_its_errors() -> None:
             if operation["security"]:
                 assert "401" in statuses, where
             if "requestBody" in operation:
-                assert {"422"} <= statuses, where
+                assert {"413", "415", "422"} <= statuses, where
+            if "application/json" in operation.get("requestBody", {}).get("content", {}):
+                assert "400" in statuses, where
             if "{" in path:
                 assert "404" in statuses, where
     assert count == len(OPERATIONS)
+
+
+def test_every_parameter_is_described_with_an_example() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            for parameter in operation.get("parameters", ()):
+                where = f"{method} {path} {parameter['name']}"
+                assert len(parameter["description"]) > 10, where
+                schema = parameter["schema"]
+                assert refers(schema) or _examples(schema), where
+
+
+def test_every_field_has_an_example_that_fits() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        for field, given in schema.get("properties", {}).items():
+            assert refers(given) or _examples(given), f"{name}.{field}"
+
+
+def _examples(schema: dict[str, Any]) -> list[Any]:
+    """Each fits its own schema."""
+    for example in schema.get("examples", ()):
+        Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(example)
+    return list(schema.get("examples", ()))
+
+
+def test_every_event_of_a_webhook_is_described() -> None:
+    assert set(DOCUMENT["webhooks"]) == {str(event) for event in EventType}
+    for event, methods in DOCUMENT["webhooks"].items():
+        assert len(methods["post"]["description"]) > 10, event
+        schema = methods["post"]["requestBody"]["content"]["application/json"]["schema"]
+        name = schema["$ref"].rpartition("/")[2]
+        assert DOCUMENT["components"]["schemas"][name]["required"] == [
+            *("id", "type", "created_at", "channel", "data"),
+        ]
 
 
 def test_names_are_unique() -> None:

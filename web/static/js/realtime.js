@@ -76,6 +76,12 @@ export async function ask(event, payload, socket = chatSocket()) {
   return answer.catch(() => failed("timeout", "The server didn't answer in time."));
 }
 
+/** Tells that one more notice stands under the bell.
+ * @param {(notice: {title: string, url: string}) => void} tell */
+export function onInbox(tell) {
+  chatSocket().on("inbox", tell);
+}
+
 /** Tells what concerns the person here on any page: a followed channel is live, or about to be.
  * @param {(notice: any) => void} tell */
 export function onNotice(tell) {

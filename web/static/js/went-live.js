@@ -1,8 +1,8 @@
-/** Says on any page that a followed channel is live. Loaded for those who are logged in, once the
+/** Says on any page that a followed channel is live, and counts at the bell. Loaded for those who are logged in, once the
  *  page itself stands. */
 
 import { announce } from "./announce.js";
-import { onNotice } from "./realtime.js";
+import { onInbox, onNotice } from "./realtime.js";
 
 const SHOWN_MS = 20_000;
 
@@ -32,4 +32,20 @@ function show({ kind, slug, name, title, url }) {
   setTimeout(leave, SHOWN_MS);
 }
 
+const MOST = 99; // what the bell counts
+
+/** @param {{title: string}} notice */
+function count({ title }) {
+  const bell = /** @type {HTMLElement | null} */ (document.querySelector("[data-bell]"));
+  const shown = /** @type {HTMLElement | null} */ (bell?.querySelector(".badge") ?? null);
+  if (!bell || !shown) return;
+  const unread = Number(bell.dataset.bell) + 1;
+  bell.dataset.bell = String(unread);
+  bell.setAttribute("aria-label", `Notices, ${unread} unread`);
+  shown.textContent = unread > MOST ? `${MOST}+` : String(unread);
+  shown.hidden = false;
+  announce(`New notice: ${title}`);
+}
+
 onNotice(show);
+onInbox(count);

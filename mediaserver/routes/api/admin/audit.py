@@ -26,8 +26,12 @@ class AuditQuery(Query):
     )
     actor: str = Field("", max_length=100, description="Who did it: name or id.")
     target: str = Field("", max_length=100, description="To whom or what: name or id.")
-    from_ms: int | None = Field(None, ge=0, le=_MOMENT_MAX, description="Not before.")
-    until_ms: int | None = Field(None, ge=0, le=_MOMENT_MAX, description="Before.")
+    from_ms: int | None = Field(
+        None, ge=0, le=_MOMENT_MAX, description="Only what was done from then on."
+    )
+    until_ms: int | None = Field(
+        None, ge=0, le=_MOMENT_MAX, description="Only what was done before then."
+    )
     before: int | None = Field(
         None, ge=1, le=_MOMENT_MAX, description="The last `sequence` of the page before."
     )

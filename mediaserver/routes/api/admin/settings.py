@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
 from pydantic import Field
@@ -19,9 +19,8 @@ api = Operations("Admin: settings", Scope.ADMIN)
 
 
 class SettingBody(Body):
-    value: str | int = Field(
+    value: Annotated[str, Field(max_length=limits.SETTING_CHARS_MAX)] | int = Field(
         description="As config.toml would have it.",
-        max_length=limits.SETTING_CHARS_MAX,
         examples=["Our streams"],
     )
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from mediaserver.routes.pages.settings import data, profile, security, streamer, tokens
+from mediaserver.routes.pages.settings import (
+    data,
+    notifications,
+    profile,
+    security,
+    streamer,
+    tokens,
+)
 
 UPLOADS = profile.UPLOADS | streamer.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
@@ -11,6 +18,7 @@ routes = [
     *profile.routes,
     *streamer.routes,
     *security.routes,
+    *notifications.routes,
     *tokens.routes,
     *data.routes,
 ]
