@@ -85,12 +85,17 @@ from mediaserver.realtime.site import Site
 from mediaserver.routes import control, keys
 from mediaserver.routes.api.live import LiveOut, live_out
 from mediaserver.routes.app import make_app
+from mediaserver.routes.gate_tickets import Tickets
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
 from mediaserver.routes.instant import close_viewers, instant_routes
+from mediaserver.routes.live_gates import LiveGates
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.middlewares import is_foreign, user_of_session
 from mediaserver.routes.operator_commands import commands_of
+from mediaserver.teams import personal as teams_of_people
+from mediaserver.teams.invitations import Invitations
+from mediaserver.teams.teams import Teams
 from mediaserver.trust import appeals, bans, reports
 from mediaserver.trust import sanctions as sanctions_of_people
 from mediaserver.trust.appeals import Appeals
@@ -128,6 +133,7 @@ PERSONAL_DATA: tuple[Source, ...] = (
     Source("reports", reports.export, reports.erase),
     Source("appeals", appeals.export),
     Source("chat", personal.export, personal.erase),
+    Source("teams", teams_of_people.export, teams_of_people.erase),
     Source("channels", deletion.export, deletion.erase),
 )
 """What features know about people, in the order in which it goes with an account."""
@@ -263,6 +269,7 @@ class Server:
         doctor = Doctor(config, clock, smtp.check)
         jobs.repeat("look-at-backups", backups.look, limits.HOUSEKEEPING_INTERVAL_MS)
         channels = Channels(db, clock, config.accounts)
+        teams = Teams(db, clock, letterhead)
         stream_keys = StreamKeys(db, clock)
         follows = Follows(db, clock, throttles)
         schedule = Schedule(db, clock)
@@ -340,6 +347,8 @@ class Server:
         )
         await stack.enter_async_context(realtime)
 
+        tickets = Tickets(vault, clock)
+        gates = LiveGates(channels, media.broadcasts, tickets, events)
         health = Health(
             {
                 "database": partial(_check_database, db),
@@ -352,7 +361,7 @@ class Server:
             clock=clock,
             health=health,
             render_metrics=lambda: media.render_metrics() + realtime_metrics.render(),
-            more_routes=(*media.routes, *realtime.routes),
+            more_routes=(*gates.guard(media.routes), *realtime.routes),
         )
         app[keys.SETTINGS] = settings
         app[keys.ACCOUNTS] = accounts
@@ -369,6 +378,7 @@ class Server:
         app[keys.BACKUPS] = backups
         app[keys.DOCTOR] = doctor
         app[keys.DELETION] = Deletion(db, clock)
+        app[keys.GATE_TICKETS] = tickets
         app[keys.LETTERHEAD] = letterhead
         app[keys.NOTICES] = told
         app[keys.POLICIES] = policies
@@ -396,6 +406,8 @@ class Server:
             media.thumbnail,
             pictures_of_reports,
         )
+        app[keys.TEAMS] = teams
+        app[keys.INVITATIONS] = Invitations(db, clock, throttles, teams)
         app[keys.CHANNELS] = channels
         app[keys.BACK_SOON] = back_soon
         app[keys.CATEGORIES] = Categories(db)
@@ -456,6 +468,9 @@ class _Broadcasts:
 
     def stop(self, channel: str, reason: str) -> bool:
         return self.registry is not None and self.registry.stop(channel, reason)
+
+    def withdraw(self, channel: str, reason: str) -> bool:
+        return self.registry is not None and self.registry.withdraw(channel, reason)
 
 
 async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class StreamRecorder:
             self._broadcasts.stop(event.channel, KEY_REVOKED)
 
     def _deleted(self, event: ChannelDeleted) -> None:
-        self._broadcasts.stop(event.slug, CHANNEL_DELETED)
+        self._broadcasts.withdraw(event.slug, CHANNEL_DELETED)
 
     def _enqueue(self, event: _Event | None) -> None:
         try:

@@ -112,6 +112,8 @@ class Broadcasts(Protocol):
 
     def stop(self, channel: str, reason: str) -> bool: ...
 
+    def withdraw(self, channel: str, reason: str) -> bool: ...
+
 
 class Streams:
     """Plans, starts, stops and finds streams."""

@@ -651,6 +651,18 @@ DOCUMENT_WAITING_MS: Final = 24 * 3600 * 1000
 
 DOCUMENTS_DELETED_AT_ONCE: Final = 100
 
+TEAM_NAME_CHARS_MAX: Final = 60
+TEAM_ABOUT_CHARS_MAX: Final = 2_000
+TEAM_MEMBERS_MAX: Final = 50
+"""Channels of one team, those that are invited included: they all stand on its page."""
+
+TEAMS_OWNED_MAX: Final = 5
+TEAMS_PER_CHANNEL_MAX: Final = 10
+
+TEAM_INVITATIONS_BURST: Final = 20
+TEAM_INVITATIONS_INTERVAL_MS: Final = 60_000
+"""Invitations of one person; each is mailed to somebody."""
+
 
 # Texts --------------------------------------------------------------------------------------------
 
@@ -764,8 +776,8 @@ SHOWN_ONCE_MS: Final = 10 * 60 * 1000
 """New stream keys on their way to the page that shows them."""
 
 GATE_MAX_AGE_S: Final = 30 * 24 * 3600
-GATE_COOKIE_CHARS_MAX: Final = 40
-"""The answer at a channel's gate is remembered so long."""
+GATE_TICKET_CHARS_MAX: Final = 100
+"""The answer at a channel's gate counts so long; what a ticket of it may hold."""
 
 CALENDAR_MAX_AGE_S: Final = 300
 """A calendar file may be so old; programs ask every few hours."""

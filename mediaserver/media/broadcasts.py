@@ -149,6 +149,15 @@ class Broadcasts:
         broadcast.end(reason)
         return True
 
+    def withdraw(self, channel: str, reason: str) -> bool:
+        """`stop`, and nothing that the channel has shown can be fetched any more."""
+        was_live = self.stop(channel, reason)
+        if (newest := self._current.pop(channel, None)) is not None:
+            self._origin.remove(channel, newest.stream)
+        for earlier in [one for one in self._ended if one.grant.channel == channel]:
+            self._forget(earlier)
+        return was_live
+
     async def run(self) -> None:
         """Watch time-outs until cancelled."""
         while True:

@@ -37,6 +37,7 @@ from mediaserver.routes.api import sanctions as api_sanctions
 from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import site_webhooks as api_site_webhooks
 from mediaserver.routes.api import streams as api_streams
+from mediaserver.routes.api import teams as api_teams
 from mediaserver.routes.api import verifications as api_verifications
 from mediaserver.routes.api import webhooks as api_webhooks
 from mediaserver.routes.api.openapi import document
@@ -59,6 +60,7 @@ from mediaserver.routes.pages import (
     report,
     rules,
     studio,
+    teams,
     theme,
 )
 from mediaserver.routes.pages import chat as chat_pages
@@ -76,6 +78,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_policies.admin_api.all,
     *api_verifications.api.all,
     *api_verifications.admin_api.all,
+    *api_teams.api.all,
     *api_channels.api.all,
     *api_back_soon.api.all,
     *api_streams.api.all,
@@ -155,6 +158,7 @@ def make_app(
     app.add_routes(channel_tabs.routes)
     app.add_routes(chat_pages.routes)
     app.add_routes(rules.routes)
+    app.add_routes(teams.routes)
     app.add_routes(documents.routes)
     app.add_routes(login.routes)
     app.add_routes(registration.routes)

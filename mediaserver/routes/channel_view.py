@@ -8,7 +8,7 @@ from aiohttp import web
 
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.information import FLAGS
-from mediaserver.routes.keys import CHANNELS, FOLLOWS, SCHEDULE, STREAMS
+from mediaserver.routes.keys import CHANNELS, FOLLOWS, SCHEDULE, STREAMS, TEAMS
 from mediaserver.routes.page import redirect, viewer
 from mediaserver.routes.schedule_view import occurrence_view
 
@@ -45,6 +45,10 @@ async def channel_view(request: web.Request, channel: Channel) -> dict[str, Any]
         },
         "follows": user is not None and await follows.is_following(user, channel.id),
         "is_owner": user is not None and user.id == channel.owner_id,
+        "teams": [
+            {"slug": one.slug, "name": one.name}
+            for one in await request.app[TEAMS].of_channel(channel.id)
+        ],
         "studio_url": f"/studio/{channel.slug}",
         "next_entry": None if following is None else occurrence_view(following),
     }

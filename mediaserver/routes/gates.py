@@ -1,21 +1,24 @@
-"""The gate before a stream that is not for everybody: a question, and a cookie with the answer.
+"""The gate before a stream that is not for everybody: a question, and a ticket with the answer.
 
-The cookie belongs to the channel's own pages, so an answer counts for that channel alone.
+Browsers carry the ticket in cookies of the channel's page and of its media; programs, and pages
+inside other sites' pages, as `gate` behind the ? of an address. live_gates.py asks for it.
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 from aiohttp import web
 
 from mediaserver.channels.channels import Channel, manages
 from mediaserver.kernel import limits
+from mediaserver.routes.gate_tickets import Kind, kinds_of
+from mediaserver.routes.keys import GATE_TICKETS
 from mediaserver.routes.page import viewer
 
-_COOKIE = "gate"
-
-Kind = Literal["age", "not_general"]
+QUERY = "gate"
+MEDIA_COOKIE = "gate_live"
+_PAGE_COOKIE = "gate"
 
 
 class Gate(TypedDict):
@@ -32,8 +35,10 @@ def gate_of(request: web.Request, channel: Channel) -> Gate | None:
     """The gate that this visitor has to pass first; the owner and admins have none."""
     if manages(viewer(request), channel.owner_id):
         return None
-    passed = request.cookies.get(_COOKIE, "")[: limits.GATE_COOKIE_CHARS_MAX].split(".")
-    waiting = [kind for kind in _kinds(channel) if kind not in passed]
+    tickets = request.app[GATE_TICKETS]
+    shown = request.query.get(QUERY) or request.cookies.get(_PAGE_COOKIE, "")
+    passed = tickets.answered(channel.slug, shown)
+    waiting = [kind for kind in kinds_of(channel) if kind not in passed]
     if not waiting:
         return None
     return {
@@ -43,24 +48,32 @@ def gate_of(request: web.Request, channel: Channel) -> Gate | None:
     }
 
 
-def pass_gate(request: web.Request, response: web.StreamResponse, channel: Channel) -> None:
-    """Remember that the visitor goes on, to all that the channel asks today."""
-    response.set_cookie(
-        _COOKIE,
-        ".".join(_kinds(channel)),
-        max_age=limits.GATE_MAX_AGE_S,
-        path=f"/@{channel.slug}",
-        secure=request.secure,
-        httponly=True,
-        samesite="Lax",
-    )
+def ticket_of(request: web.Request, channel: Channel) -> str:
+    """The ticket behind the ? of this address, if it is one for the channel; else nothing."""
+    ticket = request.query.get(QUERY, "")
+    return ticket if request.app[GATE_TICKETS].answered(channel.slug, ticket) else ""
 
 
-def _kinds(channel: Channel) -> list[Kind]:
-    """What the channel asks, the most serious first."""
-    kinds: list[Kind] = []
-    if channel.age_restricted:
-        kinds.append("age")
-    if channel.not_general:
-        kinds.append("not_general")
-    return kinds
+def pass_gate(request: web.Request, response: web.StreamResponse, channel: Channel) -> str:
+    """Remember that the visitor goes on, to all that the channel asks today; their ticket."""
+    ticket, _ = request.app[GATE_TICKETS].issue(channel.slug, kinds_of(channel))
+    for name, path in (
+        (_PAGE_COOKIE, f"/@{channel.slug}"),
+        (MEDIA_COOKIE, f"/live/{channel.slug}"),
+    ):
+        response.set_cookie(
+            name,
+            ticket,
+            max_age=limits.GATE_MAX_AGE_S,
+            path=path,
+            secure=request.secure,
+            httponly=True,
+            samesite="Lax",
+        )
+    return ticket
+
+
+def let_in(request: web.Request, response: web.StreamResponse, channel: Channel) -> None:
+    """Have the players of who manages the channel see it: they are not asked."""
+    if kinds_of(channel) and manages(viewer(request), channel.owner_id):
+        pass_gate(request, response, channel)

@@ -35,13 +35,17 @@ from mediaserver.routes.errors import json_answer, problem_of
 from mediaserver.routes.static import accepts_gzip
 from mediaserver.routes.viewers import viewer_of
 
-_PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 _MEDIA_TYPE = "video/mp4"
 _OPEN = {"Access-Control-Allow-Origin": "*", "Timing-Allow-Origin": "*"}
 _FOREVER = {**_OPEN, hdrs.CACHE_CONTROL: "public, max-age=3600, immutable"}
 _NO_CACHE = {**_OPEN, hdrs.CACHE_CONTROL: "no-cache"}
+_PRIVATE = {**_OPEN, hdrs.CACHE_CONTROL: "private, max-age=3600", hdrs.VARY: "Cookie"}
 _A_SECOND = {**_OPEN, hdrs.CACHE_CONTROL: "public, max-age=1"}
 
+
+GATED: web.RequestKey[bool] = web.RequestKey("GATED")
+"""Set on requests that had to show a ticket: their answers are for one viewer."""
 
 TakeReport = Callable[[str, str, ViewerReport], None]
 """Given a channel's slug, a stable key of the viewer, and what their player says."""
@@ -93,7 +97,7 @@ class _Hls:
             return _plain(404, error.message)
         except Full as error:
             return _full(error)
-        return web.Response(body=body, content_type=_PLAYLIST_TYPE, headers=_NO_CACHE)
+        return web.Response(body=body, content_type=PLAYLIST_TYPE, headers=_NO_CACHE)
 
     async def session_multivariant(self, request: web.Request) -> web.StreamResponse:
         """For who knows the session: a streamer's look at a stream that is held."""
@@ -104,7 +108,7 @@ class _Hls:
             body = stream.multivariant(in_session=True)
         except NotFound as error:
             return _plain(404, error.message)
-        return web.Response(body=body, content_type=_PLAYLIST_TYPE, headers=_NO_CACHE)
+        return web.Response(body=body, content_type=PLAYLIST_TYPE, headers=_NO_CACHE)
 
     async def playlist(self, request: web.Request) -> web.StreamResponse:
         query = request.query
@@ -179,7 +183,7 @@ class _Hls:
             headers[hdrs.CONTENT_ENCODING] = "gzip"
             body = rendered.gzipped
         self._count_sent(stream, len(body))
-        return web.Response(body=body, content_type=_PLAYLIST_TYPE, headers=headers)
+        return web.Response(body=body, content_type=PLAYLIST_TYPE, headers=headers)
 
     async def media(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
@@ -201,7 +205,7 @@ class _Hls:
         except Unavailable as error:
             return _plain(503, error.message)
         self._media.inc()
-        response = web.StreamResponse(headers=_FOREVER)
+        response = web.StreamResponse(headers=_PRIVATE if request.get(GATED) else _FOREVER)
         response.content_type = _MEDIA_TYPE
         response.content_length = sum(len(piece) for piece in pieces)
         try:

@@ -41,10 +41,13 @@ from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.moderation.desk import Desk
 from mediaserver.notifications.notices import Notices
+from mediaserver.routes.gate_tickets import Tickets
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
 from mediaserver.routes.static import StaticFiles
+from mediaserver.teams.invitations import Invitations
+from mediaserver.teams.teams import Teams
 from mediaserver.trust.appeals import Appeals
 from mediaserver.trust.cases import Cases
 from mediaserver.trust.reports import Reports
@@ -60,6 +63,7 @@ AVATARS = web.AppKey("AVATARS", Avatars)
 DISPLAY_TOKENS = web.AppKey("DISPLAY_TOKENS", DisplayTokens)
 PERSONAL_DATA = web.AppKey("PERSONAL_DATA", PersonalData)
 DELETION = web.AppKey("DELETION", Deletion)
+GATE_TICKETS = web.AppKey("GATE_TICKETS", Tickets)
 LETTERHEAD = web.AppKey("LETTERHEAD", Letterhead)
 REPORTS = web.AppKey("REPORTS", Reports)
 CASES = web.AppKey("CASES", Cases)
@@ -81,6 +85,8 @@ BACKUPS = web.AppKey("BACKUPS", Backups)
 DOCTOR = web.AppKey("DOCTOR", Doctor)
 WEBHOOKS = web.AppKey("WEBHOOKS", Webhooks)
 WEBHOOK_SENDER = web.AppKey("WEBHOOK_SENDER", Sender)
+TEAMS = web.AppKey("TEAMS", Teams)
+INVITATIONS = web.AppKey("INVITATIONS", Invitations)
 CHANNELS = web.AppKey("CHANNELS", Channels)
 BACK_SOON = web.AppKey("BACK_SOON", BackSoon)
 CATEGORIES = web.AppKey("CATEGORIES", Categories)

@@ -59,6 +59,8 @@ class LiveStreams(Protocol):
 
     def stop(self, channel: str, reason: str) -> bool: ...
 
+    def withdraw(self, channel: str, reason: str) -> bool: ...
+
 
 class StreamHealth(Protocol):
     """The engine's `HealthWatch`."""
@@ -109,13 +111,13 @@ class LiveView:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A live stream in a list."""
+    """A live stream in a list. One behind a gate shows no picture."""
 
     slug: str
     channel_name: str
     is_verified: bool
     title: str
-    thumbnail_url: str
+    thumbnail_url: str | None
     started_at_ms: int
     viewers: int
     state: str
@@ -128,20 +130,23 @@ class Card:
     not_general: bool
 
 
-def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveView | None:
+def live_view(
+    channel: Channel, live: LiveStreams, *, for_owner: bool, ticket: str = ""
+) -> LiveView | None:
     """None while the channel is offline, as it is to others while its stream is held. The warning
-    is for its owner only."""
+    is for its owner only. `ticket`: of the gate, for who can't carry it in a cookie."""
     status = live.status(channel.slug)
     if status is None or not (status.is_public or for_owner):
         return None
     folder = f"/live/{channel.slug}"
     if not status.is_public:
         folder += f"/{status.session}"
+    tail = f"?gate={ticket}" if ticket else ""
     return LiveView(
         state=str(status.state),
-        playlist_url=f"{folder}/index.m3u8",
-        instant_url=f"{folder}/instant" if status.has_instant_room else None,
-        poster_url=f"/live/{channel.slug}/thumbnail.jpg" if status.is_public else None,
+        playlist_url=f"{folder}/index.m3u8{tail}",
+        instant_url=f"{folder}/instant{tail}" if status.has_instant_room else None,
+        poster_url=f"/live/{channel.slug}/thumbnail.jpg{tail}" if status.is_public else None,
         title=channel.title or channel.name,
         started_at_ms=status.started_at_ms,
         viewers=status.viewers,
@@ -151,7 +156,7 @@ def live_view(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveVi
         height=status.height,
         warning=status.warning if for_owner else None,
         broadcast_id=status.broadcast_id,
-        dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}" if status.dvr_window_s else None,
+        dvr_url=f"{folder}/{status.session}/{DVR_PLAYLIST}{tail}" if status.dvr_window_s else None,
         dvr_window_s=status.dvr_window_s,
         full=status.is_full,
         not_general_reason=channel.not_general_reason,
@@ -192,7 +197,9 @@ def cards(statuses: Iterable[LiveStatus], channels: Iterable[Channel]) -> list[C
             channel_name=channel.name,
             is_verified=channel.is_verified,
             title=channel.title or channel.name,
-            thumbnail_url=f"/live/{channel.slug}/thumbnail.jpg",
+            thumbnail_url=None
+            if channel.age_restricted or channel.not_general
+            else f"/live/{channel.slug}/thumbnail.jpg",
             started_at_ms=status.started_at_ms,
             viewers=status.viewers,
             state=str(status.state),

@@ -40,7 +40,7 @@ BANNED = "This account is banned. Log in to the site to see why."
 class LiveStreams(Protocol):
     """The engine's registry, as far as streams are ended."""
 
-    def stop(self, channel: str, reason: str) -> bool: ...
+    def withdraw(self, channel: str, reason: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Sanctions:
             self._end(slug, BANNED)
 
     def _end(self, slug: str, reason: str) -> None:
-        self._live.stop(slug, reason)
+        self._live.withdraw(slug, reason)
 
     def _look_at(self, event: BroadcastStarted) -> None:
         """An encoder whose key was accepted a moment before its owner was banned."""

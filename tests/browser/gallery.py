@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))  # by hand it runs without an installation
 from gallery_pages import PAGES, card, context_of, now_ms, picture  # noqa: E402
 
 from mediaserver.routes.moments import iso_moment, utc_moment  # noqa: E402
+from mediaserver.routes.programs import program  # noqa: E402
 from mediaserver.routes.static import StaticFiles  # noqa: E402
 
 TEMPLATES = ROOT / "web" / "templates"
@@ -60,7 +61,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters.update(utc_moment=utc_moment, iso_moment=iso_moment)
+    environment.filters.update(utc_moment=utc_moment, iso_moment=iso_moment, program=program)
     environment.globals["static"] = STATIC.url
     return environment
 

@@ -9,6 +9,7 @@ import hashlib
 import time
 from typing import Any
 
+from gallery_desk import DESK_PAGES, desk_context
 from gallery_people import PEOPLE_PAGES, people_context
 from gallery_studio import STUDIO_PAGES, MadeUp, studio_context
 from gallery_webhooks import WEBHOOK_PAGES, notices_page
@@ -358,6 +359,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             return notices_page(case, now_ms())
         case _ if template in {page for _, page, _ in PEOPLE_PAGES.values()}:
             return people_context(template, case, now_ms())
+        case _ if template in {page for _, page, _ in DESK_PAGES.values()}:
+            return desk_context(template, case, now_ms())
         case "events.html":
             return outline(document("Lantern", LiveOut))
         case "chat.html":
@@ -404,6 +407,7 @@ PAGES = {
     **STUDIO_PAGES,
     **WEBHOOK_PAGES,
     **PEOPLE_PAGES,
+    **DESK_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),
     "register": ("/register", "register.html", ["plain", "errors", "closed"]),

@@ -9,6 +9,8 @@ from gallery_studio import DAY_MS, policies
 # name → (path, template, cases)
 PEOPLE_PAGES = {
     "rules": ("/rules", "rules.html", ["plain"]),
+    "team": ("/team/night-owls", "team.html", ["live", "quiet"]),
+    "team-manage": ("/team/night-owls/manage", "team_manage.html", ["some", "alone", "errors"]),
     "streamer": (
         "/settings/streamer",
         "settings/streamer.html",
@@ -69,6 +71,18 @@ def people_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
     match template:
         case "rules.html":
             return {"policies": rules}
+        case "team.html":
+            live = case == "live"
+            return {
+                "team": TEAM,
+                "live": [_card(now_ms, "mira", "Mira Paints")] if live else [],
+                "channels": [_link("ana", "Ana Outside"), _link("lab", "The Lab")],
+                "count": 3 if live else 2,
+                "may_manage": live,
+                "user": USER if live else None,
+            }
+        case "team_manage.html":
+            return {**form, **_team_manage(case, now_ms)}
         case "admin/policies.html":
             return {**admin, "policies": rules}
         case "admin/policy.html":
@@ -102,6 +116,63 @@ def people_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
             }
         case _:
             return form | _streamer(case, now_ms)
+
+
+TEAM = {
+    "slug": "night-owls",
+    "name": "Night Owls",
+    "about": "We stream when the town sleeps: paint, electronics and long walks.",
+    "owner": "mira",
+}
+
+
+def _card(now_ms: int, slug: str, name: str) -> dict[str, Any]:
+    return {
+        "slug": slug,
+        "channel_name": name,
+        "is_verified": True,
+        "title": "Boats in the fog",
+        "thumbnail_url": f"/picture/{slug}.svg",
+        "started_at_ms": now_ms - 3_754_000,
+        "viewers": 41,
+        "state": "live",
+        "category": "Art",
+        "category_slug": "art",
+        "tags": ["boats"],
+    }
+
+
+def _link(slug: str, name: str) -> dict[str, Any]:
+    return {
+        "slug": slug,
+        "name": name,
+        "description": "Slow mornings",
+        "is_verified": slug == "lab",
+        "last_live_at_ms": None,
+    }
+
+
+def _team_manage(case: str, now_ms: int) -> dict[str, Any]:
+    others = [] if case == "alone" else [("ana", "Ana Outside"), ("lab", "The Lab")]
+    is_wrong = case == "errors"
+    return {
+        "user": USER,
+        "team": TEAM,
+        "members": [
+            {"slug": "mira", "name": "Mira Paints", "role": "owner"},
+            *({"slug": slug, "name": name, "role": "member"} for slug, name in others),
+        ],
+        "heirs": others,
+        "invitations": []
+        if case == "alone"
+        else [{"slug": "kofi", "name": "Kofi Plays Chess", "created_at_ms": now_ms - DAY_MS}],
+        "members_max": 50,
+        "name_chars_max": 60,
+        "about_chars_max": 2000,
+        "failed": "invite" if is_wrong else "",
+        "form": {"channel": "nobody"} if is_wrong else {},
+        "errors": {"channel": "There is no such channel."} if is_wrong else {},
+    }
 
 
 def _streamer(case: str, now_ms: int) -> dict[str, Any]:

@@ -31,6 +31,7 @@ STUDIO_PAGES = {
         "studio/overlays.html",
         ["some", "none", "new", "errors"],
     ),
+    "studio-teams": ("/studio/mira/teams", "studio/teams.html", ["some", "none", "errors"]),
     "studio-connect": ("/studio/mira/connect", "studio/connect.html", ["keys", "new", "nokeys"]),
     "studio-settings": (
         "/studio/mira/settings",
@@ -42,7 +43,17 @@ STUDIO_PAGES = {
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
-SECTIONS = ["desk", "chat", "health", "schedule", "overlays", "webhooks", "connect", "settings"]
+SECTIONS = [
+    "desk",
+    "chat",
+    "health",
+    "schedule",
+    "teams",
+    "overlays",
+    "webhooks",
+    "connect",
+    "settings",
+]
 CATEGORIES = [("art", "Art"), ("cooking", "Cooking"), ("games", "Games"), ("music", "Music")]
 KEY = "sk_7f3kq2mzx8w4hn5vb6ty"
 ADVICE = (
@@ -97,6 +108,7 @@ def studio_context(section: str, case: str, made_up: MadeUp) -> dict[str, Any]:
         "schedule": _schedule,
         "overlays": _overlays,
         "connect": _connect,
+        "teams": _teams,
         "settings": _settings,
     }[section]
     return frame | page(case, made_up)
@@ -120,6 +132,30 @@ def policies(now_ms: int) -> list[dict[str, Any]]:
         }
         for kind, (title, body) in texts.items()
     ]
+
+
+def _teams(case: str, made_up: MadeUp) -> dict[str, Any]:
+    owls = {"slug": "night-owls", "name": "Night Owls", "owner": "mira", "is_own": True}
+    birds = {"slug": "early-birds", "name": "Early Birds", "owner": "ana", "is_own": False}
+    given = {"name": "Admin", "slug": "admin"}
+    wrong = returned("team", given, slug="That address is taken.") if case == "errors" else {}
+    return {
+        "joined": [owls, birds] if case == "some" else [],
+        "led_elsewhere": [],
+        "invitations": [
+            {
+                "slug": "small-hours",
+                "name": "Small Hours",
+                "owner": "kofi",
+                "asked_at_ms": made_up.now_ms - DAY_MS,
+            }
+        ]
+        if case == "some"
+        else [],
+        "name_chars_max": 60,
+        "about_chars_max": 2000,
+        **wrong,
+    }
 
 
 def returned(form: str, given: dict[str, str], **errors: str) -> dict[str, Any]:

@@ -36,12 +36,17 @@ FOR_VISITORS = (
     "/embed/mira/chat",
     "/login",
     "/register",
+    "/rules",
+    "/team/night-owls",
     "/api/events",
     "/nowhere",
 )
 FOR_STREAMERS = (
     "/@mira",
     "/studio/new",
+    "/studio/mira/settings",
+    "/settings/streamer",
+    "/team/night-owls/manage",
     "/notices",
     "/settings/notifications",
     *(
@@ -51,6 +56,7 @@ FOR_STREAMERS = (
             "/chat",
             "/health",
             "/schedule",
+            "/teams",
             "/overlays",
             "/webhooks",
             "/connect",
@@ -75,6 +81,8 @@ async def lively(
         await town.fill()
         await town.call("mira", "POST", "/channels/mira/blocked-words", {"word": "spam"})
         await town.call("mira", "PATCH", "/channels/mira/chat/rules", {"slow_s": 5})
+        owls = {"channel": "mira", "slug": "night-owls", "name": "Night Owls"}
+        await town.call("mira", "POST", "/teams", owls)
         restricted = {"username": "noor", "seconds": 3600, "reason": "shouting"}
         await town.call("mira", "POST", "/channels/mira/restrictions", restricted)
         async with town.on_air(folder, "mira"):

@@ -66,6 +66,9 @@ class FakeBroadcasts:
         self.stopped.append((channel, reason))
         return self.status(channel) is not None
 
+    def withdraw(self, channel: str, reason: str) -> bool:
+        return self.stop(channel, reason)
+
 
 @dataclass
 class FakeHealth:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mediaserver.channels.stream_recorder import CHANNEL_DELETED
 from mediaserver.routes.app import OPERATIONS
 from mediaserver.routes.pages import admin as admin_pages
 from tests.functional.desk import make_admin
@@ -205,7 +206,7 @@ async def test_deleting_an_account_with_its_channel(site: Site, boss: Person) ->
     assert (status, response.headers["Location"]) == (303, "/admin/users")
     assert (await boss.get("/@bob"))[0] == 404
     assert (await boss.get("/admin/users/bob"))[0] == 404
-    assert site.media.broadcasts.stopped == [("bob", "This channel was deleted.")]
+    assert site.media.broadcasts.stopped == [("bob", CHANNEL_DELETED)]
     status, _ = await site.person().api(
         "POST", "/auth/login", {"username": "bob", "password": PASSWORD}
     )

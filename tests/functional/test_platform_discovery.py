@@ -278,7 +278,7 @@ async def test_hostile_text_stays_text(site: Site, alice: Person) -> None:
         ),
         (
             {"age_restricted": True, "not_general": True, "not_general_reason": "Talks of war"},
-            "age.not_general",
+            "age-not_general",
             "Reason: Talks of war",
         ),
     ],
@@ -298,7 +298,9 @@ async def test_the_gate(
         status, _, response = await person.post("/@alice-tv/gate")
         assert (status, response.headers["Location"]) == (303, "/@alice-tv")
         cookie = response.cookies["gate"]
-        assert (cookie.value, cookie["path"], cookie["httponly"]) == (kind, "/@alice-tv", True)
+        assert cookie.value.startswith(f"{kind}.")
+        assert (cookie["path"], cookie["httponly"]) == ("/@alice-tv", True)
+        assert response.cookies["gate_live"]["path"] == "/live/alice-tv"
         _, text, _ = await person.get("/@alice-tv")
         assert 'action="/@alice-tv/gate"' not in text
         assert "/live/alice-tv/index.m3u8" in text
@@ -321,15 +323,28 @@ async def test_a_gate_asks_again_for_something_new(site: Site, alice: Person, bo
         assert "/gate" in (await site.person().get("/@alice-tv", headers=headers))[1], cookie
 
 
-async def test_a_framed_player_sends_to_the_gate(site: Site, alice: Person) -> None:
-    site.media.broadcasts.statuses.append(FakeStatus("alice-tv"))
+async def test_a_framed_player_has_a_gate_of_its_own(site: Site, alice: Person) -> None:
+    """Without cookies, which a frame in another site's page doesn't get."""
+    site.media.broadcasts.statuses.append(FakeStatus("alice-tv", dvr_window_s=60))
     visitor = site.person()
     assert "/live/alice-tv/index.m3u8" in (await visitor.get("/embed/alice-tv"))[1]
     await alice.api("PATCH", "/channels/alice-tv", {"age_restricted": True})
-    await visitor.post("/@alice-tv/gate")
     _, text, _ = await visitor.get("/embed/alice-tv")
     assert "/live/alice-tv/index.m3u8" not in text
-    assert 'href="/@alice-tv" target="_blank">Watch on' in text
+    assert 'name="next" value="/embed/alice-tv"' in text
+    _, _, response = await visitor.post("/@alice-tv/gate", {"next": "/embed/alice-tv"})
+    visitor.http.cookie_jar.clear()
+    _, text, _ = await visitor.get(response.headers["Location"])
+    query = response.headers["Location"].partition("?")[2]
+    for path in ("index.m3u8", "instant", "secret-session/dvr.m3u8"):
+        assert f"/live/alice-tv/{path}?{query}" in text
+    assert f'data-url="/api/v1/channels/alice-tv/live?{query}"' in text
+    _, live = await visitor.api("GET", f"/channels/alice-tv/live?{query}")
+    assert live["playlist_url"] == f"/live/alice-tv/index.m3u8?{query}"
+    assert (
+        "?" not in (await visitor.api("GET", "/channels/alice-tv/live?gate=x"))[1]["playlist_url"]
+    )
+    assert "/gate" in (await visitor.get(f"/embed/alice-tv?{query}x"))[1]
 
 
 async def test_the_gate_sends_nobody_away(site: Site, alice: Person) -> None:
@@ -353,6 +368,7 @@ async def test_cards_of_restricted_streams_are_veiled(site: Site, alice: Person)
     _, text, _ = await site.person().get("/")
     assert "data-veiled" in text
     assert "18+ · Promotion" in text
+    assert "thumbnail.jpg" not in text
 
 
 async def test_following_by_form(site: Site, alice: Person, bob: Person) -> None:

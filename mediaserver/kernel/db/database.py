@@ -38,6 +38,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from mediaserver.kernel import limits
 from mediaserver.kernel.db.lock import FileLock
 from mediaserver.kernel.db.migrate import migrate
+from mediaserver.kernel.db.safety_copy import keep_safety_copy
 from mediaserver.kernel.errors import Invalid, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.tasks import Tasks
@@ -100,6 +101,9 @@ class Database:
             self._writer, self._reader = (
                 self._open_sqlite() if self.is_sqlite else self._open_postgresql()
             )
+            if self.is_sqlite:
+                path = self._path()
+                await asyncio.to_thread(keep_safety_copy, path, path.parent / "backups")
             await self._transact(self._writer, lambda tx: migrate(tx._connection))
         except OSError as error:
             await self.aclose()
@@ -187,9 +191,13 @@ class Database:
             return result
         raise AssertionError("the last attempt returns or raises")
 
-    def _open_sqlite(self) -> tuple[AsyncEngine, AsyncEngine]:
+    def _path(self) -> Path:
+        """The file of a SQLite database."""
         assert self._url.database
-        path = Path(self._url.database).absolute()
+        return Path(self._url.database).absolute()
+
+    def _open_sqlite(self) -> tuple[AsyncEngine, AsyncEngine]:
+        path = self._path()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = FileLock(path.with_name(path.name + ".lock"))
         self._lock.acquire()

@@ -9,9 +9,12 @@ from pydantic import Field
 
 from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.channels.channels import Channel, manages
-from mediaserver.kernel.errors import NotFound
-from mediaserver.routes.api.operation import Answer, Operations, optional_caller
-from mediaserver.routes.keys import CHANNELS, LIVE
+from mediaserver.kernel import limits
+from mediaserver.kernel.errors import Invalid, NotFound
+from mediaserver.routes.api.operation import Answer, Body, Operations, Query, optional_caller
+from mediaserver.routes.gate_tickets import kinds_of
+from mediaserver.routes.gates import ticket_of
+from mediaserver.routes.keys import CHANNELS, GATE_TICKETS, LIVE
 from mediaserver.routes.live_view import LiveStreams, cards, live_view, watchable
 
 api = Operations("Live", Scope.CHANNELS)
@@ -59,6 +62,27 @@ class LiveOut(Answer):
     )
 
 
+class LiveQuery(Query):
+    gate: str | None = Field(
+        None,
+        max_length=limits.GATE_TICKET_CHARS_MAX,
+        description="A ticket of the gate: the addresses in the answer carry it.",
+    )
+
+
+class GateAnswer(Body):
+    accepted: bool = Field(
+        description="The viewer is 18 or older, where that is asked, and wants to go on."
+    )
+
+
+class GateTicket(Answer):
+    """What opens the media of one channel, for what it asks today."""
+
+    gate: str
+    expires_at_ms: int
+
+
 class CardOut(Answer):
     """A live stream in a list."""
 
@@ -66,7 +90,7 @@ class CardOut(Answer):
     channel_name: str
     is_verified: bool
     title: str
-    thumbnail_url: str
+    thumbnail_url: str | None = Field(description="Null for a stream behind a gate.")
     started_at_ms: int
     viewers: int
     state: str
@@ -85,18 +109,43 @@ class LiveList(Answer):
     streams: list[CardOut]
 
 
-@api.get("/channels/{slug}/live", "Show the live stream", answer=LiveOut, errors=(NotFound,))
-async def show_live(request: web.Request) -> LiveOut:
-    """What a channel streams right now. `state` is "offline" when nothing is there."""
+@api.get(
+    "/channels/{slug}/live",
+    "Show the live stream",
+    query=LiveQuery,
+    answer=LiveOut,
+    errors=(NotFound,),
+)
+async def show_live(request: web.Request, query: LiveQuery) -> LiveOut:
+    """What a channel streams right now. `state` is "offline" when nothing is there. The media of
+    one with `age_restricted` or `not_general` answer 403 without a ticket of its gate."""
     user = await optional_caller(request)
     channel = await request.app[CHANNELS].get(request.match_info["slug"])
     is_owner = manages(user, channel.owner_id)
-    return live_out(channel, request.app[LIVE], for_owner=is_owner)
+    ticket = ticket_of(request, channel) if query.gate else ""
+    return live_out(channel, request.app[LIVE], for_owner=is_owner, ticket=ticket)
 
 
-def live_out(channel: Channel, live: LiveStreams, *, for_owner: bool) -> LiveOut:
+@api.post(
+    "/channels/{slug}/gate",
+    "Pass the gate",
+    body=GateAnswer,
+    answer=GateTicket,
+    errors=(NotFound, Invalid),
+)
+async def answer_gate(request: web.Request, body: GateAnswer) -> GateTicket:
+    """The ticket for a stream that is not for everybody, once the viewer has said yes. Put it as
+    `gate` behind the ? of the addresses of its media; their playlists carry it on."""
+    if not body.accepted:
+        raise Invalid("Only who says yes goes on.", field="accepted")
+    channel = await request.app[CHANNELS].get(request.match_info["slug"])
+    ticket, expires_at_ms = request.app[GATE_TICKETS].issue(channel.slug, kinds_of(channel))
+    return GateTicket(gate=ticket, expires_at_ms=expires_at_ms)
+
+
+def live_out(channel: Channel, live: LiveStreams, *, for_owner: bool, ticket: str = "") -> LiveOut:
     """What the answer above says, also for those who are told of changes."""
-    view = live_view(channel, live, for_owner=for_owner)
+    view = live_view(channel, live, for_owner=for_owner, ticket=ticket)
     return LiveOut(state="offline") if view is None else LiveOut(**dataclasses.asdict(view))
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from mediaserver.routes.channel_view import asked_channel, channel_view
 from mediaserver.routes.forms import read_form
-from mediaserver.routes.gates import gate_of, pass_gate
+from mediaserver.routes.gates import gate_of, let_in, pass_gate
 from mediaserver.routes.keys import FOLLOWS, LIVE, STREAMS
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.page import local_path, noticed, page, see_other, signed_in, viewer
@@ -39,6 +39,7 @@ async def channel_page(request: web.Request) -> web.Response:
         csp=CSP_PLAYER,
     )
     mark_viewer(request, response)
+    let_in(request, response, channel)
     return response
 
 
@@ -69,8 +70,11 @@ async def _follow(request: web.Request, *, follows: bool) -> web.Response:
 async def open_gate(request: web.Request) -> web.Response:
     channel = await asked_channel(request)
     form = await read_form(request)
-    response = see_other(local_path(form.get("next", ""), f"/@{channel.slug}"))
-    pass_gate(request, response, channel)
+    target = local_path(form.get("next", ""), f"/@{channel.slug}")
+    response = see_other(target)
+    ticket = pass_gate(request, response, channel)
+    if target == f"/embed/{channel.slug}":  # a frame in another site's page has no cookies
+        response.headers["Location"] = f"{target}?gate={ticket}"
     return response
 
 

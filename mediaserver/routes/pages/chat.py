@@ -16,7 +16,7 @@ from mediaserver.channels.channels import Channel
 from mediaserver.channels.display_tokens import Kind, Opened
 from mediaserver.chat.events import ChatEvent
 from mediaserver.kernel.errors import NotFound, Unauthorized
-from mediaserver.routes.gates import gate_of
+from mediaserver.routes.gates import gate_of, let_in, ticket_of
 from mediaserver.routes.keys import CHANNELS, CHAT, DISPLAY_TOKENS, LIVE
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.page import page, viewer
@@ -83,19 +83,21 @@ async def _alone(request: web.Request, channel: Channel, user: User | None) -> d
 async def embed(request: web.Request) -> web.Response:
     """The player alone, for other sites' pages."""
     channel = await request.app[CHANNELS].get(request.match_info["slug"])
-    view = live_view(channel, request.app[LIVE], for_owner=False)
+    ticket = ticket_of(request, channel)
+    view = live_view(channel, request.app[LIVE], for_owner=False, ticket=ticket)
     response = page(
         request,
         "embed.html",
         {
             "channel": {"slug": channel.slug, "name": channel.name},
             "live": None if view is None else dataclasses.asdict(view),
-            # asked on the channel's own page: cookies of a framed page are nobody's business
             "gate": gate_of(request, channel),
+            "ticket": ticket,
         },
         csp=_framed(CSP_PLAYER),
     )
     mark_viewer(request, response)
+    let_in(request, response, channel)
     return response
 
 

@@ -50,6 +50,9 @@ class Registry:
         self.stopped.append((channel, reason))
         return self.is_live
 
+    def withdraw(self, channel: str, reason: str) -> bool:
+        return self.stop(channel, reason)
+
 
 @pytest.fixture
 def registry() -> Registry:

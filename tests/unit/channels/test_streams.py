@@ -56,6 +56,9 @@ class Registry:
         self.stopped.append((channel, reason))
         return True
 
+    def withdraw(self, channel: str, reason: str) -> bool:
+        return self.stop(channel, reason)
+
 
 @pytest.fixture
 def registry() -> Registry:

@@ -101,6 +101,27 @@ def test_end_all() -> None:
     assert site.names()[-2:] == ["Ended", "Ended"]
 
 
+async def test_what_is_withdrawn_is_gone_at_once() -> None:
+    """The stream, and those that had ended just before it; the channel may begin anew."""
+    site, earlier, _ = live_site()
+    earlier.end("stopped")
+    newest, encoder = site.open()
+    site.send(newest, between(0, 5_000))
+    assert site.broadcasts.withdraw("film", "banned")
+    assert encoder.reasons == ["banned"]
+    assert site.names()[-1] == "Ended"
+    assert site.broadcasts.status("film") is None
+    with pytest.raises(NotFound):
+        site.origin.current("film")
+    for broadcast in (earlier, newest):
+        with pytest.raises(NotFound):
+            site.origin.stream("film", broadcast.stream.session)
+    assert not site.broadcasts.withdraw("film", "banned"), "there is nothing more"
+    site.broadcasts.check()
+    again, _ = site.open()
+    assert again is not newest
+
+
 def test_streams_are_bounded() -> None:
     site = Site(streams_max=2)
     site.open()

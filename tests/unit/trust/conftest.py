@@ -28,7 +28,7 @@ class FakeLive:
 
     stopped: list[tuple[str, str]] = field(default_factory=list)
 
-    def stop(self, channel: str, reason: str) -> bool:
+    def withdraw(self, channel: str, reason: str) -> bool:
         self.stopped.append((channel, reason))
         return True
 

@@ -188,7 +188,7 @@ export class InstantSource {
     if (code === CLOSE_ENDED && this.#ready) {
       this.#over = true;
       clearInterval(this.#timer);
-      if (this.#media?.readyState === "open" && !this.#buffer?.updating) this.#media.endOfStream();
+      this.#endMedia();
       return;
     }
     this.#fail(code === CLOSE_FULL ? "full" : "gone");
@@ -301,9 +301,14 @@ export class InstantSource {
     this.#buffer.appendBuffer(joined(pieces));
   }
 
+  /** While the buffer is still at work, the end comes with its next `updateend`. */
+  #endMedia() {
+    if (this.#media?.readyState === "open" && !this.#buffer?.updating) this.#media.endOfStream();
+  }
+
   #appended() {
-    if (this.#over && !this.#queue.length && this.#media.readyState === "open") {
-      this.#media.endOfStream();
+    if (this.#over && !this.#queue.length) {
+      this.#endMedia();
       return;
     }
     if (!this.#placed && this.video.buffered.length) {

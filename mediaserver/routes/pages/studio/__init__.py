@@ -15,6 +15,7 @@ from mediaserver.routes.pages.studio import (
     overlays,
     schedule,
     settings,
+    teams,
     webhooks,
 )
 
@@ -28,6 +29,7 @@ routes = [
     *emotes.routes,
     *health.routes,
     *schedule.routes,
+    *teams.routes,
     *overlays.routes,
     *webhooks.routes,
     *connect.routes,

@@ -11,6 +11,7 @@ from mediaserver.channels.information import FLAGS, split_tags
 from mediaserver.channels.streams import STOPPED
 from mediaserver.kernel.errors import Conflict, Invalid
 from mediaserver.routes.forms import read_form
+from mediaserver.routes.gates import let_in
 from mediaserver.routes.keys import (
     CHANNELS,
     DESK,
@@ -104,7 +105,7 @@ async def _desk(
     view = live_view(studio.channel, request.app[LIVE], for_owner=True)
     new_key = request.app[SHOWN_ONCE].take(studio.user.id, studio.channel.slug)
     keys = await request.app[STREAM_KEYS].list_active(studio.user, studio.channel.slug)
-    return await studio_page(
+    response = await studio_page(
         request,
         studio,
         "desk",
@@ -121,6 +122,8 @@ async def _desk(
         returned=returned,
         csp=CSP_PLAYER,
     )
+    let_in(request, response, channel)
+    return response
 
 
 routes = [

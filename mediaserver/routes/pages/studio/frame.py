@@ -20,7 +20,17 @@ from mediaserver.routes.page import page, redirect, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
 _DIGITS_MAX = 15
-_SECTIONS = ("desk", "chat", "health", "schedule", "overlays", "webhooks", "connect", "settings")
+_SECTIONS = (
+    "desk",
+    "chat",
+    "health",
+    "schedule",
+    "teams",
+    "overlays",
+    "webhooks",
+    "connect",
+    "settings",
+)
 _MODERATOR_SECTIONS = ("chat", "health")
 
 

@@ -20,6 +20,7 @@ down_revision = "0007"
 def upgrade() -> None:
     _policies()
     _verification()
+    _teams()
 
 
 def _policies() -> None:
@@ -93,3 +94,46 @@ def _verification() -> None:
     create_index("document", "user_id")
     create_index("document", "verification_id")
     create_index("document", "deleted_at_ms", "created_at_ms")
+
+
+def _teams() -> None:
+    create_table(
+        "team",
+        id_column(),
+        text("slug"),
+        text("name"),
+        text("about"),
+        text("owner_id"),
+        int64("created_at_ms"),
+        foreign("team", "owner_id", "user_account", "CASCADE"),
+        unique("team", "slug"),
+        check("team_slug_lower", "slug = lower(slug)"),
+        check("team_slug_length", "length(slug) BETWEEN 3 AND 30"),
+        check("team_name_length", "length(name) BETWEEN 1 AND 60"),
+    )
+    create_index("team", "owner_id")
+    create_table(
+        "team_member",
+        text("team_id"),
+        text("channel_id"),
+        text("role"),
+        int64("joined_at_ms"),
+        foreign("team_member", "team_id", "team", "CASCADE"),
+        foreign("team_member", "channel_id", "channel", "CASCADE"),
+        check("team_member_role", "role IN ('owner', 'member')"),
+        key=("team_id", "channel_id"),
+    )
+    create_index("team_member", "channel_id")
+    create_table(
+        "team_invitation",
+        text("team_id"),
+        text("channel_id"),
+        text("invited_by", nullable=True),
+        int64("created_at_ms"),
+        foreign("team_invitation", "team_id", "team", "CASCADE"),
+        foreign("team_invitation", "channel_id", "channel", "CASCADE"),
+        foreign("team_invitation", "invited_by", "user_account", "SET NULL"),
+        key=("team_id", "channel_id"),
+    )
+    create_index("team_invitation", "channel_id")
+    create_index("team_invitation", "invited_by")
