@@ -61,7 +61,7 @@ class Accounts:
             throttles=throttles,
             users=Users(db, clock, passwords, throttles),
             sessions=Sessions(db, clock),
-            tokens=await Tokens.open(db, clock),
+            tokens=await Tokens.open(db, clock, vault),
             personal_tokens=PersonalTokens(db, clock),
             tickets=Tickets(db, clock),
             registrations=Registrations(db, clock, vault, passwords, throttles, letterhead, config),

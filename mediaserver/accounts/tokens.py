@@ -29,8 +29,9 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction, values
 from mediaserver.kernel.db.schema import Int64, identifier, int64, table, text
-from mediaserver.kernel.errors import Unauthorized
+from mediaserver.kernel.errors import Unauthorized, Unavailable
 from mediaserver.kernel.ids import digest, new_id, new_secret
+from mediaserver.kernel.vault import Vault
 
 _log = structlog.get_logger(__name__)
 
@@ -87,9 +88,9 @@ class Tokens:
         self._secret = secret
 
     @classmethod
-    async def open(cls, db: Database, clock: Clock) -> Tokens:
-        """The signing secret is made at the first start and kept in the database."""
-        return cls(db, clock, await db.write(_signing_secret, clock.wall_ms()))
+    async def open(cls, db: Database, clock: Clock, vault: Vault) -> Tokens:
+        """The signing secret is made at the first start and kept in the database, sealed."""
+        return cls(db, clock, await db.write(_signing_secret, vault, clock.wall_ms()))
 
     async def issue(self, user: User) -> TokenPair:
         """Open a family for a client that has just logged in."""
@@ -190,11 +191,16 @@ class Tokens:
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
 
-def _signing_secret(tx: Transaction, now_ms: int) -> str:
-    secret = values.get(tx, _SECRET_KEY)
-    if secret is None:
-        secret = new_secret(512)
-        values.put(tx, _SECRET_KEY, secret, now_ms)
+def _signing_secret(tx: Transaction, vault: Vault, now_ms: int) -> str:
+    """A new one in the place of one that can't be opened: programs refresh their tokens then."""
+    sealed = values.get(tx, _SECRET_KEY)
+    if sealed is not None:
+        try:
+            return vault.unseal(sealed, _SECRET_KEY)
+        except Unavailable:
+            _log.warning("a new secret signs access tokens: the master key is another")
+    secret = new_secret(512)
+    values.put(tx, _SECRET_KEY, vault.seal(secret, _SECRET_KEY), now_ms)
     return secret
 
 

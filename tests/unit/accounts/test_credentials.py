@@ -13,6 +13,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Invalid, RateLimited, Unauthorized
+from mediaserver.kernel.vault import Vault
 from tests.unit.outbox import Outbox
 
 OLD, NEW = "correct horse", "an even better one"
@@ -34,10 +35,11 @@ async def test_change_of_password(
     alice: User,
     db: Database,
     clock: FakeClock,
+    vault: Vault,
     outbox: Outbox,
 ) -> None:
     sessions, here, there, secret = await opened(db, clock, alice)
-    tokens = await Tokens.open(db, clock)
+    tokens = await Tokens.open(db, clock, vault)
     pair = await tokens.issue(alice)
     await credentials.change_password(alice, OLD, NEW, keep_session=here)
     assert await users.log_in("alice", NEW, address=HERE) == alice

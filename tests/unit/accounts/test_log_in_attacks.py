@@ -17,6 +17,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import RateLimited, Unauthorized
+from mediaserver.kernel.vault import Vault
 
 PASSWORD = "correct horse"
 
@@ -152,9 +153,9 @@ async def test_each_answer_costs_the_same_work_for_known_and_unknown(
 
 
 async def test_nothing_of_a_deleted_user_opens_anything(
-    db: Database, clock: FakeClock, alice: User
+    db: Database, clock: FakeClock, vault: Vault, alice: User
 ) -> None:
-    tokens, sessions = await Tokens.open(db, clock), Sessions(db, clock)
+    tokens, sessions = await Tokens.open(db, clock, vault), Sessions(db, clock)
     pair = await tokens.issue(alice)
     first_step = tokens.issue_first_step(alice)
     opened = await sessions.start(alice, address="1.1.1.1", user_agent="x", replaces=None)

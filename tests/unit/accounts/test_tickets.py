@@ -13,6 +13,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Unauthorized
+from mediaserver.kernel.vault import Vault
 
 
 @pytest.fixture
@@ -62,9 +63,9 @@ async def test_it_ends_with_the_session(
 
 
 async def test_it_ends_with_the_clients_log_in(
-    tickets: Tickets, db: Database, clock: FakeClock, alice: User
+    tickets: Tickets, db: Database, clock: FakeClock, vault: Vault, alice: User
 ) -> None:
-    tokens = await Tokens.open(db, clock)
+    tokens = await Tokens.open(db, clock, vault)
     pair = await tokens.issue(alice)
     log_in = await tokens.find(pair.access_token)
     standing = await tickets.redeem(tickets.issue(alice, log_in.family_id))

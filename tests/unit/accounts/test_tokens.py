@@ -16,11 +16,12 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database, values
 from mediaserver.kernel.errors import Unauthorized
+from mediaserver.kernel.vault import Vault
 
 
 @pytest.fixture
-async def tokens(db: Database, clock: FakeClock) -> Tokens:
-    return await Tokens.open(db, clock)
+async def tokens(db: Database, clock: FakeClock, vault: Vault) -> Tokens:
+    return await Tokens.open(db, clock, vault)
 
 
 async def test_issue_and_use(tokens: Tokens, alice: User, bob: User) -> None:
@@ -104,17 +105,37 @@ async def test_expired_families_are_removed(
     assert await tokens.user(fresh.access_token) == alice
 
 
-async def test_the_secret_is_made_once(db: Database, clock: FakeClock, alice: User) -> None:
-    one, two = await Tokens.open(db, clock), await Tokens.open(db, clock)
+async def _secret(db: Database, vault: Vault) -> str:
+    sealed = await db.read(values.get, "token_signing_secret")
+    assert sealed is not None
+    return vault.unseal(sealed, "token_signing_secret")
+
+
+async def test_the_secret_is_made_once_and_sealed(
+    db: Database, clock: FakeClock, vault: Vault, alice: User
+) -> None:
+    one, two = await Tokens.open(db, clock, vault), await Tokens.open(db, clock, vault)
     pair = await one.issue(alice)
     assert await two.user(pair.access_token) == alice
-    assert len(await db.read(values.get, "token_signing_secret") or "") >= 64
+    secret = await _secret(db, vault)
+    assert len(secret) >= 64
+    assert secret not in (await db.read(values.get, "token_signing_secret") or "")
 
 
-async def _forged(tokens: Tokens, alice: User, db: Database) -> dict[str, str]:
+async def test_another_master_key_makes_another_secret(
+    db: Database, clock: FakeClock, vault: Vault, alice: User
+) -> None:
+    """The site starts all the same, and programs go on with their refresh tokens."""
+    pair = await (await Tokens.open(db, clock, vault)).issue(alice)
+    tokens = await Tokens.open(db, clock, Vault(b"another master key of 32 bytes!!"))
+    with pytest.raises(Unauthorized):
+        await tokens.user(pair.access_token)
+    fresh = await tokens.refresh(pair.refresh_token)
+    assert await tokens.user(fresh.access_token) == alice
+
+
+async def _forged(tokens: Tokens, alice: User, secret: str) -> dict[str, str]:
     pair = await tokens.issue(alice)
-    secret = await db.read(values.get, "token_signing_secret")
-    assert secret is not None
     claims = jwt.decode(pair.access_token, options={"verify_signature": False})
 
     def part(value: object) -> str:
@@ -143,9 +164,9 @@ async def _forged(tokens: Tokens, alice: User, db: Database) -> dict[str, str]:
     }
 
 
-async def test_forged_tokens(tokens: Tokens, alice: User, db: Database) -> None:
+async def test_forged_tokens(tokens: Tokens, alice: User, db: Database, vault: Vault) -> None:
     accepted = []
-    for name, token in (await _forged(tokens, alice, db)).items():
+    for name, token in (await _forged(tokens, alice, await _secret(db, vault))).items():
         try:
             await tokens.user(token)
         except Unauthorized:
