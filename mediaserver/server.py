@@ -78,6 +78,7 @@ from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.moderation.desk import Desk
 from mediaserver.notifications import notices
+from mediaserver.notifications.log_ins import LogIns
 from mediaserver.notifications.notices import Notices
 from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime
@@ -267,6 +268,7 @@ class Server:
         sender = Sender(db, clock, vault, outbound, throttles, letterhead)
         jobs.register(deliveries.JOB, sender.handle)
         await stack.enter_async_context(Feed(db, clock, events, letterhead))
+        await stack.enter_async_context(LogIns(db, events, letterhead))
         for name, delete in (
             ("delete-expired-accounts", accounts.delete_expired),
             ("delete-ended-jobs", jobs.delete_ended),

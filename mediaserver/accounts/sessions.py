@@ -80,6 +80,17 @@ class SessionEnded:
     user_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class NewDevice:
+    """Somebody has logged in while they are logged in elsewhere, and nothing there is alike:
+    neither the address nor the browser.
+    """
+
+    user_id: str
+    address: str
+    at_ms: int
+
+
 class Sessions:
     """Starts, finds and ends sessions."""
 
@@ -152,6 +163,13 @@ def _start(
 ) -> None:
     if replaces is not None:
         _end(tx, replaces)
+    known = tx.execute(
+        select(session.c.address, session.c.user_agent).where(
+            session.c.user_id == user_id, session.c.expires_at_ms > now_ms
+        )
+    ).all()
+    if known and all(one.address != address and one.user_agent != user_agent for one in known):
+        tx.emit(NewDevice(user_id, address, now_ms))
     oldest = (
         tx.execute(
             select(session.c.id)
