@@ -147,7 +147,20 @@ VERIFICATIONS_WAITING = Queue(
     verifications_of_people.count_submitted,
 )
 
-QUEUES: tuple[Queue, ...] = (VERIFICATIONS_WAITING, DEAD_MAIL, DEAD_JOBS)
+REPORTS_WAITING = Queue(
+    "reports", "report waits", "reports wait", "/admin/reports", reports.count_new
+)
+APPEALS_WAITING = Queue(
+    "appeals", "appeal waits", "appeals wait", "/admin/reports/appeals", appeals.count_open
+)
+
+QUEUES: tuple[Queue, ...] = (
+    REPORTS_WAITING,
+    APPEALS_WAITING,
+    VERIFICATIONS_WAITING,
+    DEAD_MAIL,
+    DEAD_JOBS,
+)
 """What may wait for an admin, in the order in which the overview shows it."""
 
 

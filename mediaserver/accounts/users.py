@@ -298,9 +298,10 @@ def to_user(row: Row[Any]) -> User:
     )
 
 
-def set_verified(tx: Transaction, user_id: str) -> None:
-    """For channels/verifications.py, which has seen who they are."""
-    tx.execute(update(user_account).where(user_account.c.id == user_id).values(is_verified=1))
+def set_verified(tx: Transaction, user_id: str, *, is_verified: bool) -> None:
+    """For channels/verifications.py, whose admins have seen who they are."""
+    values = {"is_verified": int(is_verified)}
+    tx.execute(update(user_account).where(user_account.c.id == user_id).values(values))
 
 
 def lock(tx: Transaction, user_id: str) -> None:

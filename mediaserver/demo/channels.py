@@ -141,7 +141,7 @@ class Demo:
                 await self._announce(owner, channel)
                 await self._gather(viewers, channel)
                 tasks.start(self._keep_publishing(channel, key), channel.slug)
-                made.append(await self._channels.get(channel.slug))
+                made.append(await self._channels.find(channel.slug))
             tasks.start(self._keep_talking(owner, viewers, made), "chat")
             self._stack = stack.pop_all()
         return self
@@ -166,7 +166,7 @@ class Demo:
 
     async def _fresh_key(self, owner: User, channel: DemoChannel) -> str:
         try:
-            await self._channels.get(channel.slug)
+            await self._channels.find(channel.slug)
         except NotFound:
             await self._channels.create(
                 owner,
@@ -187,14 +187,14 @@ class Demo:
 
     async def _describe(self, owner: User, channel: DemoChannel) -> None:
         """Say what it is about, unless an admin has said something else."""
-        if (await self._channels.get(channel.slug)).category is None:
+        if (await self._channels.find(channel.slug)).category is None:
             await self._channels.update(
                 owner, channel.slug, category=channel.category, tags=channel.tags
             )
 
     async def _announce(self, owner: User, channel: DemoChannel) -> None:
         """A weekly entry, unless there is something in the schedule."""
-        found = await self._channels.get(channel.slug)
+        found = await self._channels.find(channel.slug)
         if await self._schedule.entries(found.id):
             return
         now_ms = self._clock.wall_ms()
@@ -212,7 +212,7 @@ class Demo:
         )
 
     async def _gather(self, viewers: Sequence[User], channel: DemoChannel) -> None:
-        found = await self._channels.get(channel.slug)
+        found = await self._channels.find(channel.slug)
         for viewer in viewers:
             if not await self._follows.is_following(viewer, found.id):
                 await self._follows.follow(viewer, channel.slug)

@@ -19,6 +19,7 @@ NOTICES: Mapping[str, str] = {
     "verification-sent": "Thank you. An admin will look at it, and you are told what they decide.",
     "document-gone": "The file is deleted.",
     "verification-approved": "They are verified, and have been told.",
+    "verification-withdrawn": "The badge is gone, and they have been told why.",
     "verification-rejected": "It is rejected, and they have been told why.",
     "team-formed": "Your team is ready. Invite the others.",
     "team-joined": "Your channel is in the team.",

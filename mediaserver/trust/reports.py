@@ -194,7 +194,7 @@ class Reports:
         tx.execute(select(user_account.c.id).where(user_account.c.id == actor.id).with_for_update())
         if (known := _repeated(tx, actor.id, target, now_ms)) is not None:
             return get(tx, known)
-        waiting = _count_new(tx)
+        waiting = count_new(tx)
         tx.execute(
             insert(report).values(
                 id=report_id,
@@ -303,7 +303,8 @@ def _repeated(tx: Transaction, reporter_id: str, target: Target, now_ms: int) ->
     ).scalar()
 
 
-def _count_new(tx: Transaction) -> int:
+def count_new(tx: Transaction) -> int:
+    """How many no admin has taken yet."""
     count = select(func.count()).select_from(report).where(report.c.state == "new")
     return int(tx.execute(count).scalar_one())
 

@@ -10,8 +10,10 @@ import time
 from typing import Any
 
 from gallery_desk import DESK_PAGES, desk_context
+from gallery_operations import OPERATIONS_PAGES, operations_context
 from gallery_people import PEOPLE_PAGES, people_context
 from gallery_studio import STUDIO_PAGES, MadeUp, studio_context
+from gallery_trust import TRUST_PAGES, trust_context
 from gallery_webhooks import WEBHOOK_PAGES, notices_page
 
 from mediaserver.realtime.asyncapi import document
@@ -355,6 +357,10 @@ def context_of(template: str, case: str) -> dict[str, Any]:
                 case,
                 MadeUp(now_ms(), CHANNEL, USER, live_view, room("starting")),
             )
+        case _ if template in {page for _, page, _ in TRUST_PAGES.values()}:
+            return trust_context(template, case, now_ms())
+        case _ if template in {page for _, page, _ in OPERATIONS_PAGES.values()}:
+            return operations_context(template, case, now_ms())
         case "notices.html":
             return notices_page(case, now_ms())
         case _ if template in {page for _, page, _ in PEOPLE_PAGES.values()}:
@@ -407,6 +413,8 @@ PAGES = {
     **STUDIO_PAGES,
     **WEBHOOK_PAGES,
     **PEOPLE_PAGES,
+    **TRUST_PAGES,
+    **OPERATIONS_PAGES,
     **DESK_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),

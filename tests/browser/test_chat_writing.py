@@ -223,7 +223,7 @@ async def test_a_moderator_needs_no_mouse(open_page: Open) -> None:
     await page.keyboard.press("Enter")
     menu = page.get_by_role("menu")
     await expect(menu.get_by_role("menuitem").first).to_be_focused()
-    await expect(menu.get_by_role("menuitem")).to_have_count(9)
+    await expect(menu.get_by_role("menuitem")).to_have_count(10)
     await page.keyboard.press("Escape")
     await expect(page.locator(".line:focus")).to_have_count(1)
     await page.keyboard.press("Delete")
@@ -245,7 +245,7 @@ async def test_a_viewer_sees_no_moderation(open_page: Open) -> None:
     await line.hover()
     await expect(line.get_by_role("button", name="Remove")).to_be_hidden()
     await line.get_by_role("button", name="More").click()
-    await expect(page.get_by_role("menuitem")).to_have_count(3)
+    await expect(page.get_by_role("menuitem")).to_have_count(4)
     await expect(page.get_by_role("button", name="Unpin")).to_be_hidden()
 
 

@@ -46,6 +46,7 @@ _BY_NAME: Mapping[str, Any] = {
     "folder": "images",
     "gate": "gat_hqUvV0N3cGxJc2VjcmV0",
     "given_by": "carol",
+    "gate": "age.1900000000.9f86d081884c7d659a2feaa0c55ad015",
     "handle": "otc_0123456789abcdefghjk",
     "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "hint": "x7k2",

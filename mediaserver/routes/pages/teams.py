@@ -26,7 +26,8 @@ async def team_page(request: web.Request) -> web.Response:
     if slug != slug.lower():
         redirect(f"/team/{slug.lower()}")
     found = await request.app[TEAMS].get(slug)
-    channels = [one.channel for one in await request.app[TEAMS].members(found)]
+    members = await request.app[TEAMS].members(found)
+    channels = [one.channel for one in members if not one.channel.is_hidden]
     live = cards(watchable(request.app[LIVE]), channels)
     on_air = {card.slug for card in live}
     offline = [one for one in channels if one.slug not in on_air]
