@@ -44,7 +44,6 @@ _BY_NAME: Mapping[str, Any] = {
     "entry_id": "sch_0123456789abcdefghjk",
     "field": "title",
     "folder": "images",
-    "gate": "gat_hqUvV0N3cGxJc2VjcmV0",
     "given_by": "carol",
     "gate": "age.1900000000.9f86d081884c7d659a2feaa0c55ad015",
     "handle": "otc_0123456789abcdefghjk",
