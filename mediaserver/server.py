@@ -89,6 +89,7 @@ from mediaserver.routes.app import make_app
 from mediaserver.routes.gate_tickets import Tickets
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
+from mediaserver.routes.http_server import HttpRunner
 from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_gates import LiveGates
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
@@ -508,7 +509,7 @@ async def _listen(
     stack: AsyncExitStack, config: Config, app: web.Application, tls: ssl.SSLContext | None
 ) -> int:
     """Open the web port; the port it got."""
-    runner = web.AppRunner(
+    runner = HttpRunner(
         app,
         access_log=None,
         shutdown_timeout=limits.SERVER_STOP_TIMEOUT_S,
