@@ -78,6 +78,7 @@ from mediaserver.media.engine import Engine
 from mediaserver.media.gate import PublishGate
 from mediaserver.moderation.desk import Desk
 from mediaserver.notifications import notices
+from mediaserver.notifications.log_ins import LogIns
 from mediaserver.notifications.notices import Notices
 from mediaserver.realtime import asyncapi
 from mediaserver.realtime.realtime import Realtime
@@ -88,6 +89,7 @@ from mediaserver.routes.app import make_app
 from mediaserver.routes.gate_tickets import Tickets
 from mediaserver.routes.health import Health
 from mediaserver.routes.hls import hls_routes
+from mediaserver.routes.http_server import HttpRunner
 from mediaserver.routes.instant import close_viewers, instant_routes
 from mediaserver.routes.live_gates import LiveGates
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
@@ -146,7 +148,20 @@ VERIFICATIONS_WAITING = Queue(
     verifications_of_people.count_submitted,
 )
 
-QUEUES: tuple[Queue, ...] = (VERIFICATIONS_WAITING, DEAD_MAIL, DEAD_JOBS)
+REPORTS_WAITING = Queue(
+    "reports", "report waits", "reports wait", "/admin/reports", reports.count_new
+)
+APPEALS_WAITING = Queue(
+    "appeals", "appeal waits", "appeals wait", "/admin/reports/appeals", appeals.count_open
+)
+
+QUEUES: tuple[Queue, ...] = (
+    REPORTS_WAITING,
+    APPEALS_WAITING,
+    VERIFICATIONS_WAITING,
+    DEAD_MAIL,
+    DEAD_JOBS,
+)
 """What may wait for an admin, in the order in which the overview shows it."""
 
 
@@ -254,6 +269,7 @@ class Server:
         sender = Sender(db, clock, vault, outbound, throttles, letterhead)
         jobs.register(deliveries.JOB, sender.handle)
         await stack.enter_async_context(Feed(db, clock, events, letterhead))
+        await stack.enter_async_context(LogIns(db, events, letterhead))
         for name, delete in (
             ("delete-expired-accounts", accounts.delete_expired),
             ("delete-ended-jobs", jobs.delete_ended),
@@ -493,7 +509,7 @@ async def _listen(
     stack: AsyncExitStack, config: Config, app: web.Application, tls: ssl.SSLContext | None
 ) -> int:
     """Open the web port; the port it got."""
-    runner = web.AppRunner(
+    runner = HttpRunner(
         app,
         access_log=None,
         shutdown_timeout=limits.SERVER_STOP_TIMEOUT_S,

@@ -2,7 +2,7 @@
 
 A forgotten password is answered the same, and as fast, whether or not the address has an account:
 the mail is a job. Its code belongs to the browser that asked for it, opens no session and passes no
-second factor. Every change ends all other sessions and tokens and is told by mail.
+second factor. A new password ends all other sessions and tokens; every change is told by mail.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class Credentials:
         stored = await self._db.read(password_hash_of, user.id)
         too_long = len(password) > limits.PASSWORD_CHARS_MAX
         if too_long or not await self._passwords.verify(stored, password):
+            _log.info("password refused", user=user.id)
             raise Unauthorized("That isn't your password.", code="wrong_password")
         await self._throttles.refund(bucket)
 
@@ -85,7 +86,7 @@ class Credentials:
 
         Raises `Unauthorized` (the current password is wrong), `Invalid` or `RateLimited`.
         """
-        _check_new(new, user)
+        self._check_new(new, user)
         await self.confirm_password(user, current)
         hashed = await self._passwords.hash(new)
         await self._db.write(
@@ -109,7 +110,7 @@ class Credentials:
         await self._throttles.charge((_TRY, _TRY.key(address)))
         hashed = await self._passwords.hash(new)
         user = await self._db.write(
-            self._reset_password, handle, code, hashed, self._clock.wall_ms()
+            self._reset_password, handle, code, new, hashed, self._clock.wall_ms()
         )
         if user is None:
             raise Invalid("That code is wrong or too old.", field="code", code="wrong_code")
@@ -141,6 +142,11 @@ class Credentials:
         await self._throttles.refund(bucket)
         return changed
 
+    def _check_new(self, password: str, user: User) -> None:
+        local = user.email.partition("@")[0]
+        site_name = self._letterhead.site_name
+        check_rules(password, personal=(user.username, user.email, local, site_name))
+
     def _set_password(
         self, tx: Transaction, user: User, hashed: str, now_ms: int, *, keep_session: str | None
     ) -> None:
@@ -159,12 +165,13 @@ class Credentials:
         return code.handle
 
     def _reset_password(
-        self, tx: Transaction, handle: str, code: str, hashed: str, now_ms: int
+        self, tx: Transaction, handle: str, code: str, new: str, hashed: str, now_ms: int
     ) -> User | None:
         opened = codes.open_with(tx, self._vault, Purpose.RESET_PASSWORD, handle, code, now_ms)
         user = find_by_id(tx, opened.subject_id) if opened and opened.subject_id else None
         if opened is None or user is None or user.email != opened.email:
             return None
+        self._check_new(new, user)  # when it is refused, the code isn't used up
         self._set_password(tx, user, hashed, now_ms, keep_session=None)
         return user
 
@@ -195,8 +202,3 @@ def end_all(tx: Transaction, user_id: str, now_ms: int, *, keep_session: str | N
     sessions.end_all(tx, user_id, keep=keep_session)
     tokens.revoke_all(tx, user_id, now_ms)
     personal_tokens.revoke_all(tx, user_id, now_ms)
-
-
-def _check_new(password: str, user: User) -> None:
-    personal = (user.username, user.email, user.email.partition("@")[0])
-    check_rules(password, personal=personal)

@@ -10,6 +10,7 @@ import asyncio
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
@@ -24,27 +25,14 @@ MEMORY_KIB = 19 * 1024
 PASSES = 2
 LANES = 1
 
-_COMMON_WORDS = """
-00000000 000000000 0123456789 01234567 10203040 1020304050 11111111 111111111 11223344 1122334455
-12121212 12341234 123123123 1234512345 12345678 123456789 1234567890 12345678910 123456789a
-123456abc 1234abcd 1234qwer 123654789 123qweasd 12344321 147258369 159357456 1q2w3e4r 1q2w3e4r5t
-1qaz2wsx 1qaz2wsx3edc 1qazxsw2 22222222 31415926 55555555 66666666 77777777 87654321 88888888
-987654321 9876543210 99999999 a1234567 a12345678 a123456789 aa123456 aa12345678 aaaaaaaa abc12345
-abc123456 abcd1234 abcdefgh abcdefghi access14 admin123 admin1234 admin12345 administrator alexander
-asdf1234 asdfasdf asdfghjk asdfghjkl baseball basketball butterfly changeme changeme1 charlotte
-chocolate christian christopher computer corvette danielle dragon123 elizabeth facebook fireball
-firebird football football1 garfield giovanni google123 hello123 helloworld hellohello iloveyou
-iloveyou1 iloveyou2 internet jennifer jonathan justin123 kristina letmein1 letmein123 liverpool
-livestream lovelove manchester marlboro master123 maverick mediaserver mercedes metallica michelle
-mickey123 minecraft mustang1 nicholas nintendo pa$$word passw0rd passw0rd1 password password!
-password1 password12 password123 password1234 password2 password3 passwordpassword patricia pokemon1
-pokemon123 princess princess1 qazwsxedc q1w2e3r4 q1w2e3r4t5 qwer1234 qwerasdf qwert123 qwerty12
-qwerty123 qwerty1234 qwerty12345 qwertyui qwertyuiop rush2112 samantha samsung1 scorpion secret123
-starwars starwars1 streamer streaming summer2024 summer2025 sunshine sunshine1 superman superman1
-superstar test1234 testtest testing123 thomas123 trustno1 victoria welcome1 welcome123 whatever
-william1 windows1 winter2024 winter2025 zaq12wsx zxcvbnm1 zxcvbnm123 zxcvbnmm
-"""
-_COMMON = frozenset(_COMMON_WORDS.split())
+_COMMON_FILE = Path(__file__).with_name("common_passwords.txt")
+_COMMON = frozenset(
+    line for line in _COMMON_FILE.read_text("utf-8").splitlines() if not line.startswith("#")
+)
+"""Some eleven thousand, in lower case, that were counted in leaked collections."""
+
+_SITE_WORDS = ("mediaserver", "livestream", "streaming", "streamer")
+"""What a guesser tries on a site like this one; its own name comes in addition."""
 
 
 def normalised(password: str) -> str:
@@ -55,7 +43,8 @@ def normalised(password: str) -> str:
 def check_rules(password: str, *, personal: tuple[str, ...] = ()) -> None:
     """Raise `Invalid` for a password that a list of guesses would open.
 
-    `personal` are words an attacker knows, such as the user name.
+    `personal` are words an attacker knows, such as the user name or the site's. They are refused
+    also with digits or signs around them, such as "alice2024!".
     """
     password = normalised(password)
     if len(password) < limits.PASSWORD_CHARS_MIN:
@@ -71,8 +60,19 @@ def check_rules(password: str, *, personal: tuple[str, ...] = ()) -> None:
     folded = password.casefold()
     if folded in _COMMON or len(set(folded)) < 3:
         raise Invalid("That password is one of the first to be guessed.", field="password")
-    if folded in {word.casefold() for word in personal if word}:
-        raise Invalid("Use a password other than your own name or address.", field="password")
+    known = {_bare(word.casefold()) for word in (*personal, *_SITE_WORDS)}
+    bare = _bare(folded)
+    if len(bare) >= limits.KNOWN_WORD_CHARS_MIN and bare in known:
+        raise Invalid(
+            "Use a password other than your name, your address or this site's name.",
+            field="password",
+        )
+
+
+def _bare(word: str) -> str:
+    """`word` without spaces, and without the digits and signs around it."""
+    letters = [number for number, char in enumerate(word) if char.isalpha()]
+    return "".join(word[letters[0] : letters[-1] + 1].split()) if letters else ""
 
 
 class Passwords:

@@ -97,7 +97,8 @@ class Registrations:
         """
         if self._config.registration != "open":
             raise Forbidden("This site doesn't take new accounts.", code="registration_closed")
-        username, email = check_account(username, email, password)
+        site_name = self._letterhead.site_name
+        username, email = check_account(username, email, password, site_name=site_name)
         if username in RESERVED_USERNAMES:
             raise Conflict("That name is taken.", field="username")
         await self._throttles.charge((_REGISTER, _REGISTER.key(address)), (_SEND, _SEND.key(email)))

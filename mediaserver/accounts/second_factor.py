@@ -121,8 +121,10 @@ class SecondFactor:
         bucket = (_TRY, _TRY.key(user.id))
         await self._throttles.charge(bucket)
         if not await self._db.write(self._check, user, code, self._clock.wall_ms()):
+            _log.info("second factor refused", user=user.id)
             raise Unauthorized("That code is wrong or was used before.", code="wrong_code")
         await self._throttles.refund(bucket)
+        _log.info("second factor was right", user=user.id)
 
     async def new_recovery_codes(self, user: User) -> list[str]:
         """Ten new ones in the place of those before. Raises `Conflict` when it is off."""

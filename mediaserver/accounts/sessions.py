@@ -5,7 +5,7 @@ Owns the table `session`. The cookie itself is made by routes/cookies.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +25,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import Int64, identifier, int64, table, text
-from mediaserver.kernel.errors import NotFound
+from mediaserver.kernel.errors import NotFound, Unauthorized
 from mediaserver.kernel.ids import digest, new_id, new_secret
 
 session = table(
@@ -55,7 +55,9 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that is logged in. `confirmed_at_ms`: when it last gave the password, or a code."""
+    """A browser that is logged in. `confirmed_at_ms`: when it last gave the password, or a code; 0
+    for an admin who has been away since, for so long that their desk must not open by itself.
+    """
 
     id: str
     user: User
@@ -78,6 +80,17 @@ class SessionEnded:
     """A session of this user opens nothing any more: whoever holds connections looks again."""
 
     user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewDevice:
+    """Somebody has logged in while they are logged in elsewhere, and nothing there is alike:
+    neither the address nor the browser.
+    """
+
+    user_id: str
+    address: str
+    at_ms: int
 
 
 class Sessions:
@@ -109,8 +122,11 @@ class Sessions:
         if found is None:
             return None
         opened, seen_at_ms = found
+        is_stale = opened.user.is_admin and now_ms - seen_at_ms >= limits.DESK_IDLE_MS
+        if is_stale:
+            opened = replace(opened, confirmed_at_ms=0)
         if now_ms - seen_at_ms >= limits.SESSION_TOUCH_MS:
-            await self._db.write(_touch, opened.id, now_ms)
+            await self._db.write(_touch, opened.id, now_ms, is_stale=is_stale)
         return opened
 
     async def user(self, token: str) -> User | None:
@@ -118,9 +134,14 @@ class Sessions:
         opened = await self.find(token)
         return None if opened is None else opened.user
 
-    async def confirm(self, opened: Session) -> None:
-        """Note that the user has just given the password, or a code, once more."""
-        await self._db.write(_confirm, opened.id, self._clock.wall_ms())
+    async def confirm(self, opened: Session) -> NewSession:
+        """The user has just given the password, or a code, once more: the same session goes on
+        under a new token, and the one before opens nothing more.
+        """
+        token = new_secret()
+        now_ms = self._clock.wall_ms()
+        expires_at_ms = await self._db.write(_confirm, opened.id, token, now_ms)
+        return NewSession(token, max(1, (expires_at_ms - now_ms) // 1000))
 
     async def list(self, user: User) -> list[Device]:
         """Where `user` is logged in, last seen first."""
@@ -152,6 +173,13 @@ def _start(
 ) -> None:
     if replaces is not None:
         _end(tx, replaces)
+    known = tx.execute(
+        select(session.c.address, session.c.user_agent).where(
+            session.c.user_id == user_id, session.c.expires_at_ms > now_ms
+        )
+    ).all()
+    if known and all(one.address != address and one.user_agent != user_agent for one in known):
+        tx.emit(NewDevice(user_id, address, now_ms))
     oldest = (
         tx.execute(
             select(session.c.id)
@@ -207,8 +235,17 @@ def is_open(tx: Transaction, session_id: str, now_ms: int) -> bool:
     return tx.execute(found).first() is not None
 
 
-def _confirm(tx: Transaction, session_id: str, now_ms: int) -> None:
-    tx.execute(update(session).where(session.c.id == session_id).values(confirmed_at_ms=now_ms))
+def _confirm(tx: Transaction, session_id: str, token: str, now_ms: int) -> int:
+    """When the session ends in any case. Raises `Unauthorized` if it has ended already."""
+    expires_at_ms = tx.execute(
+        update(session)
+        .where(session.c.id == session_id)
+        .values(token_digest=digest(token), confirmed_at_ms=now_ms, seen_at_ms=now_ms)
+        .returning(session.c.expires_at_ms)
+    ).scalar_one_or_none()
+    if expires_at_ms is None:
+        raise Unauthorized("Log in first.")
+    return int(expires_at_ms)
 
 
 def list_of(tx: Transaction, user_id: str, now_ms: int) -> list[Device]:
@@ -233,8 +270,9 @@ def _revoke(tx: Transaction, user_id: str, session_id: str) -> None:
     tx.emit(SessionEnded(user_id))
 
 
-def _touch(tx: Transaction, session_id: str, now_ms: int) -> None:
-    tx.execute(update(session).where(session.c.id == session_id).values(seen_at_ms=now_ms))
+def _touch(tx: Transaction, session_id: str, now_ms: int, *, is_stale: bool) -> None:
+    changes = {"seen_at_ms": now_ms} | ({"confirmed_at_ms": 0} if is_stale else {})
+    tx.execute(update(session).where(session.c.id == session_id).values(changes))
 
 
 def _end(tx: Transaction, token: str) -> None:

@@ -56,6 +56,14 @@ class Throttles:
         """Raise `RateLimited` if an attempt would be refused; counts nothing."""
         await self._db.read(check, buckets, self._clock.wall_ms())
 
+    async def is_full(self, bucket: tuple[Rule, str]) -> bool:
+        """Whether an attempt would be refused; counts nothing."""
+        try:
+            await self.check(bucket)
+        except RateLimited:
+            return True
+        return False
+
     async def refund(self, *buckets: tuple[Rule, str]) -> None:
         """Take one counted attempt back: it turned out to be right."""
         await self._db.write(_refund, buckets)

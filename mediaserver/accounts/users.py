@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import flag, identifier, int64, table, text
-from mediaserver.kernel.errors import Conflict, Invalid, Unauthorized
+from mediaserver.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized
 from mediaserver.kernel.ids import new_id
 
 _log = structlog.get_logger(__name__)
@@ -87,6 +88,9 @@ _PER_ACCOUNT = Rule(
 _PER_ADDRESS = Rule(
     "login-address", limits.LOGIN_PER_ADDRESS_BURST, limits.LOGIN_PER_ADDRESS_INTERVAL_MS
 )
+_ANYWHERE = Rule("login-anywhere", limits.LOGIN_ANYWHERE_BURST, limits.LOGIN_ANYWHERE_INTERVAL_MS)
+_KNOWN = Rule("login-known", 1, limits.LOGIN_KNOWN_MS)
+"""Full while the owner of an account has logged in from an address not too long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,26 +139,31 @@ class Users:
         """The user with this name (or e-mail address) and password.
 
         Raises `Unauthorized`, with the same words and after the same work whether or not the user
-        exists, and `RateLimited` after too many wrong passwords.
+        exists, and `RateLimited` after too many wrong passwords: from this address, or for this
+        account from anywhere, which holds up strange addresses only.
         """
         name = username.strip().lower()
-        buckets = (
-            (_PER_ACCOUNT, _PER_ACCOUNT.key(name, address)),
-            (_PER_ADDRESS, _PER_ADDRESS.key(address)),
-        )
-        await self._throttles.charge(*buckets)
         row = await self._db.read(_credentials, name)
+        subject = row.id if row else name
+        known = (_KNOWN, _KNOWN.key(subject, address))
+        here = (_PER_ACCOUNT, _PER_ACCOUNT.key(subject, address))
+        others = [(_PER_ADDRESS, _PER_ADDRESS.key(address))]
+        if not await self._throttles.is_full(known):
+            others.append((_ANYWHERE, _ANYWHERE.key(subject)))
+        await self._throttles.charge(here, *others)
         password_ok = len(password) <= limits.PASSWORD_CHARS_MAX and await self._passwords.verify(
             row.password_hash if row else None, password
         )
         if row is None or not password_ok:
-            _log.info("log-in refused", address=address, known=row is not None)
+            _log.info("log-in refused", address=address, user=row.id if row else None)
             raise Unauthorized("The name or the password is wrong.", code="wrong_credentials")
-        await self._throttles.forget(buckets[0])
-        await self._throttles.refund(buckets[1])
+        await self._throttles.forget(here, known)
+        await self._throttles.refund(*others)
+        with suppress(RateLimited):  # another log-in at the same moment was faster
+            await self._throttles.charge(known)
         if self._passwords.is_outdated(row.password_hash):
             await self._db.write(set_password_hash, row.id, await self._passwords.hash(password))
-        _log.info("logged in", address=address, user=row.id)
+        _log.info("password was right", address=address, user=row.id)
         return to_user(row)
 
     async def by_username(self, username: str) -> User | None:
@@ -175,7 +184,9 @@ class Users:
         )
 
 
-def check_account(username: str, email: str, password: str) -> tuple[str, str]:
+def check_account(
+    username: str, email: str, password: str, *, site_name: str = ""
+) -> tuple[str, str]:
     """The name and address as they are stored. Raises `Invalid` for the first wrong field."""
     username = username.strip().lower()
     if not limits.USERNAME_CHARS_MIN <= len(username) <= limits.USERNAME_CHARS_MAX:
@@ -187,7 +198,7 @@ def check_account(username: str, email: str, password: str) -> tuple[str, str]:
         raise Invalid("Use only letters a to z, digits and _.", field="username")
     email = checked_email(email)
     local = email.partition("@")[0]
-    check_rules(password, personal=(username, email, local))
+    check_rules(password, personal=(username, email, local, site_name))
     return username, email
 
 
@@ -298,9 +309,10 @@ def to_user(row: Row[Any]) -> User:
     )
 
 
-def set_verified(tx: Transaction, user_id: str) -> None:
-    """For channels/verifications.py, which has seen who they are."""
-    tx.execute(update(user_account).where(user_account.c.id == user_id).values(is_verified=1))
+def set_verified(tx: Transaction, user_id: str, *, is_verified: bool) -> None:
+    """For channels/verifications.py, whose admins have seen who they are."""
+    values = {"is_verified": int(is_verified)}
+    tx.execute(update(user_account).where(user_account.c.id == user_id).values(values))
 
 
 def lock(tx: Transaction, user_id: str) -> None:

@@ -46,15 +46,12 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class StorageUse:
-    """All kinds, with the room on the disk that the folder is on. `newest_backup_at_ms`: None
-    while there is no backup.
-    """
+    """All kinds, with the room on the disk that the folder is on."""
 
     path: str
     uses: tuple[Use, ...]
     free_bytes: int
     total_bytes: int
-    newest_backup_at_ms: int | None
     measured_at_ms: int
 
     @property
@@ -93,13 +90,10 @@ def measure(folder: Path, now_ms: int) -> StorageUse:
     """Add up the files below `folder`. Takes as long as the disk does."""
     bytes_of = dict.fromkeys((name for name, _, _ in _KINDS), 0)
     files_of = dict.fromkeys(bytes_of, 0)
-    newest_backup_ns = 0
     for path, found in _files(folder):
         kind = _kind(path.relative_to(folder))
         bytes_of[kind] += found.st_size
         files_of[kind] += 1
-        if kind == "backups":
-            newest_backup_ns = max(newest_backup_ns, found.st_mtime_ns)
     disk = shutil.disk_usage(folder)
     return StorageUse(
         str(folder.absolute()),
@@ -109,7 +103,6 @@ def measure(folder: Path, now_ms: int) -> StorageUse:
         ),
         disk.free,
         disk.total,
-        newest_backup_ns // 1_000_000 or None,
         now_ms,
     )
 

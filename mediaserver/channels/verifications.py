@@ -1,7 +1,8 @@
 """Verification: a streamer shows who they are, an admin decides, and a badge says so.
 
 A request is submitted with documents (documents.py), then approved or rejected with a reason; after
-a rejection somebody may ask again. Owns the table `verification`; called by the routes.
+a rejection, or when the badge is taken back, somebody may ask again. Owns the table `verification`;
+called by the routes.
 """
 
 from __future__ import annotations
@@ -144,12 +145,14 @@ class Verifications:
 
     async def reject(self, actor: Actor, verification_id: str, reason: str) -> Verification:
         """Raises `NotFound`, `Invalid` without a reason, or `Conflict`."""
-        reason = checked_paragraphs(reason, "reason", limits.VERIFICATION_REASON_CHARS_MAX)
-        if not reason:
-            raise Invalid("Tell them why: they read it.", field="reason")
-        return await self._db.write(
-            self._decide, actor, verification_id, "rejected", reason, self._clock.wall_ms()
-        )
+        reason, now_ms = _checked_reason(reason), self._clock.wall_ms()
+        decide = self._decide
+        return await self._db.write(decide, actor, verification_id, "rejected", reason, now_ms)
+
+    async def withdraw(self, actor: Actor, verification_id: str, reason: str) -> Verification:
+        """Take the badge of an approved request back; raises as `reject` does."""
+        reason, now_ms = _checked_reason(reason), self._clock.wall_ms()
+        return await self._db.write(self._withdraw, actor, verification_id, reason, now_ms)
 
     async def delete_due_documents(self) -> None:
         """Delete the documents of what was decided `accounts.documents_keep_days` ago."""
@@ -220,34 +223,47 @@ class Verifications:
         now_ms: int,
     ) -> Verification:
         found = self._get(tx, verification_id)
-        decided = tx.execute(
-            update(verification)
-            .where(verification.c.id == verification_id, verification.c.state == "submitted")
-            .values(state=state, decided_at_ms=now_ms, decided_by=actor.id, reason=reason)
-        )
-        if decided.rowcount == 0:
+        if not _move(tx, actor, verification_id, "submitted", state, reason, now_ms):
             raise Conflict("Somebody has decided this already.", code="already_decided")
         if state == "approved":
-            users.set_verified(tx, found.user_id)
+            users.set_verified(tx, found.user_id, is_verified=True)
             title, body = "You are verified", "A badge beside your name says so from now on."
         else:
             title = "Your verification was not approved"
             body = f"The reason: {reason}\n\nYou can ask again with other documents."
-        tell(
-            tx,
-            self._letterhead,
-            found.user_id,
-            Topic.VERIFICATION,
-            title,
-            body,
-            _PAGE,
-            now_ms,
-        )
         verb = "approve" if state == "approved" else "reject"
-        target = Target("verification", verification_id, found.username)
+        self._tell(tx, actor, found, verb, reason, (title, body), now_ms)
+        return self._get(tx, verification_id)
+
+    def _withdraw(
+        self, tx: Transaction, actor: Actor, verification_id: str, reason: str, now_ms: int
+    ) -> Verification:
+        found = self._get(tx, verification_id)
+        if not _move(tx, actor, verification_id, "approved", "rejected", reason, now_ms):
+            raise Conflict("There is no badge to take back.", code="not_approved")
+        users.set_verified(tx, found.user_id, is_verified=False)
+        body = f"The reason: {reason}\n\nYou can ask again with other documents."
+        told = ("Your verified badge was taken back", body)
+        self._tell(tx, actor, found, "withdraw", reason, told, now_ms)
+        return self._get(tx, verification_id)
+
+    def _tell(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        found: Verification,
+        verb: str,
+        reason: str,
+        told: tuple[str, str],
+        now_ms: int,
+    ) -> None:
+        """Tell the streamer, by a title and a body, and the audit log."""
+        title, body = told
+        topic = Topic.VERIFICATION
+        tell(tx, self._letterhead, found.user_id, topic, title, body, _PAGE, now_ms)
+        target = Target("verification", found.id, found.username)
         details = {"user_id": found.user_id, "reason": reason}
         audit.append(tx, actor, f"verification.{verb}", target, now_ms, details)
-        return self._get(tx, verification_id)
 
     def _get(self, tx: Transaction, verification_id: str) -> Verification:
         row = tx.execute(_select().where(verification.c.id == verification_id)).first()
@@ -325,6 +341,31 @@ def _select() -> Any:
         .join(user_account, user_account.c.id == verification.c.user_id)
         .outerjoin(decider, decider.c.id == verification.c.decided_by)
     )
+
+
+def _move(
+    tx: Transaction,
+    actor: Actor,
+    verification_id: str,
+    before: State,
+    after: State,
+    reason: str,
+    now_ms: int,
+) -> bool:
+    """Whether the request was in the state `before`: of two admins at once, one finds it so."""
+    moved = tx.execute(
+        update(verification)
+        .where(verification.c.id == verification_id, verification.c.state == before)
+        .values(state=after, decided_at_ms=now_ms, decided_by=actor.id, reason=reason)
+    )
+    return moved.rowcount == 1
+
+
+def _checked_reason(reason: str) -> str:
+    reason = checked_paragraphs(reason, "reason", limits.VERIFICATION_REASON_CHARS_MAX)
+    if not reason:
+        raise Invalid("Tell them why: they read it.", field="reason")
+    return reason
 
 
 def _context(verification_id: str) -> str:

@@ -286,6 +286,9 @@ PASSWORD_CHARS_MIN: Final = 8
 PASSWORD_CHARS_MAX: Final = 256
 """ASVS 5.0 6.2.1 and 6.2.9: at least 8, at least 64 allowed; a bound keeps hashing cheap."""
 
+KNOWN_WORD_CHARS_MIN: Final = 3
+"""A name of one or two letters says nothing about the password around it."""
+
 PASSWORD_THREADS: Final = 2
 PASSWORD_WAITING_MAX: Final = 32
 """Hashes in work and waiting: 16 ms and 19 MiB each, so a full queue is half a second."""
@@ -319,6 +322,13 @@ LOGIN_PER_ACCOUNT_INTERVAL_MS: Final = 30_000
 LOGIN_PER_ADDRESS_BURST: Final = 40
 LOGIN_PER_ADDRESS_INTERVAL_MS: Final = 5_000
 """Wrong passwords from one address: a school behind one address still gets in."""
+
+LOGIN_ANYWHERE_BURST: Final = 100
+LOGIN_ANYWHERE_INTERVAL_MS: Final = 10_000
+"""Wrong passwords for one account from all addresses together: 100 at once, then one in 10 s."""
+
+LOGIN_KNOWN_MS: Final = 30 * 24 * 3600 * 1000
+"""An address that the owner logged in from isn't held up by guesses from others for so long."""
 
 REGISTER_PER_ADDRESS_BURST: Final = 20
 REGISTER_PER_ADDRESS_INTERVAL_MS: Final = 60_000
@@ -354,7 +364,11 @@ CONFIRMED_MS: Final = 5 * 60 * 1000
 """After the password or a code was given, what is dangerous is not asked for again so long."""
 
 DESK_CONFIRMED_MS: Final = 12 * 3600 * 1000
-"""The admin pages ask again after so long."""
+"""The admin desk asks an admin for the password or a code again after so long in any case…"""
+
+DESK_IDLE_MS: Final = 30 * 60 * 1000
+"""…and after so long without a visit. A visit counts when `SESSION_TOUCH_MS` have passed since the
+one before, so it may be ten minutes less."""
 
 FIRST_STEP_S: Final = 5 * 60
 """From the right password to the code of the authenticator app."""

@@ -20,13 +20,15 @@ def session_of(request: web.Request) -> Session:
     return opened
 
 
-def confirmed(request: web.Request, back: str) -> Session:
+def confirmed(request: web.Request, back: str, *, within_ms: int | None = None) -> Session:
     """The session, if it gave the password or a code just now; else it is asked for first.
 
     The browser comes back to the page it asked for, or, from a form, to `back`, where the form is.
+    `within_ms`: how long ago it may be, if not `CONFIRMED_MS`.
     """
     opened = session_of(request)
-    if request.app[CLOCK].wall_ms() - opened.confirmed_at_ms >= limits.CONFIRMED_MS:
+    bound_ms = limits.CONFIRMED_MS if within_ms is None else within_ms
+    if request.app[CLOCK].wall_ms() - opened.confirmed_at_ms >= bound_ms:
         target = request.path_qs if request.method in ("GET", "HEAD") else back
         redirect(f"/confirm?next={quote(target, safe='/')}")
     return opened

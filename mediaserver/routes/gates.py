@@ -17,8 +17,8 @@ from mediaserver.routes.keys import GATE_TICKETS
 from mediaserver.routes.page import viewer
 
 QUERY = "gate"
-MEDIA_COOKIE = "gate_live"
 _PAGE_COOKIE = "gate"
+_MEDIA_COOKIE = "gate_live"
 
 
 class Gate(TypedDict):
@@ -36,7 +36,7 @@ def gate_of(request: web.Request, channel: Channel) -> Gate | None:
     if manages(viewer(request), channel.owner_id):
         return None
     tickets = request.app[GATE_TICKETS]
-    shown = request.query.get(QUERY) or request.cookies.get(_PAGE_COOKIE, "")
+    shown = request.query.get(QUERY) or request.cookies.get(_named(request, _PAGE_COOKIE), "")
     passed = tickets.answered(channel.slug, shown)
     waiting = [kind for kind in kinds_of(channel) if kind not in passed]
     if not waiting:
@@ -59,10 +59,10 @@ def pass_gate(request: web.Request, response: web.StreamResponse, channel: Chann
     ticket, _ = request.app[GATE_TICKETS].issue(channel.slug, kinds_of(channel))
     for name, path in (
         (_PAGE_COOKIE, f"/@{channel.slug}"),
-        (MEDIA_COOKIE, f"/live/{channel.slug}"),
+        (_MEDIA_COOKIE, f"/live/{channel.slug}"),
     ):
         response.set_cookie(
-            name,
+            _named(request, name),
             ticket,
             max_age=limits.GATE_MAX_AGE_S,
             path=path,
@@ -77,3 +77,13 @@ def let_in(request: web.Request, response: web.StreamResponse, channel: Channel)
     """Have the players of who manages the channel see it: they are not asked."""
     if kinds_of(channel) and manages(viewer(request), channel.owner_id):
         pass_gate(request, response, channel)
+
+
+def media_ticket(request: web.Request) -> str:
+    """What a browser that asks for media has been given, if anything."""
+    return request.cookies.get(_named(request, _MEDIA_COOKIE), "")
+
+
+def _named(request: web.Request, name: str) -> str:
+    """Not __Host-, as that prefix asks for the path /, and these cookies are one channel's."""
+    return f"__Secure-{name}" if request.secure else name

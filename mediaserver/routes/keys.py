@@ -113,5 +113,8 @@ SESSION: web.RequestKey[Session | None] = web.RequestKey("SESSION")
 UNREAD: web.RequestKey[int] = web.RequestKey("UNREAD")
 """How many notices the viewer hasn't read; set by the unread middleware, for pages."""
 
+CALLER_ID: web.RequestKey[str] = web.RequestKey("CALLER_ID")
+"""Whose account calls an operation of the API; set by it, for the log."""
+
 VIEWER: web.RequestKey[User | None] = web.RequestKey("VIEWER")
 """Who a browser's session cookie says it is; set by the session middleware."""

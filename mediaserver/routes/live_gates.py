@@ -21,7 +21,7 @@ from mediaserver.channels.deletion import ChannelDeleted
 from mediaserver.kernel.errors import Forbidden, NotFound
 from mediaserver.kernel.events import Events
 from mediaserver.routes.gate_tickets import Kind, Tickets, kinds_of
-from mediaserver.routes.gates import MEDIA_COOKIE, QUERY
+from mediaserver.routes.gates import QUERY, media_ticket
 from mediaserver.routes.hls import GATED, PLAYLIST_TYPE
 from mediaserver.trust.bans import Banned, Unbanned
 
@@ -93,7 +93,7 @@ class LiveGates:
         if access.is_hidden:
             raise NotFound("This channel is not available right now.", code="channel_unavailable")
         asked = request.query.get(QUERY)
-        ticket = request.cookies.get(MEDIA_COOKIE, "") if asked is None else asked
+        ticket = media_ticket(request) if asked is None else asked
         answered = self._tickets.answered(slug, ticket)
         if not all(kind in answered for kind in access.kinds):
             raise Forbidden("This stream asks something first, on its page.", code="gate")

@@ -21,9 +21,10 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.errors import Forbidden, MediaserverError
-from mediaserver.routes.cookies import cookie_name, session_token
+from mediaserver.routes.cookies import SESSION_COOKIE, session_token
 from mediaserver.routes.errors import Problem, json_answer, page_answer, problem_of
-from mediaserver.routes.keys import ACCOUNTS, CONFIG, NOTICES, SESSION, UNREAD, VIEWER
+from mediaserver.routes.host_cookies import host_cookie_name
+from mediaserver.routes.keys import ACCOUNTS, CALLER_ID, CONFIG, NOTICES, SESSION, UNREAD, VIEWER
 from mediaserver.routes.render import CSP_PAGE
 
 _log = structlog.get_logger(__name__)
@@ -45,8 +46,16 @@ at the database."""
 _ANY_HOST = ("/healthz", "/readyz", "/metrics", "/live/")
 """Paths that monitors and caches reach by whatever name they know."""
 
+_CSP_MEDIA = "default-src 'none'; frame-ancestors 'none'"
+"""For playlists and pieces of video: short, as they come by the hundred."""
+
 _SECRET_PATHS = ("overlay", "dock")
 """Below these stand tokens."""
+
+_REFUSALS = frozenset((403, 413, 421, 429))
+_BAD_LOG_INS = frozenset(("invalid_token",))
+"""What is written to the log: somebody may not, sent too much or too often, came by another name,
+or brought a token that is none of ours."""
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 
@@ -83,21 +92,24 @@ async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     fields = response.headers
     fields.setdefault("Server", "mediaserver")
     fields.setdefault("X-Content-Type-Options", "nosniff")
+    if request.secure:
+        fields.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     if request.path.startswith("/live/"):
+        fields.setdefault("Content-Security-Policy", _CSP_MEDIA)
         return response
     fields.setdefault("Content-Security-Policy", CSP_PAGE)
     fields.setdefault("Referrer-Policy", "same-origin")
     fields.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     fields.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     fields.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
-    if request.secure:
-        fields.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response
 
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error becomes an answer; only unexpected ones are logged."""
+    """Every error becomes an answer. Unexpected ones are logged with where they came from, refusals
+    with who was refused; what people mistype is not.
+    """
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -115,7 +127,22 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
             return web.Response()  # nobody reads it; aiohttp would log the error
         _log.exception("request failed", method=request.method, path=_told_path(request))
         problem = problem_of(error)
+    if problem.status in _REFUSALS or problem.code in _BAD_LOG_INS:
+        _log_refusal(request, problem)
     return _answer(request, problem)
+
+
+def _log_refusal(request: web.Request, problem: Problem) -> None:
+    user = request.get(CALLER_ID) or getattr(request.get(VIEWER), "id", None)
+    _log.info(
+        "refused",
+        status=problem.status,
+        code=problem.code,
+        method=request.method,
+        path=_told_path(request),
+        address=request.remote,
+        user=user,
+    )
 
 
 def _has_left(request: web.Request) -> bool:
@@ -193,7 +220,7 @@ def is_foreign(request: web.Request) -> bool:
 def _is_bearer_only(request: web.Request) -> bool:
     return (
         request.headers.get("Authorization", "").startswith("Bearer ")
-        and cookie_name(request) not in request.cookies
+        and host_cookie_name(request, SESSION_COOKIE) not in request.cookies
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from mediaserver.kernel import limits
+from mediaserver.routes.host_cookies import clear_host_cookie, host_cookie, set_host_cookie
 
 _COOKIE = "notice"
 
@@ -19,6 +20,7 @@ NOTICES: Mapping[str, str] = {
     "verification-sent": "Thank you. An admin will look at it, and you are told what they decide.",
     "document-gone": "The file is deleted.",
     "verification-approved": "They are verified, and have been told.",
+    "verification-withdrawn": "The badge is gone, and they have been told why.",
     "verification-rejected": "It is rejected, and they have been told why.",
     "team-formed": "Your team is ready. Invite the others.",
     "team-joined": "Your channel is in the team.",
@@ -104,22 +106,14 @@ WRONG = frozenset(NOTICES[name] for name in ("encoder-away", "stream-not-live"))
 def leave_notice(request: web.Request, response: web.StreamResponse, name: str) -> None:
     """Have the next page say what stands under `name`."""
     assert name in NOTICES, name
-    response.set_cookie(
-        _COOKIE,
-        name,
-        max_age=limits.NOTICE_MAX_AGE_S,
-        path="/",
-        secure=request.secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    set_host_cookie(request, response, _COOKIE, name, limits.NOTICE_MAX_AGE_S)
 
 
 def notice_of(request: web.Request) -> str:
     """The sentence that an earlier answer left; empty if there is none."""
-    return NOTICES.get(request.cookies.get(_COOKIE, ""), "")
+    return NOTICES.get(host_cookie(request, _COOKIE), "")
 
 
 def take_notice(request: web.Request, response: web.StreamResponse) -> None:
     """Forget the sentence, as `response` shows it."""
-    response.del_cookie(_COOKIE, path="/", secure=request.secure, httponly=True, samesite="Lax")
+    clear_host_cookie(request, response, _COOKIE)

@@ -13,9 +13,12 @@ from aiohttp import web
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Unauthorized
+from mediaserver.routes.host_cookies import host_cookie
 from mediaserver.routes.keys import CONFIG, RENDERER, RTMP_PORT, UNREAD, VIEWER
 from mediaserver.routes.notices import WRONG, leave_notice, notice_of, take_notice
 from mediaserver.routes.render import CSP_PAGE, THEMES
+
+THEME_COOKIE = "theme"
 
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 
@@ -36,7 +39,7 @@ def signed_in(request: web.Request) -> User:
 
 
 def theme(request: web.Request) -> str:
-    chosen = request.cookies.get("theme", "auto")
+    chosen = host_cookie(request, THEME_COOKIE)
     return chosen if chosen in THEMES else "auto"
 
 

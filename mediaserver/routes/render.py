@@ -16,9 +16,10 @@ from mediaserver.routes.programs import program
 from mediaserver.routes.static import StaticFiles
 
 _CSP: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'{style}; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; media-src 'self' blob:; worker-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; object-src 'none'; script-src 'self'; style-src 'self'{style}; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; media-src 'self' blob:; "
+    "worker-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'"
 )
 
 CSP_PAGE: Final = _CSP.format(style="")

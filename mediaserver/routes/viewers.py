@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.ids import new_secret
+from mediaserver.routes.host_cookies import host_cookie, set_host_cookie
 
 _COOKIE = "viewer"
 _VALUE = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -24,14 +25,8 @@ WebSocket can't send it, so instant-source.js asks with ?preview=1."""
 def mark_viewer(request: web.Request, response: web.StreamResponse) -> None:
     """Give a browser that has none its viewer cookie."""
     if _cookie(request) is None:
-        response.set_cookie(
-            _COOKIE,
-            new_secret(limits.VIEWER_COOKIE_BITS),
-            path="/",
-            secure=request.secure,
-            httponly=True,
-            samesite="Lax",
-        )
+        value = new_secret(limits.VIEWER_COOKIE_BITS)
+        set_host_cookie(request, response, _COOKIE, value)
 
 
 def viewer_of(request: web.Request) -> str | None:
@@ -46,5 +41,5 @@ def viewer_of(request: web.Request) -> str | None:
 
 
 def _cookie(request: web.Request) -> str | None:
-    value = request.cookies.get(_COOKIE, "")
+    value = host_cookie(request, _COOKIE)
     return value if _VALUE.fullmatch(value) else None

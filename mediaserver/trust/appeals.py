@@ -105,7 +105,7 @@ class Appeals:
         return await self._db.read(get, appeal_id)
 
     async def count_open(self) -> int:
-        return await self._db.read(_count_open)
+        return await self._db.read(count_open)
 
     async def decide(
         self, actor: Actor, appeal_id: str, *, is_accepted: bool, answer: str
@@ -223,7 +223,8 @@ def _page(tx: Transaction, state: State | None, after: str | None) -> list[Appea
     return [_to_appeal(tx, row) for row in tx.execute(query.order_by(*order)).all()]
 
 
-def _count_open(tx: Transaction) -> int:
+def count_open(tx: Transaction) -> int:
+    """How many wait for an admin."""
     count = select(func.count()).select_from(appeal).where(appeal.c.state == "open")
     return int(tx.execute(count).scalar_one())
 

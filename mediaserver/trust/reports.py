@@ -96,6 +96,17 @@ class Live(Protocol):
     def status(self, channel: str) -> LiveStatus | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """There is a new report in the queue. `target` is what people call the thing."""
+
+    report_id: str
+    kind: str
+    target: str
+    channel_id: str | None
+    reason: str
+
+
 class Reports:
     """What people report, and what they see of it. `picture`: the newest thumbnail of a live
     stream, as a JPEG, by the slug of its channel.
@@ -183,7 +194,7 @@ class Reports:
         tx.execute(select(user_account.c.id).where(user_account.c.id == actor.id).with_for_update())
         if (known := _repeated(tx, actor.id, target, now_ms)) is not None:
             return get(tx, known)
-        waiting = _count_new(tx)
+        waiting = count_new(tx)
         tx.execute(
             insert(report).values(
                 id=report_id,
@@ -207,6 +218,8 @@ class Reports:
             body = f"{actor.username} says: {reason.label}."
             path = f"/admin/reports/{report_id}"
             tell_admins(tx, self._letterhead, title, body, path, now_ms)
+        channel_id = None if target.channel is None else target.channel.id
+        tx.emit(Reported(report_id, target.kind, target.name, channel_id, reason))
         return get(tx, report_id)
 
 
@@ -290,7 +303,8 @@ def _repeated(tx: Transaction, reporter_id: str, target: Target, now_ms: int) ->
     ).scalar()
 
 
-def _count_new(tx: Transaction) -> int:
+def count_new(tx: Transaction) -> int:
+    """How many no admin has taken yet."""
     count = select(func.count()).select_from(report).where(report.c.state == "new")
     return int(tx.execute(count).scalar_one())
 

@@ -28,6 +28,8 @@ class EventType(StrEnum):
     CHAT_MODERATED = "chat.moderated"
     USER_CREATED = "user.created"
     USER_DELETED = "user.deleted"
+    USER_BANNED = "user.banned"
+    REPORT_CREATED = "report.created"
     TEST = "webhook.test"
 
 
@@ -126,6 +128,27 @@ class UserDeleted(Data):
     user: PersonRef
 
 
+class UserBanned(Data):
+    """Somebody may do nothing any more, until then or for ever."""
+
+    user: PersonRef
+    reason: str = Field(examples=["spam"])
+    until: datetime | None = Field(description="Null: for ever.", examples=[_MOMENT])
+
+
+class ReportCreated(Data):
+    """Somebody has reported something; who, stays on the site."""
+
+    report_id: str = Field(examples=["rep_0123456789abcdefghjk"])
+    kind: str = Field(description="stream, channel, chat_line or user.", examples=["stream"])
+    target: str = Field(description="What is reported, as people call it.", examples=["Alice"])
+    reason: str = Field(examples=["spam"])
+    url: str = Field(
+        description="Where an admin decides on it.",
+        examples=["https://live.example.org/admin/reports/rep_0123456789abcdefghjk"],
+    )
+
+
 class Test(Data):
     """Somebody pressed the button to see whether this arrives."""
 
@@ -188,6 +211,12 @@ KINDS: dict[EventType, Kind] = {
     ),
     EventType.USER_DELETED: Kind(
         "Account deleted", "Somebody is gone for good.", Envelope[UserDeleted], is_of_site=True
+    ),
+    EventType.USER_BANNED: Kind(
+        "Ban", "Somebody was banned, and until when.", Envelope[UserBanned], is_of_site=True
+    ),
+    EventType.REPORT_CREATED: Kind(
+        "Report", "Somebody has reported something.", Envelope[ReportCreated], is_of_site=True
     ),
     EventType.TEST: Kind(
         "Test", "Sent only by the button “Send a test”.", Envelope[Test], is_of_site=True

@@ -30,6 +30,9 @@ from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.events import BroadcastEnded, BroadcastWentLive
 from mediaserver.moderation.actions_log import Moderated
+from mediaserver.trust import bans
+from mediaserver.trust.bans import Banned
+from mediaserver.trust.reports import Reported
 from mediaserver.webhooks import deliveries, webhooks
 from mediaserver.webhooks.envelopes import (
     ChannelFollow,
@@ -39,8 +42,10 @@ from mediaserver.webhooks.envelopes import (
     Data,
     EventType,
     PersonRef,
+    ReportCreated,
     StreamOffline,
     StreamOnline,
+    UserBanned,
     UserCreated,
     UserDeleted,
     moment,
@@ -86,6 +91,8 @@ class Feed:
         events.subscribe(Moderated, self._moderated)
         events.subscribe(AccountMade, self._account_made)
         events.subscribe(AccountDeleted, self._account_deleted)
+        events.subscribe(Banned, self._banned)
+        events.subscribe(Reported, self._reported)
 
     async def __aenter__(self) -> Self:
         self._wanted = await self._db.read(webhooks.wanted)
@@ -182,6 +189,27 @@ class Feed:
     def _account_deleted(self, event: AccountDeleted) -> None:
         data = UserDeleted(user=PersonRef(id=event.user_id, username=event.username))
         self._tell(EventType.USER_DELETED, None, lambda *_: data)
+
+    def _banned(self, event: Banned) -> None:
+        def describe(tx: Transaction, channel: Channel | None) -> Data | None:
+            user, ban = find_by_id(tx, event.user_id), bans.standing(tx, event.user_id)
+            if user is None or ban is None:
+                return None  # gone, or lifted, already
+            person = PersonRef(id=user.id, username=user.username)
+            until = None if ban.until_ms is None else moment(ban.until_ms)
+            return UserBanned(user=person, reason=ban.reason, until=until)
+
+        self._tell(EventType.USER_BANNED, None, describe)
+
+    def _reported(self, event: Reported) -> None:
+        data = ReportCreated(
+            report_id=event.report_id,
+            kind=event.kind,
+            target=event.target,
+            reason=event.reason,
+            url=f"{self._letterhead.url}/admin/reports/{event.report_id}",
+        )
+        self._tell(EventType.REPORT_CREATED, event.channel_id, lambda *_: data)
 
     # telling ----------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """`python -m benchmarks.site_server JSON`: the whole site with one channel and its stream key.
 
 Options: `preset`; `storage`, an empty folder; `channel`; `chat`, settings of that section;
-`tickets`, how many people get one for Socket.IO. Says {"rtmp", "http", "key", "tickets"}.
+`tickets`, how many people get one for Socket.IO; `limits`, bounds that are in the way; `password`
+of the user "bench". Says {"rtmp", "http", "key", "tickets"}.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 import aiohttp
 import uvloop
 
+from mediaserver.kernel import limits
 from mediaserver.kernel.config import (
     ChatConfig,
     Config,
@@ -25,13 +27,17 @@ from mediaserver.kernel.config import (
 )
 from mediaserver.kernel.ids import new_secret
 from mediaserver.kernel.log import set_up_logging
-from mediaserver.server import Server, run_command
 
 _USER = "bench"
 
 
 async def main() -> None:
     options = json.loads(sys.argv[1])
+    for name, value in options.get("limits", {}).items():
+        assert hasattr(limits, name), name
+        setattr(limits, name, value)
+    from mediaserver.server import Server, run_command  # it reads limits as it is imported
+
     set_up_logging("warning", "text")
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -45,7 +51,7 @@ async def main() -> None:
         storage=StorageConfig(path=Path(options["storage"])),
         chat=ChatConfig(**options.get("chat", {})),
     )
-    channel, password = options["channel"], new_secret(128)
+    channel, password = options["channel"], options.get("password", new_secret(128))
     user = {"username": _USER, "email": "bench@example.org", "password": password, "is_admin": True}
     await run_command(config, "user", user)
     await run_command(config, "channel", {"owner": _USER, "slug": channel, "name": channel})

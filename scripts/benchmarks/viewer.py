@@ -1,9 +1,9 @@
 """`python -m benchmarks.viewer JSON`: follows a low-latency stream as a player does, without a
 picture: blocking reloads, and every part read. Options: `port`, `channel`. Runs until ended.
 
-At SIGINT it says {"parts", "late_ms", "stalls"}: how many it read, how much later the worst of them
-came than the best, and how often a player that keeps the playlist's hold-back would have stood
-still.
+At SIGINT it says {"parts", "late_ms", "stalls", "arrivals"}: how many it read, how much later the
+worst of them came than the best, how often a player that keeps the playlist's hold-back would have
+stood still, and of each part when it was read (in s of the monotonic clock) and how late (in ms).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Playback:
     def __init__(self) -> None:
         self.parts = 0
         self.stalls = 0
+        self._arrivals: list[tuple[float, float]] = []
         self._media_s = 0.0
         self._earliest_s = self._latest_s = self._due_s = 0.0
 
@@ -43,6 +44,7 @@ class Playback:
             self._due_s = start_s + hold_back_s
         self._earliest_s = min(self._earliest_s, start_s)
         self._latest_s = max(self._latest_s, start_s)
+        self._arrivals.append((time.monotonic(), start_s))
         if start_s > self._due_s:
             self.stalls += 1
             self._due_s = start_s + hold_back_s
@@ -51,7 +53,8 @@ class Playback:
 
     def say(self) -> None:
         said = {"parts": self.parts, "late_ms": self.late_ms, "stalls": self.stalls}
-        print(json.dumps(said), flush=True)
+        arrivals = [(at_s, (start_s - self._earliest_s) * 1000) for at_s, start_s in self._arrivals]
+        print(json.dumps({**said, "arrivals": arrivals}), flush=True)
 
 
 async def main() -> None:

@@ -186,6 +186,17 @@ async def _openapi(_request: web.Request) -> web.Response:
     )
 
 
+async def _socket(request: web.Request) -> web.StreamResponse:
+    """Greets the check-up as Engine.IO does; nobody else gets a connection here."""
+    if "checkup" not in request.query:
+        raise web.HTTPNotFound
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    await socket.send_str("0{}")
+    await socket.receive()
+    return socket
+
+
 def application(scene: Scene) -> web.Application:
     app = web.Application()
     app[SCENE] = scene
@@ -200,6 +211,7 @@ def application(scene: Scene) -> web.Application:
     app.router.add_post("/studio/{rest:.*}", _posted)
     app.router.add_get("/live/mira/{name}", _media)
     app.router.add_get("/live/mira/past/{name}", _past)
+    app.router.add_get("/socket.io/", _socket)
     app.router.add_post("/theme", _theme)
     app.router.add_get("/static/{name:.+}", _static)
     return app

@@ -72,6 +72,10 @@ def _overview(case: str, now_ms: int) -> dict[str, Any]:
     return {
         "waiting": waiting if case == "waiting" else [],
         "facts": Facts(1 if case == "quiet" else 48_211, 96, 93_600_000),
+        "backups": SimpleNamespace(
+            backups=[] if case == "quiet" else [SimpleNamespace(created_at_ms=now_ms - _HOUR_MS)],
+            failure=SimpleNamespace(reason="The disk is full.") if case == "waiting" else None,
+        ),
         "storage": measure(Path(__file__).parent, now_ms),
         "streams": 4,
         "viewers": 310,
@@ -257,6 +261,7 @@ def _audit(case: str, now_ms: int) -> dict[str, Any]:
     broken = SimpleNamespace(sequence=12, reason="changed") if case == "broken" else None
     filters = dict.fromkeys(("action", "actor", "target", "from", "until"), "")
     return {
+        "phrases": {"user.role": "changed the role of"},
         "entries": [] if case == "none" else [entry, entry | {"details": {}, "address": None}],
         "checked": SimpleNamespace(entries=812, broken=broken) if case != "none" else None,
         "is_filtered": False,

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from gallery_desk import DESK_PAGES, desk_context
+from gallery_operations import OPERATIONS_PAGES, operations_context
 from gallery_people import PEOPLE_PAGES, people_context
 from gallery_studio import STUDIO_PAGES, MadeUp, studio_context
 from gallery_trust import TRUST_PAGES, trust_context
@@ -358,6 +359,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             )
         case _ if template in {page for _, page, _ in TRUST_PAGES.values()}:
             return trust_context(template, case, now_ms())
+        case _ if template in {page for _, page, _ in OPERATIONS_PAGES.values()}:
+            return operations_context(template, case, now_ms())
         case "notices.html":
             return notices_page(case, now_ms())
         case _ if template in {page for _, page, _ in PEOPLE_PAGES.values()}:
@@ -411,6 +414,7 @@ PAGES = {
     **WEBHOOK_PAGES,
     **PEOPLE_PAGES,
     **TRUST_PAGES,
+    **OPERATIONS_PAGES,
     **DESK_PAGES,
     "setup": ("/setup", "setup.html", ["token", "account", "errors"]),
     "login": ("/login", "login.html", ["plain", "errors"]),

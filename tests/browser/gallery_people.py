@@ -24,7 +24,7 @@ PEOPLE_PAGES = {
     "admin-verification-case": (
         "/admin/verification/ver_1",
         "admin/verification_case.html",
-        ["submitted", "rejected", "errors"],
+        ["submitted", "approved", "rejected", "errors"],
     ),
     "admin-policies": ("/admin/policies", "admin/policies.html", ["plain"]),
     "admin-policy": ("/admin/policies/content", "admin/policy.html", ["plain", "errors"]),
@@ -109,7 +109,7 @@ def people_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
             return {
                 **admin,
                 "section": "verification",
-                "case": _request(now_ms, "rejected" if case == "rejected" else "submitted"),
+                "case": _request(now_ms, "submitted" if case == "errors" else case),
                 "keep_days": 30,
                 "reason_chars_max": 500,
                 "errors": {"reason": "Tell them why: they read it."} if case == "errors" else {},

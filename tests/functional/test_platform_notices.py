@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from tests.functional.platform_site import Person, Site, running_site
+from tests.functional.platform_site import PASSWORD, Person, Site, running_site
 from tests.functional.socket_peer import connected
 from tests.receiver import Receiver, receiver
 
@@ -29,7 +29,10 @@ async def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 async def site(there: Receiver, tmp_path: Path) -> AsyncIterator[Site]:
     public_url = {"public_url": "https://live.example.org"}
     async with running_site(
-        tmp_path, webhooks={"allow": ["127.0.0.1"]}, site=public_url
+        tmp_path,
+        webhooks={"allow": ["127.0.0.1"]},
+        site=public_url,
+        http={"trusted_proxies": ["127.0.0.1"]},
     ) as running:
         yield running
 
@@ -159,6 +162,23 @@ async def test_a_mail_program_stops_the_mails_by_itself(site: Site, there: Recei
 async def _is_mailed(person: Person) -> bool:
     _, answer = await person.api("GET", "/me/notification-settings")
     return bool(next(one["by_mail"] for one in answer["topics"] if one["topic"] == "webhooks"))
+
+
+async def test_a_log_in_from_elsewhere_is_told(site: Site) -> None:
+    alice = site.person()
+    await alice.register("alice")
+    form = {"username": "alice", "password": PASSWORD}
+    await site.person().post("/login", form)  # the same address and program: nothing new
+    proxied = {"X-Forwarded-For": "203.0.113.9", "User-Agent": "Thief/1"}
+    await site.person().post("/login", form, headers=proxied)
+    async with asyncio.timeout(20):
+        while _bell((await alice.get("/"))[1]) == "0":
+            await asyncio.sleep(0.01)
+    _, text, _ = await alice.get("/notices")
+    assert text.count("New log-in") == 1
+    assert "203.0.113.9" in text
+    letters = await site.mailbox.letters("alice@example.org")
+    assert not [one for one in letters if "log-in" in one.subject.lower()], "a notice, no mail"
 
 
 async def test_a_connected_page_hears_at_once(site: Site, there: Receiver) -> None:

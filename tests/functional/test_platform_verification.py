@@ -337,5 +337,14 @@ async def test_the_badge_is_shown_wherever_the_channel_is(site: Site, alice: Per
         assert BADGE in (await visitor.get(path))[1].partition("<template")[0], path
     assert (await visitor.api("GET", "/channels/alice"))[1]["is_verified"] is True
     assert (await visitor.api("GET", "/live"))[1]["streams"][0]["is_verified"] is True
+    path = f"/admin/verification/{asked['id']}/withdraw"
+    assert (await root.post(path, {"reason": ""}))[0] == 422
+    assert (await alice.post(path, {"reason": "Mine."}))[0] == 403
+    assert (await root.post(path, {"reason": "It was another Alice."}))[0] == 303
+    assert BADGE not in (await visitor.get("/@alice"))[1].partition("<template")[0]
+    status, answer = await root.api(
+        "POST", f"/admin/verifications/{asked['id']}/withdraw", {"reason": "Twice."}
+    )
+    assert (status, answer["error"]["code"]) == (409, "not_approved")
     status, answer = await alice.api("PATCH", "/channels/alice", {"is_verified": False})
     assert (status, answer["error"]["field"]) == (422, "is_verified")

@@ -180,7 +180,8 @@ async def test_an_admin_is_told_of_the_whole_site(site: Site, there: Receiver) -
     root = await _admin(site)
     assert "No webhooks yet" in (await root.get("/admin/webhooks"))[1]
     status, text, response = await root.post(
-        "/admin/webhooks", {"url": there.url, "event.user.created": "1"}
+        "/admin/webhooks",
+        {"url": there.url, "event.user.created": "1", "event.user.banned": "1"},
     )
     assert status == 303, text
     assert "whsec_" in (await root.get(response.headers["Location"]))[1]
@@ -188,6 +189,12 @@ async def test_an_admin_is_told_of_the_whole_site(site: Site, there: Receiver) -
     told = json.loads((await there.next()).body)
     assert (told["type"], told["channel"]) == ("user.created", None)
     assert told["data"]["user"]["username"] == "carol"
+    body = {"reason": "spam", "text": "", "days": 3}
+    status, answer = await root.api("POST", "/admin/users/carol/bans", body)
+    assert status == 201, answer
+    told = json.loads((await there.next()).body)
+    assert (told["type"], told["data"]["user"]["username"]) == ("user.banned", "carol")
+    assert (told["data"]["reason"], told["data"]["until"] is None) == ("spam", False)
     carol = await site.member("dora")
     assert (await carol.get("/admin/webhooks"))[0] == 403
     assert (await carol.post("/admin/webhooks", {"url": there.url}))[0] == 403

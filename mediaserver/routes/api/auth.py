@@ -19,7 +19,7 @@ from mediaserver.kernel.errors import (
 )
 from mediaserver.routes.api.me import Me, me_of
 from mediaserver.routes.api.operation import Answer, Body, Operations, caller_of
-from mediaserver.routes.cookies import end_session
+from mediaserver.routes.cookies import log_out, set_session_cookie
 from mediaserver.routes.keys import ACCOUNTS
 
 api = Operations("Accounts")
@@ -210,9 +210,10 @@ async def login(request: web.Request, body: Login) -> Tokens:
     by_banned=True,
     errors=(Unauthorized, Forbidden, RateLimited),
 )
-async def confirm(request: web.Request, body: Confirmation) -> None:
+async def confirm(request: web.Request, body: Confirmation) -> web.Response:
     """Gives the password, or a code where two-step log-in is on, once more: for the next five
-    minutes this log-in may do what is dangerous. Personal tokens can't.
+    minutes this log-in may do what is dangerous. Personal tokens can't. A session cookie is
+    answered with a new one in its place.
     """
     accounts = request.app[ACCOUNTS]
     calls = caller_of(request)
@@ -222,10 +223,12 @@ async def confirm(request: web.Request, body: Confirmation) -> None:
         await accounts.second_factor.check(calls.user, body.code or "")
     else:
         await accounts.credentials.confirm_password(calls.user, body.password or "")
+    response = web.Response(status=204, headers={"Cache-Control": "no-store"})
     if calls.session is not None:
-        await accounts.sessions.confirm(calls.session)
+        set_session_cookie(request, response, await accounts.sessions.confirm(calls.session))
     elif calls.log_in is not None:
         await accounts.tokens.confirm(calls.log_in)
+    return response
 
 
 @api.post("/auth/refresh", "Renew the tokens", body=Refresh, answer=Tokens, errors=(Unauthorized,))
@@ -235,17 +238,19 @@ async def refresh(request: web.Request, body: Refresh) -> Tokens:
 
 
 @api.post("/auth/logout", "Log out", body=Logout, is_body_optional=True)
-async def logout(request: web.Request, body: Logout) -> None:
+async def logout(request: web.Request, body: Logout) -> web.Response:
     """Ends the log-in that the refresh token (or the access token, or the session cookie) belongs
     to; its tokens stop working at once.
     """
     tokens = request.app[ACCOUNTS].tokens
+    response = web.Response(status=204, headers={"Cache-Control": "no-store"})
     if body.refresh_token is not None:
         await tokens.revoke(body.refresh_token)
     elif request.headers.get("Authorization", "").startswith("Bearer "):
         await tokens.revoke_access(request.headers["Authorization"][7:].strip())
     else:
-        await end_session(request)
+        await log_out(request, response)
+    return response
 
 
 @api.post(

@@ -90,6 +90,8 @@ _BY_NAME: Mapping[str, Any] = {
     "tags": ["watercolour"],
     "target": "bob",
     "target_id": "usr_0123456789abcdefghjk",
+    "team": "the-lab",
+    "team_name": "The Lab",
     "text": "Hello",
     "ticket": "tkt_hqUvV0N3cGxJc2VjcmV0",
     "time_zone": "Europe/Berlin",

@@ -409,6 +409,7 @@ async def sessions(request: web.Request) -> Devices:
     "/me/sessions/{id}",
     "Log a browser out",
     sign_in=True,
+    confirm=True,
     by_banned=True,
     errors=(NotFound, Forbidden),
 )

@@ -33,7 +33,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
 from mediaserver.routes.api.bad_input import bad_input
-from mediaserver.routes.keys import ACCOUNTS, CLOCK, CONFIG, SESSION, VIEWER
+from mediaserver.routes.keys import ACCOUNTS, CALLER_ID, CLOCK, CONFIG, SESSION, VIEWER
 from mediaserver.routes.page import read_body, read_file
 
 PREFIX = "/api/v1"
@@ -59,6 +59,11 @@ class Caller:
         """Whether they gave their password, or a code, just now; a personal token never does."""
         shown = self.session or self.log_in
         return shown is not None and now_ms - shown.confirmed_at_ms < limits.CONFIRMED_MS
+
+    def may_use_desk(self, now_ms: int) -> bool:
+        """Whether they did so today. A personal token was made for this, and ends by itself."""
+        shown = self.session or self.log_in
+        return shown is None or now_ms - shown.confirmed_at_ms < limits.DESK_CONFIRMED_MS
 
 
 _CALLER: web.RequestKey[Caller] = web.RequestKey("CALLER")
@@ -138,16 +143,15 @@ class Operation:
     async def _identify(self, request: web.Request) -> Caller:
         """Who calls, if they may call this. Raises `Unauthorized` or `Forbidden`."""
         found = await _identify(request)
+        request[CALLER_ID] = found.user.id
         if self.scope not in found.scopes:
             raise Forbidden(f'This token lacks the scope "{self.scope}".', code="scope")
         if found.user.is_banned and not self.by_banned:
             raise Forbidden("This account is banned.", code="banned")
-        if self.path.startswith(_ADMIN):
-            await _check_admin(request, found.user)
+        if self.path.startswith(_ADMIN) or self.scope is Scope.ADMIN:
+            await _check_admin(request, found)
         if self.confirm and not found.is_confirmed(request.app[CLOCK].wall_ms()):
-            raise Forbidden(
-                "Confirm that it is you: send your password to /auth/confirm.", code="confirm"
-            )
+            raise _unconfirmed()
         return found
 
     async def _parse(self, request: web.Request, model: type[Body]) -> Body:
@@ -274,16 +278,21 @@ async def optional_caller(request: web.Request) -> User | None:
     return request.get(VIEWER)
 
 
-async def _check_admin(request: web.Request, user: User) -> None:
-    """Raises `Forbidden` for all but admins, and for one without the second factor that settings
-    ask for.
+async def _check_admin(request: web.Request, found: Caller) -> None:
+    """Raises `Forbidden` for all but admins, for one without the second factor that settings ask
+    for, and for one whose log-in has to be confirmed anew, as on the pages of the desk.
     """
-    check(user, Action.USE_ADMIN_DESK)
-    if request.app[CONFIG].accounts.admin_totp != "required":
-        return
-    standing = await request.app[ACCOUNTS].second_factor.standing(user)
-    if not standing.is_on:
-        raise Forbidden("Turn two-step log-in on first.", code="second_factor")
+    check(found.user, Action.USE_ADMIN_DESK)
+    if request.app[CONFIG].accounts.admin_totp == "required":
+        standing = await request.app[ACCOUNTS].second_factor.standing(found.user)
+        if not standing.is_on:
+            raise Forbidden("Turn two-step log-in on first.", code="second_factor")
+    if not found.may_use_desk(request.app[CLOCK].wall_ms()):
+        raise _unconfirmed()
+
+
+def _unconfirmed() -> Forbidden:
+    return Forbidden("Confirm that it is you: send your password to /auth/confirm.", code="confirm")
 
 
 async def _identify(request: web.Request) -> Caller:

@@ -277,3 +277,19 @@ async def reject_verification(request: web.Request, body: Rejection) -> CaseOut:
     actor = acting(request, Action.DECIDE_VERIFICATION)
     found = await request.app[VERIFICATIONS].reject(actor, request.match_info["id"], body.reason)
     return _case(found)
+
+
+@admin_api.post(
+    "/admin/verifications/{id}/withdraw",
+    "Take a badge back",
+    body=Rejection,
+    answer=CaseOut,
+    sign_in=True,
+    confirm=True,
+    errors=(Conflict, Forbidden, NotFound),
+)
+async def withdraw_verification(request: web.Request, body: Rejection) -> CaseOut:
+    """Of an approved request, which counts as rejected then. Tells the streamer why."""
+    actor = acting(request, Action.DECIDE_VERIFICATION)
+    found = await request.app[VERIFICATIONS].withdraw(actor, request.match_info["id"], body.reason)
+    return _case(found)

@@ -9,6 +9,7 @@ from aiohttp import web
 from mediaserver.routes.channel_view import asked_channel, channel_view
 from mediaserver.routes.forms import read_form
 from mediaserver.routes.gates import gate_of, let_in, pass_gate
+from mediaserver.routes.host_cookies import host_cookie
 from mediaserver.routes.keys import FOLLOWS, LIVE, STREAMS
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.page import local_path, noticed, page, see_other, signed_in, viewer
@@ -33,8 +34,8 @@ async def channel_page(request: web.Request) -> web.Response:
             "tab": "about",
             "room": await room(request, channel, viewer(request)),
             # set by theatre.js and watch.js; rendered, so that nothing jumps
-            "theatre": request.cookies.get("theatre") == "1",
-            "chat_hidden": request.cookies.get("chat") == "hidden",
+            "theatre": host_cookie(request, "theatre") == "1",
+            "chat_hidden": host_cookie(request, "chat") == "hidden",
         },
         csp=CSP_PLAYER,
     )

@@ -9,8 +9,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Unauthorized
 from mediaserver.routes.cookies import (
     FIRST_STEP,
-    clear_session_cookie,
-    end_session,
+    log_out,
     set_session_cookie,
     start_session,
 )
@@ -73,9 +72,8 @@ async def code(request: web.Request) -> web.Response:
 
 
 async def logout(request: web.Request) -> web.Response:
-    await end_session(request)
     response = noticed(request, "/", "logged-out")
-    clear_session_cookie(request, response)
+    await log_out(request, response)
     return response
 
 
@@ -100,8 +98,9 @@ async def confirm(request: web.Request) -> web.Response:
         if isinstance(error, Unauthorized):
             return await _confirm_form(request, target, {field: error.message}, 422)
         return await _confirm_form(request, target, {"": error.message}, 429)
-    await accounts.sessions.confirm(opened)
-    return see_other(target)
+    response = see_other(target)
+    set_session_cookie(request, response, await accounts.sessions.confirm(opened))
+    return response
 
 
 async def _confirm_form(

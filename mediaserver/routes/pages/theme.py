@@ -6,7 +6,8 @@ from aiohttp import web
 
 from mediaserver.kernel import limits
 from mediaserver.routes.forms import read_form
-from mediaserver.routes.page import local_path, see_other
+from mediaserver.routes.host_cookies import set_host_cookie
+from mediaserver.routes.page import THEME_COOKIE, local_path, see_other
 from mediaserver.routes.render import THEMES
 
 
@@ -15,15 +16,7 @@ async def choose_theme(request: web.Request) -> web.Response:
     response = see_other(local_path(form.get("next", "")))
     chosen = form.get("theme", "")
     if chosen in THEMES:
-        response.set_cookie(
-            "theme",
-            chosen,
-            max_age=limits.THEME_MAX_AGE_S,
-            path="/",
-            secure=request.secure,
-            httponly=True,
-            samesite="Lax",
-        )
+        set_host_cookie(request, response, THEME_COOKIE, chosen, limits.THEME_MAX_AGE_S)
     return response
 
 

@@ -10,6 +10,7 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
+from mediaserver.kernel.errors import Unauthorized
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -90,3 +91,47 @@ async def test_the_longest_unused_one_makes_room(
         clock.advance(1000)
     found = [await sessions.user(token) for token in tokens]
     assert found == [None, None, alice, alice, alice]
+
+
+async def test_confirming_goes_on_under_a_new_token(
+    sessions: Sessions, alice: User, clock: FakeClock
+) -> None:
+    token = await _start(sessions, alice)
+    opened = await sessions.find(token)
+    assert opened is not None
+    clock.advance(DAY_MS)
+    renewed = await sessions.confirm(opened)
+    assert await sessions.find(token) is None, "a copy of the old one opens nothing"
+    again = await sessions.find(renewed.token)
+    assert again is not None
+    assert (again.id, again.confirmed_at_ms) == (opened.id, clock.wall_ms())
+    assert renewed.max_age_s == 29 * DAY_MS // 1000, "it lasts no longer for it"
+
+
+async def test_a_session_that_ended_is_not_confirmed(sessions: Sessions, alice: User) -> None:
+    token = await _start(sessions, alice)
+    opened = await sessions.find(token)
+    assert opened is not None
+    await sessions.end(token)
+    with pytest.raises(Unauthorized):
+        await sessions.confirm(opened)
+
+
+async def test_an_admin_who_was_away_has_to_confirm_anew(
+    sessions: Sessions, admin: User, alice: User, clock: FakeClock
+) -> None:
+    desk, other = await _start(sessions, admin), await _start(sessions, alice)
+    began_ms = clock.wall_ms()
+    for _ in range(3):
+        clock.advance(limits.DESK_IDLE_MS - 1)
+        opened = await sessions.find(desk)
+        assert opened is not None
+        assert opened.confirmed_at_ms == began_ms, "still at work"
+    clock.advance(limits.DESK_IDLE_MS)
+    for _ in range(2):  # and a second visit doesn't make it good
+        opened = await sessions.find(desk)
+        assert opened is not None
+        assert opened.confirmed_at_ms == 0
+    opened = await sessions.find(other)
+    assert opened is not None
+    assert opened.confirmed_at_ms == began_ms, "nobody else is asked"

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import insert
 
+from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.users import User
 from mediaserver.admin import figures, statistics
 from mediaserver.admin.figures import DAY_MS, Figures
@@ -105,6 +106,22 @@ async def test_peaks_and_messages(
     report = await Statistics(db, clock).of_last(7)
     assert [day.peak_viewers for day in report.days[-2:]] == [9, 2]
     assert [day.messages for day in report.days[-2:]] == [8, 0]
+
+
+async def test_people_who_were_there(
+    db: Database, clock: FakeClock, alice: User, bob: User, counting: tuple[Figures, list[int]]
+) -> None:
+    made, _ = counting
+    sessions = Sessions(db, clock)
+    for user in (alice, alice, bob):
+        await sessions.start(user, address="", user_agent="", replaces=None)
+    await made.write()
+    await sessions.end_all(bob)  # leaving makes nobody less there
+    await made.write()
+    clock.advance(DAY_MS)
+    await made.write()
+    report = await Statistics(db, clock).of_last(7)
+    assert [day.active_people for day in report.days[-2:]] == [2, 0]
 
 
 async def test_nothing_is_lost_while_the_database_is_away(

@@ -243,6 +243,31 @@ async def test_rejected_with_a_reason_and_asked_again(
     assert [one.id for one in await verifications.page(("submitted",))] == [second.id]
 
 
+async def test_a_badge_is_taken_back(
+    documents: Documents,
+    verifications: Verifications,
+    alice: User,
+    actor: Actor,
+    users: Users,
+    db: Database,
+) -> None:
+    await documents.add(alice, samples.pdf())
+    asked = await verifications.submit(alice, "Alice", "")
+    with pytest.raises(Conflict):
+        await verifications.withdraw(actor, asked.id, "Too early.")
+    await verifications.approve(actor, asked.id)
+    with pytest.raises(Invalid):
+        await verifications.withdraw(actor, asked.id, " ")
+    withdrawn = await verifications.withdraw(actor, asked.id, "It was another Alice.")
+    assert (withdrawn.state, withdrawn.reason) == ("rejected", "It was another Alice.")
+    found = await users.by_id(alice.id)
+    assert found is not None
+    assert not found.is_verified
+    assert (await db.read(audit.page))[0].action == "verification.withdraw"
+    with pytest.raises(Conflict):
+        await verifications.withdraw(actor, asked.id, "Twice.")
+
+
 async def test_two_admins_at_once(
     documents: Documents, verifications: Verifications, alice: User, actor: Actor, db: Database
 ) -> None:

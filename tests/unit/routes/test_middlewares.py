@@ -10,7 +10,16 @@ from aiohttp.test_utils import make_mocked_request
 from aiohttp.typedefs import Handler
 from structlog.testing import capture_logs
 
-from mediaserver.kernel.errors import NotFound, RateLimited
+from mediaserver.kernel.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    Unauthorized,
+)
+from mediaserver.routes.keys import CALLER_ID
 from mediaserver.routes.middlewares import errors
 
 
@@ -50,10 +59,38 @@ async def test_a_broken_body_is_a_bad_request() -> None:
 
 async def test_expected_errors_are_not_logged() -> None:
     with capture_logs() as logs:
-        for error, status in ((NotFound("x"), 404), (RateLimited("x", retry_after_s=7), 429)):
+        for error, status in ((NotFound("x"), 404), (Invalid("x"), 422), (Conflict("x"), 409)):
             response = await errors(make_mocked_request("GET", "/api/x"), _raising(error))
             assert response.status == status
-    assert response.headers["Retry-After"] == "7"
+    assert logs == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Forbidden("x"), 403),
+        (RateLimited("x", retry_after_s=7), 429),
+        (TooLarge("x"), 413),
+        (web.HTTPMisdirectedRequest(), 421),
+        (Unauthorized("x", code="invalid_token"), 401),
+    ],
+)
+async def test_refusals_are_logged_with_who_was_refused(error: Exception, status: int) -> None:
+    request = make_mocked_request("POST", "/api/x?secret=y", headers={"Cookie": "sid=secret"})
+    request[CALLER_ID] = "usr_1"
+    with capture_logs() as logs:
+        response = await errors(request, _raising(error))
+    assert response.status == status
+    assert response.headers.get("Retry-After") == ("7" if status == 429 else None)
+    (line,) = logs
+    assert (line["event"], line["log_level"], line["user"]) == ("refused", "info", "usr_1")
+    assert (line["status"], line["method"], line["path"]) == (status, "POST", "/api/x")
+    assert "secret" not in str(line)
+
+
+async def test_who_is_not_logged_in_yet_is_no_refusal() -> None:
+    with capture_logs() as logs:
+        await errors(make_mocked_request("GET", "/api/x"), _raising(Unauthorized("x")))
     assert logs == []
 
 

@@ -23,6 +23,8 @@ from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.media.events import BroadcastEnded, BroadcastWentLive
 from mediaserver.moderation.actions_log import LoggedAction, Moderated
+from mediaserver.trust.bans import Banned
+from mediaserver.trust.reports import Reported
 from mediaserver.webhooks.deliveries import webhook_delivery
 from mediaserver.webhooks.envelopes import KINDS, EventType, choices
 from mediaserver.webhooks.feed import Feed
@@ -167,7 +169,11 @@ async def test_the_whole_site(
     users: Users,
     channel: Channel,
 ) -> None:
-    made, _ = await webhooks.create(desk, URL, ["user.created", "user.deleted", "stream.online"])
+    made, _ = await webhooks.create(
+        desk,
+        URL,
+        ["user.created", "user.deleted", "stream.online", "user.banned", "report.created"],
+    )
     await feed.flushed()
     dave = await users.create("dave", "dave@example.org", "correct horse", is_admin=False)
     await feed.flushed()
@@ -181,7 +187,20 @@ async def test_the_whole_site(
     assert created["data"] == deleted["data"] == {"user": {"id": dave.id, "username": "dave"}}
     assert online["channel"]["slug"] == channel.slug
 
+    clock.advance(1)
+    events.publish(Reported("rep_1", "channel", "Alice", channel.id, "spam"))
+    events.publish(Banned(dave.id, {}))  # of somebody whose ban is lifted again already
+    reported = (await _told(db, feed))[-1]
+    assert (reported["type"], reported["channel"]["slug"]) == ("report.created", channel.slug)
+    assert reported["data"] == {
+        "report_id": "rep_1",
+        "kind": "channel",
+        "target": "Alice",
+        "reason": "spam",
+        "url": "https://live.example.org/admin/reports/rep_1",
+    }
+
     await webhooks.change(desk, made.id, is_on=False)
     await feed.flushed()
     events.publish(AccountDeleted(dave.id, "dave"))
-    assert len(await _told(db, feed)) == 3
+    assert len(await _told(db, feed)) == 4

@@ -179,4 +179,6 @@ def test_a_channel_is_offered_nothing_of_the_site() -> None:
     assert set(choices(of_site=True)) - set(choices(of_site=False)) == {
         EventType.USER_CREATED,
         EventType.USER_DELETED,
+        EventType.USER_BANNED,
+        EventType.REPORT_CREATED,
     }

@@ -146,6 +146,16 @@ function followNotices() {
   setTimeout(load, NOTICES_AFTER_MS);
 }
 
+/** On a phone the menu of a desk is one line: the page that is open stands in its middle. */
+function showCurrent() {
+  const nav = document.querySelector(".studio-nav");
+  const current = nav?.querySelector("[aria-current]");
+  if (nav && current instanceof HTMLElement) {
+    nav.scrollLeft = current.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
+  }
+}
+
+showCurrent();
 wireCopyFields();
 wireMenus();
 wireTheme();

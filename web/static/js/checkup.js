@@ -14,7 +14,7 @@ function tell(name, isWell) {
 
 /** Engine.IO greets each connection with a packet that begins with 0. */
 function tryWebSocket() {
-  const url = new URL("/socket.io/?EIO=4&transport=websocket", location.href);
+  const url = new URL("/socket.io/?EIO=4&transport=websocket&checkup=1", location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   const socket = new WebSocket(url);
   let isOver = false;

@@ -6,11 +6,11 @@ import { fetchLive, hideBrokenImages, makeCard } from "./cards.js";
 import { copyFrom } from "./copy.js";
 import { showFollow, wireFollow } from "./follow.js";
 import { setSince, setText, viewers } from "./format.js";
+import { keepLayout } from "./theatre.js";
 
 /** @typedef {import("./live-state.js").LiveView} LiveView */
 
 const ALSO_MAX = 6;
-const YEAR_S = 31_536_000;
 const REPORT_MS = 10_000;
 
 const main = /** @type {HTMLElement} */ (document.querySelector("main.watch"));
@@ -103,7 +103,7 @@ function wireChatToggle() {
   for (const button of buttons) {
     button.addEventListener("click", () => {
       const hidden = document.documentElement.toggleAttribute("data-chat-hidden");
-      document.cookie = `chat=${hidden ? "hidden" : "shown"}; path=/; max-age=${YEAR_S}; samesite=lax`;
+      keepLayout("chat", hidden ? "hidden" : "shown");
       [...buttons].find((other) => other.offsetWidth > 0)?.focus();
     });
   }

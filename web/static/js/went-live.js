@@ -41,8 +41,8 @@ function count({ title }) {
   if (!bell || !shown) return;
   const unread = Number(bell.dataset.bell) + 1;
   bell.dataset.bell = String(unread);
-  bell.setAttribute("aria-label", `Notices, ${unread} unread`);
   shown.textContent = unread > MOST ? `${MOST}+` : String(unread);
+  bell.setAttribute("aria-label", `Notices, ${shown.textContent} unread`);
   shown.hidden = false;
   announce(`New notice: ${title}`);
 }

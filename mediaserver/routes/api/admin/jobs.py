@@ -94,13 +94,12 @@ class UseOut(Answer):
 
 
 class StorageOut(Answer):
-    """Measured at most once a minute. `newest_backup_at_ms`: null without a backup."""
+    """Measured at most once a minute."""
 
     path: str
     uses: list[UseOut]
     free_bytes: int
     total_bytes: int
-    newest_backup_at_ms: int | None
     measured_at_ms: int
 
 

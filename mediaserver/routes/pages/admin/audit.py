@@ -28,6 +28,26 @@ _COLUMNS = (
 )
 _DIGITS_MAX = 15
 
+_PHRASES = {
+    "audit.export": "took along",
+    "category.change": "changed the category",
+    "category.make": "made the category",
+    "category.merge": "merged the category",
+    "category.move": "moved the category",
+    "emote.put": "added the emote",
+    "emote.remove": "removed the emote",
+    "job.drop": "dropped a job:",
+    "job.retry": "tried a job again:",
+    "setting.change": "changed the setting",
+    "stream.end": "ended the stream of",
+    "user.delete": "deleted the account",
+    "user.log_out": "logged out",
+    "user.password_code": "mailed a password code to",
+    "user.role": "changed the role of",
+    "user.second_factor_reset": "turned two-step log-in off for",
+}
+"""What stands between who did it and to whom; of other actions the name stands there."""
+
 
 async def show_audit(request: web.Request) -> web.Response:
     return await _audit(request)
@@ -107,6 +127,7 @@ async def _audit(request: web.Request, checked: Checked | None = None) -> web.Re
     is_full = len(found) == limits.AUDIT_LISTED_MAX
     context = {
         "entries": [dataclasses.asdict(entry) for entry in found],
+        "phrases": _PHRASES,
         "checked": checked,
         "is_filtered": bool(asked),
         "is_first": not before,

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from mediaserver.accounts.permissions import Action, check
 from mediaserver.accounts.users import User
+from mediaserver.kernel import limits
 from mediaserver.kernel.audit import Actor
 from mediaserver.routes import confirming
 from mediaserver.routes.errors import problem_of
@@ -42,7 +43,8 @@ and the template below web/templates/admin."""
 
 async def admin(request: web.Request, action: Action = Action.USE_ADMIN_DESK) -> User:
     """Who is at the desk, if they may do `action`. Raises `Forbidden`; where settings ask every
-    admin for a second factor, one without is sent to set it up first.
+    admin for a second factor, one without is sent to set it up first, and one who has been away or
+    here for long gives the password or a code once more.
     """
     user = signed_in(request)
     check(user, action)
@@ -50,6 +52,7 @@ async def admin(request: web.Request, action: Action = Action.USE_ADMIN_DESK) ->
         standing = await request.app[ACCOUNTS].second_factor.standing(user)
         if not standing.is_on:
             redirect("/settings/security/app")
+    confirming.confirmed(request, "/admin", within_ms=limits.DESK_CONFIRMED_MS)
     return user
 
 

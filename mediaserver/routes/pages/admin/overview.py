@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from mediaserver.routes.keys import LIVE, OVERVIEW, STORAGE_METER
+from mediaserver.routes.keys import BACKUPS, LIVE, OVERVIEW, STORAGE_METER
 from mediaserver.routes.live_view import watchable
 from mediaserver.routes.pages.admin.frame import admin, admin_page
 
@@ -16,6 +16,7 @@ async def show_overview(request: web.Request) -> web.Response:
     context = {
         "waiting": await overview.waiting(),
         "facts": await overview.facts(),
+        "backups": await request.app[BACKUPS].standing(),
         "storage": await request.app[STORAGE_METER].use(),
         "streams": len(live),
         "viewers": sum(status.viewers for status in live),

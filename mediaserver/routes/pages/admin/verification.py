@@ -62,6 +62,17 @@ async def reject(request: web.Request) -> web.Response:
     return noticed(request, _PAGE, "verification-rejected")
 
 
+async def withdraw(request: web.Request) -> web.Response:
+    case_id = request.match_info["id"]
+    actor = await confirmed_admin(request, Action.DECIDE_VERIFICATION, f"{_PAGE}/{case_id}")
+    form = await read_form(request)
+    try:
+        await request.app[VERIFICATIONS].withdraw(actor, case_id, form.get("reason", ""))
+    except FORM_ERRORS as error:
+        return await _case(request, form, error)
+    return noticed(request, f"{_PAGE}?show=decided", "verification-withdrawn")
+
+
 def case_view(found: Verification) -> dict[str, Any]:
     """What templates show of a request."""
     return dataclasses.asdict(found)
@@ -93,4 +104,5 @@ routes = [
     web.get(f"{_PAGE}/{{id}}", show_case),
     web.post(f"{_PAGE}/{{id}}/approve", approve),
     web.post(f"{_PAGE}/{{id}}/reject", reject),
+    web.post(f"{_PAGE}/{{id}}/withdraw", withdraw),
 ]

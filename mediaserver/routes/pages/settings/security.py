@@ -109,7 +109,7 @@ async def turn_app_off(request: web.Request) -> web.Response:
 
 
 async def revoke_device(request: web.Request) -> web.Response:
-    user = signed_in(request)
+    user = confirmed(request).user
     form = await read_form(request)
     with suppress(NotFound):  # it has ended by itself meanwhile
         await request.app[ACCOUNTS].sessions.revoke(user, form.get("id", ""))
@@ -117,7 +117,7 @@ async def revoke_device(request: web.Request) -> web.Response:
 
 
 async def revoke_others(request: web.Request) -> web.Response:
-    user = signed_in(request)
+    user = confirmed(request).user
     await request.app[ACCOUNTS].sessions.end_all(user, keep=session_token(request))
     return noticed(request, _PAGE, "devices-out")
 
