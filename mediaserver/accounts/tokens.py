@@ -232,6 +232,7 @@ def _rotate(tx: Transaction, token: str, following: str, now_ms: int) -> tuple[s
             refresh_token.c.used_at_ms,
             token_family.c.id.label("family_id"),
             token_family.c.user_id,
+            token_family.c.created_at_ms,
             token_family.c.expires_at_ms,
             token_family.c.revoked_at_ms,
         )
@@ -248,10 +249,11 @@ def _rotate(tx: Transaction, token: str, following: str, now_ms: int) -> tuple[s
     if find_by_id(tx, row.user_id) is None:
         return None
     tx.execute(update(refresh_token).where(refresh_token.c.id == row.id).values(used_at_ms=now_ms))
+    last_ms = row.created_at_ms + limits.REFRESH_ABSOLUTE_MS
     tx.execute(
         update(token_family)
         .where(token_family.c.id == row.family_id)
-        .values(expires_at_ms=now_ms + limits.REFRESH_TOKEN_MS)
+        .values(expires_at_ms=min(now_ms + limits.REFRESH_TOKEN_MS, last_ms))
     )
     _add(tx, row.family_id, following, now_ms)
     return row.user_id, row.family_id

@@ -312,6 +312,9 @@ ACCESS_TOKEN_S: Final = 600
 REFRESH_TOKEN_MS: Final = 30 * 24 * 3600 * 1000
 """An API client that stays away for so long signs in again."""
 
+REFRESH_ABSOLUTE_MS: Final = 90 * 24 * 3600 * 1000
+"""So does one that never stays away, after so long (ASVS 5.0 10.4.8)."""
+
 TOKEN_CHARS_MAX: Final = 1024
 """A token that a request may carry; ours are under 400 characters."""
 

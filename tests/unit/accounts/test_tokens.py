@@ -80,6 +80,18 @@ async def test_refresh_tokens_expire(tokens: Tokens, alice: User, clock: FakeClo
         await tokens.refresh(pair.refresh_token)
 
 
+async def test_refreshing_goes_on_for_ninety_days_and_no_longer(
+    tokens: Tokens, alice: User, clock: FakeClock
+) -> None:
+    pair = await tokens.issue(alice)
+    for _ in range(4):
+        clock.advance(limits.REFRESH_ABSOLUTE_MS // 4 - 1)
+        pair = await tokens.refresh(pair.refresh_token)
+    clock.advance(4)
+    with pytest.raises(Unauthorized):
+        await tokens.refresh(pair.refresh_token)
+
+
 async def test_expired_families_are_removed(
     tokens: Tokens, alice: User, clock: FakeClock, db: Database
 ) -> None:

@@ -1,0 +1,196 @@
+"""Sessions of people and admins: what ends them, what asks anew, what other sites can't do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from mediaserver.accounts.personal_tokens import Scope
+from mediaserver.kernel import limits
+from mediaserver.routes.app import OPERATIONS
+from mediaserver.routes.pages import admin as admin_pages
+from mediaserver.routes.pages import settings as settings_pages
+from mediaserver.routes.pages import studio as studio_pages
+from tests.functional.desk import make_admin
+from tests.functional.platform_site import PASSWORD, Person, Site, running_site
+
+SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with running_site(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def boss(site: Site) -> Person:
+    return await make_admin(site)
+
+
+def _sid(person: Person) -> str:
+    return person.http.cookie_jar.filter_cookies(person.base)["sid"].value
+
+
+def _filled(path: str) -> str:
+    return re.sub(r"{\w+}", "boss", path)
+
+
+def _forms() -> list[web.RouteDef]:
+    pages = (*settings_pages.routes, *admin_pages.routes, *studio_pages.routes)
+    return [route for route in pages if route.method == "POST"]
+
+
+ADMIN_OPERATIONS = [one for one in OPERATIONS if one.scope is Scope.ADMIN]
+
+
+async def test_no_form_takes_what_another_site_sends(boss: Person) -> None:
+    """Every form of settings, studio and admin desk, those to come included."""
+    assert len(_forms()) > 40
+    for route in _forms():
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+            path = _filled(route.path)
+            status, text, _ = await boss.request("POST", path, headers=headers)
+            assert (status, "another site" in text) == (403, True), (path, headers)
+    assert (await boss.get("/settings/security"))[0] == 200, "still logged in"
+
+
+async def test_no_page_changes_anything_by_being_opened(boss: Person) -> None:
+    """All that changes something asks for POST, PUT, PATCH or DELETE."""
+    for route in _forms():
+        status, _, _ = await boss.get(_filled(route.path))
+        assert status in (200, 303, 404, 405), route.path
+    assert not [one.path for one in OPERATIONS if one.method == "GET" and one.body is not None]
+    _, before = await boss.api("GET", "/me")
+    assert before["username"] == "boss"
+
+
+async def test_confirming_renews_the_session(site: Site, boss: Person) -> None:
+    planted = _sid(boss)
+    status, _, _ = await boss.post("/confirm", {"password": PASSWORD, "next": "/settings"})
+    assert status == 303
+    assert _sid(boss) != planted
+    assert (await boss.get("/studio"))[0] == 200
+    thief = site.person()
+    thief.http.cookie_jar.update_cookies({"sid": planted}, site.base)
+    assert (await thief.get("/studio"))[0] == 303, "a copy from before opens nothing"
+    boss.token = None
+    before = _sid(boss)
+    status, _ = await boss.api("POST", "/auth/confirm", {"password": PASSWORD}, headers=SAME_SITE)
+    assert status == 204
+    assert _sid(boss) != before
+    assert (await boss.get("/studio"))[0] == 200
+
+
+async def test_logging_devices_out_asks_who_it_is(
+    site: Site, boss: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a stolen session could throw the owner out."""
+    monkeypatch.setattr(limits, "CONFIRMED_MS", 0)
+    for path in ("/settings/security/devices/revoke", "/settings/security/devices/revoke-others"):
+        status, _, response = await boss.post(path, {"id": "ses_x"})
+        assert status == 303
+        assert response.headers["Location"].startswith("/confirm?next=/settings/security")
+    status, answer = await boss.api("DELETE", "/me/sessions/ses_x")
+    assert (status, answer["error"]["code"]) == (403, "confirm")
+
+
+async def test_the_desk_asks_again_after_a_day_of_work(
+    boss: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await boss.get("/admin/users"))[0] == 200
+    monkeypatch.setattr(limits, "DESK_CONFIRMED_MS", 0)
+    status, _, response = await boss.get("/admin/users?q=bob")
+    assert (status, response.headers["Location"]) == (303, "/confirm?next=/admin/users?q%3Dbob")
+    for route in admin_pages.routes:
+        status, _, response = await boss.request(
+            route.method, _filled(route.path), headers=SAME_SITE
+        )
+        assert status == 303, route.path
+        assert response.headers["Location"].startswith("/confirm?next=/admin"), route.path
+    assert (await boss.get("/studio"))[0] == 200, "the rest of the site stays open"
+
+
+async def test_so_do_the_desks_operations_but_for_personal_tokens(
+    site: Site, boss: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, made = await boss.api("POST", "/me/tokens", {"name": "script", "scopes": ["admin"]})
+    script, page = site.person(), site.person()
+    script.token = made["token"]
+    page.http.cookie_jar.update_cookies({"sid": _sid(boss)}, site.base)
+    monkeypatch.setattr(limits, "DESK_CONFIRMED_MS", 0)
+    for operation in ADMIN_OPERATIONS:
+        for caller, headers in ((boss, {}), (page, SAME_SITE)):
+            status, answer = await caller.api(
+                operation.method, _filled(operation.path), headers=dict(headers)
+            )
+            where = (operation.method, operation.path)
+            assert (status, answer["error"]["code"]) == (403, "confirm"), where
+    status, _ = await script.api("GET", "/admin/users")
+    assert status == 200, "made for this, and it ends by itself"
+
+
+async def test_a_required_second_factor_holds_for_every_admin_operation(tmp_path: Path) -> None:
+    async with running_site(tmp_path, accounts={"admin_totp": "required"}) as site:
+        boss = await make_admin(site)
+        for operation in ADMIN_OPERATIONS:
+            status, answer = await boss.api(operation.method, _filled(operation.path))
+            where = (operation.method, operation.path)
+            assert (status, answer["error"]["code"]) == (403, "second_factor"), where
+
+
+@pytest.mark.parametrize("what", ["role", "ban", "log-out"])
+async def test_what_an_admin_had_open_ends_with_being_one(
+    site: Site, boss: Person, what: str
+) -> None:
+    other = await site.member("other")
+    await boss.post("/admin/users/other/role", {"role": "admin"})
+    await other.log_in_as_program("other")
+    await other.post("/login", {"username": "other", "password": PASSWORD})
+    assert (await other.get("/admin"))[0] == 200
+    assert (await other.api("GET", "/admin/users"))[0] == 200
+    if what == "role":
+        status, _, _ = await boss.post("/admin/users/other/role", {"role": "normal"})
+    elif what == "ban":
+        await boss.post("/admin/users/other/role", {"role": "normal"})
+        status, _ = await boss.api("POST", "/admin/users/other/bans", {"reason": "spam", "days": 1})
+    else:
+        status, _, _ = await boss.post("/admin/users/other/log-out")
+    assert status < 400
+    assert (await other.get("/admin"))[0] == 303
+    assert (await other.get("/studio"))[0] == 303
+    assert (await other.api("GET", "/admin/users"))[0] == 401
+    assert (await other.api("GET", "/me"))[0] == 401
+
+
+HEADER = "x\r\nBcc: victim@example.org\r\n\r\nBody"
+
+
+async def test_no_name_breaks_out_of_a_line_of_mail(site: Site, boss: Person) -> None:
+    """Every name that may stand in a letter or a header, with a line break in it."""
+    tries: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", "/auth/register", {"username": HEADER, "email": "a@example.org"}),
+        ("POST", "/auth/register", {"username": "newcomer", "email": f"a@example.org{HEADER}"}),
+        ("POST", "/auth/register", {"username": "newcomer", "email": f"{HEADER}@example.org"}),
+        ("POST", "/auth/password/forgotten", {"email": f"boss@example.org{HEADER}"}),
+        ("POST", "/me/email", {"email": f"boss@example.org{HEADER}"}),
+        ("PATCH", "/me/profile", {"links": [{"name": HEADER, "url": "https://example.org"}]}),
+        ("POST", "/channels", {"slug": "another", "name": HEADER}),
+        ("PATCH", "/channels/boss", {"name": HEADER}),
+        ("PATCH", "/channels/boss", {"title": HEADER}),
+        ("PUT", "/admin/settings/site.name", {"value": HEADER}),
+    ]
+    for method, path, body in tries:
+        if path == "/auth/register":
+            body["password"] = PASSWORD
+        status, answer = await boss.api(method, path, body)
+        if status < 300:
+            values = [value for value in answer.values() if isinstance(value, str)]
+            assert not [value for value in values if "\r" in value or "\n" in value], (path, body)
+        else:
+            assert status == 422, (path, status, answer)
