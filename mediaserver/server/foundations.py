@@ -17,11 +17,11 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Invalid, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.images import Images
-from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead, Mailbox, Smtp
 from mediaserver.kernel.outbound import Outbound
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.vault import Vault
+from mediaserver.kernel.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Foundations:
     letterhead: Letterhead
     smtp: Smtp
     mailbox: Mailbox
-    jobs: Jobs
+    jobs: Worker
     outbound: Outbound
     images: Images
     accounts: Accounts
@@ -58,7 +58,7 @@ async def lay(stack: AsyncExitStack, config: Config, url: Callable[[], str]) -> 
     vault = Vault.open(config.storage.path, config.storage.master_key)
     letterhead = Letterhead(lambda: config.site.name, url, vault.mac)
     smtp, mailbox = Smtp(config.mail, _sender(config), clock), Mailbox(db, clock)
-    jobs = Jobs(db, clock, events)
+    jobs = Worker(db, clock, events)
     transport = smtp if config.mail.smtp_host else mailbox
     jobs.register(mail.JOB, mail.handler(transport), keeps_payload=False)
     outbound = await stack.enter_async_context(_outbound(config))
