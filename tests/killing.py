@@ -176,6 +176,7 @@ class Victim:
         await asyncio.sleep(self.chance.uniform(0.02, longest_s))
         process.send_signal(signal.SIGKILL)
         await asyncio.gather(*tasks)
+        await process.wait()
 
     def _talker(self, http: aiohttp.ClientSession, token: str) -> Callable[[], Awaitable[None]]:
         async def say() -> None:

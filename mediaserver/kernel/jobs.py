@@ -2,18 +2,15 @@
 
 A job is claimed with a lease, so that one whose process died is taken up again; done at least once,
 so a handler must bear being run twice; retried with growing pauses, and kept as dead for the admin
-when it gives up. Features write jobs (`enqueue`) and hand `Jobs` the functions that do them.
-Owns the table `job`.
+when it gives up. Features write jobs (`enqueue`); kernel/worker.py does them. Owns the table `job`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import structlog
 from sqlalchemy import (
@@ -32,13 +29,10 @@ from sqlalchemy import (
 )
 
 from mediaserver.kernel import limits
-from mediaserver.kernel.clock import Clock
-from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
-from mediaserver.kernel.errors import Conflict, MediaserverError, NotFound
-from mediaserver.kernel.events import Events
+from mediaserver.kernel.errors import Conflict, NotFound
 from mediaserver.kernel.ids import new_id
-from mediaserver.kernel.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
@@ -65,7 +59,6 @@ Index(None, job.c.kind, job.c.created_at_ms, job.c.id)
 
 State = Literal["waiting", "running", "done", "dead"]
 Payload = dict[str, Any]
-Handler = Callable[[Payload], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +88,6 @@ class JobDied:
 
     id: str
     kind: str
-
-
-class GiveUp(Exception):
-    """Raised by a handler when trying again can't help; the message is for the admin."""
 
 
 def enqueue(
@@ -135,166 +124,10 @@ def enqueue(
     return job_id
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    handle: Handler
-    attempts_max: int
-    keeps_payload: bool
-
-
-class Jobs:
-    """Does what is due. An async context manager; register every kind before entering it."""
-
-    def __init__(self, db: Database, clock: Clock, events: Events) -> None:
-        self._db = db
-        self._clock = clock
-
-        self._kinds: dict[str, _Kind] = {}
-        self._intervals_ms: dict[str, int] = {}
-        self._woken = asyncio.Event()
-        self._tasks = Tasks("jobs")
-        self._running = Tasks("job")
-        self._closing = False
-        events.subscribe(JobQueued, lambda _: self._woken.set())
-
-    def register(
-        self,
-        kind: str,
-        handle: Handler,
-        *,
-        attempts_max: int = limits.JOB_ATTEMPTS_MAX,
-        keeps_payload: bool = True,
-    ) -> None:
-        """`handle` gets the payload; it ends, raises `GiveUp`, or anything else to be run again.
-
-        Without `keeps_payload` a job's payload is emptied once it is done, since it holds a secret.
-        """
-        assert kind not in self._kinds, kind
-        self._kinds[kind] = _Kind(handle, attempts_max, keeps_payload)
-
-    def repeat(self, kind: str, handle: Callable[[], Awaitable[None]], interval_ms: int) -> None:
-        """Have `handle` run once in each interval, also when the site was off for a while."""
-
-        async def run(_: Payload) -> None:
-            await handle()
-
-        self.register(kind, run)
-        self._intervals_ms[kind] = interval_ms
-
-    async def __aenter__(self) -> Self:
-        if self._db.is_sqlite:  # one process: what was running died with the last one
-            await self._db.write(_release_all)
-        self._tasks.start(self._run(), "worker")
-        return self
-
-    async def __aexit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._closing = True
-        await self._tasks.aclose()
-        await self._running.aclose()
-
-    async def run_due(self) -> int:
-        """Do what is due now and wait for it; how many jobs that were."""
-        claimed = await self._claim(limits.JOBS_AT_ONCE_MAX)
-        await asyncio.gather(*(self._do(work) for work in claimed))
-        return len(claimed)
-
-    async def page(
-        self, kind: str, *, states: Sequence[State] = (), after: str | None = None
-    ) -> list[Job]:
-        """Jobs of one kind, newest first, behind the one with the id `after`."""
-        return await self._db.read(page, kind, states, after)
-
-    async def count(self) -> dict[tuple[str, State], int]:
-        """Jobs by kind and state."""
-        return await self._db.read(_count)
-
-    async def retry(self, job_id: str) -> Job:
-        """Begin a dead job's attempts anew. Raises `NotFound` or `Conflict` (it isn't dead)."""
-        return await self._db.write(retry, job_id, self._clock.wall_ms())
-
-    async def drop(self, job_id: str) -> None:
-        """Remove a dead job. Raises `NotFound` or `Conflict` (it isn't dead)."""
-        await self._db.write(drop, job_id)
-
-    async def delete_ended(self) -> None:
-        """Forget what was done or given up a while ago."""
-        await self._db.write(_delete_ended, self._clock.wall_ms())
-
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                await self._start_due()
-            except MediaserverError as error:
-                _log.warning("jobs wait", reason=error.message)
-            try:
-                async with asyncio.timeout(limits.JOB_CHECK_S):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
-
-    async def _start_due(self) -> None:
-        """Fill the free places; one slow job holds up no other."""
-        free = limits.JOBS_AT_ONCE_MAX - len(self._running)
-        for work in await self._claim(free) if free else []:
-            task = self._running.start(self._do(work), work.kind)
-            task.add_done_callback(lambda _: self._woken.set())
-
-    async def _claim(self, most: int) -> list[Job]:
-        now_ms = self._clock.wall_ms()
-        await self._enqueue_repeated(now_ms)
-        if not await self._db.read(_is_any_due, now_ms):
-            return []  # nearly always: no need to write
-        return await self._db.write(_claim, list(self._kinds), most, now_ms)
-
-    async def _enqueue_repeated(self, now_ms: int) -> None:
-        missing = [
-            (kind, f"{kind}/{now_ms // interval_ms}")
-            for kind, interval_ms in self._intervals_ms.items()
-        ]
-        known = await self._db.read(_known_keys, [key for _, key in missing])
-        for kind, key in missing:
-            if key not in known:
-                await self._db.write(_enqueue_repeated, kind, key, now_ms)
-
-    async def _do(self, work: Job) -> None:
-        kind = self._kinds[work.kind]
-        try:
-            async with asyncio.timeout(limits.JOB_TIMEOUT_S):
-                await kind.handle(work.payload)
-        except GiveUp as error:
-            await self._failed(work, str(error), is_last=True)
-        except asyncio.CancelledError:
-            if not self._closing:
-                raise
-            await self._db.write(_release, work)
-            raise
-        except TimeoutError:
-            await self._failed(work, "It took too long.", work.attempts >= kind.attempts_max)
-        except Exception as error:
-            reason = error.message if isinstance(error, MediaserverError) else repr(error)
-            if not isinstance(error, MediaserverError | OSError):
-                _log.exception("job crashed", kind=work.kind, job=work.id)
-            await self._failed(work, reason, work.attempts >= kind.attempts_max)
-        else:
-            await self._db.write(_finish, work, kind.keeps_payload, self._clock.wall_ms())
-
-    async def _failed(self, work: Job, reason: str, is_last: bool) -> None:
-        _log.warning(
-            "job failed", kind=work.kind, job=work.id, attempt=work.attempts, reason=reason
-        )
-        await self._db.write(_fail, work, reason, is_last, self._clock.wall_ms())
-
-
 def page(
     tx: Transaction, kind: str, states: Sequence[State] = (), after: str | None = None
 ) -> list[Job]:
-    """`Jobs.page` as a part of a larger transaction."""
+    """Jobs of one kind, newest first, behind the one with the id `after`."""
     query = select(job).where(job.c.kind == kind)
     if states:
         query = query.where(job.c.state.in_(list(states)))
@@ -347,11 +180,11 @@ def _is_due(now_ms: int) -> Any:
     )
 
 
-def _is_any_due(tx: Transaction, now_ms: int) -> bool:
+def is_any_due(tx: Transaction, now_ms: int) -> bool:
     return tx.execute(select(job.c.id).where(_is_due(now_ms)).limit(1)).first() is not None
 
 
-def _claim(tx: Transaction, kinds: Sequence[str], most: int, now_ms: int) -> list[Job]:
+def claim(tx: Transaction, kinds: Sequence[str], most: int, now_ms: int) -> list[Job]:
     """Take what is due: nobody else gets it before the lease is over."""
     due = (
         select(job.c.id)
@@ -378,7 +211,7 @@ def _own(work: Job) -> Any:
     return and_(job.c.id == work.id, job.c.state == "running", job.c.attempts == work.attempts)
 
 
-def _finish(tx: Transaction, work: Job, keeps_payload: bool, now_ms: int) -> None:
+def finish(tx: Transaction, work: Job, keeps_payload: bool, now_ms: int) -> None:
     values: dict[str, Any] = {} if keeps_payload else {"payload": "{}"}
     tx.execute(
         update(job)
@@ -387,7 +220,7 @@ def _finish(tx: Transaction, work: Job, keeps_payload: bool, now_ms: int) -> Non
     )
 
 
-def _fail(tx: Transaction, work: Job, reason: str, is_last: bool, now_ms: int) -> None:
+def fail(tx: Transaction, work: Job, reason: str, is_last: bool, now_ms: int) -> None:
     values: dict[str, Any] = {"lease_until_ms": None, "last_error": reason[:500]}
     if is_last:
         values |= {"state": "dead", "ended_at_ms": now_ms}
@@ -397,7 +230,7 @@ def _fail(tx: Transaction, work: Job, reason: str, is_last: bool, now_ms: int) -
         tx.emit(JobDied(work.id, work.kind))
 
 
-def _release(tx: Transaction, work: Job) -> None:
+def release(tx: Transaction, work: Job) -> None:
     """The site stops: this attempt doesn't count."""
     tx.execute(
         update(job)
@@ -406,23 +239,23 @@ def _release(tx: Transaction, work: Job) -> None:
     )
 
 
-def _release_all(tx: Transaction) -> None:
+def release_all(tx: Transaction) -> None:
     tx.execute(
         update(job).where(job.c.state == "running").values(state="waiting", lease_until_ms=None)
     )
 
 
-def _known_keys(tx: Transaction, keys: Sequence[str]) -> set[str]:
+def known_keys(tx: Transaction, keys: Sequence[str]) -> set[str]:
     return (
         set(tx.execute(select(job.c.key).where(job.c.key.in_(keys))).scalars()) if keys else set()
     )
 
 
-def _enqueue_repeated(tx: Transaction, kind: str, key: str, now_ms: int) -> None:
+def enqueue_repeated(tx: Transaction, kind: str, key: str, now_ms: int) -> None:
     enqueue(tx, kind, {}, now_ms, key=key)
 
 
-def _count(tx: Transaction) -> dict[tuple[str, State], int]:
+def count(tx: Transaction) -> dict[tuple[str, State], int]:
     rows = tx.execute(
         select(job.c.kind, job.c.state, func.count().label("jobs")).group_by(
             job.c.kind, job.c.state
@@ -441,7 +274,7 @@ def _get_dead(tx: Transaction, job_id: str) -> Job:
 
 
 def retry(tx: Transaction, job_id: str, now_ms: int) -> Job:
-    """`Jobs.retry` as a part of a larger transaction."""
+    """Begin a dead job's attempts anew. Raises `NotFound` or `Conflict` (it isn't dead)."""
     _get_dead(tx, job_id)
     row = tx.execute(
         update(job)
@@ -454,13 +287,13 @@ def retry(tx: Transaction, job_id: str, now_ms: int) -> Job:
 
 
 def drop(tx: Transaction, job_id: str) -> Job:
-    """`Jobs.drop` as a part of a larger transaction; the job that it was."""
+    """Remove a dead job; what it was. Raises `NotFound` or `Conflict` (it isn't dead)."""
     dropped = _get_dead(tx, job_id)
     tx.execute(delete(job).where(job.c.id == job_id))
     return dropped
 
 
-def _delete_ended(tx: Transaction, now_ms: int) -> None:
+def delete_ended(tx: Transaction, now_ms: int) -> None:
     tx.execute(
         delete(job).where(
             or_(

@@ -27,7 +27,8 @@ from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.ids import new_id
-from mediaserver.kernel.jobs import GiveUp, Payload, enqueue
+from mediaserver.kernel.jobs import Payload, enqueue
+from mediaserver.kernel.worker import GiveUp
 
 _log = structlog.get_logger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
@@ -116,17 +116,9 @@ UPLOADS: Mapping[str, int] = (
 """Routes that take more than a small body, and how many bytes."""
 
 
-def make_app(
-    *,
-    config: Config,
-    clock: Clock,
-    health: Health,
-    render_metrics: Callable[[], bytes],
-    more_routes: Iterable[web.RouteDef],
-) -> web.Application:
-    """The application without the features, which server.py puts in under their keys.
-
-    `more_routes`: the media path's and realtime's. Raises `Invalid` for wrong address lists.
+def make_app(config: Config, clock: Clock) -> web.Application:
+    """The application without the features, which server/features.py puts in under their keys, and
+    without the routes of media, realtime and health. Raises `Invalid` for wrong address lists.
     """
     app = web.Application(
         middlewares=[
@@ -151,7 +143,6 @@ def make_app(
     app[keys.SHOWN_ONCE] = ShownOnce(clock)
     app[keys.OPENAPI] = json.dumps(document(OPERATIONS, config.site.name)).encode()
 
-    may_read_metrics = _addresses(config.metrics.allow, "metrics.allow")
     app.add_routes(home.routes)
     app.add_routes(category.routes)
     app.add_routes(channel.routes)
@@ -174,12 +165,18 @@ def make_app(
     app.add_routes(operation.route() for operation in OPERATIONS)
     app.add_routes(events.routes)
     app.add_routes([web.get("/api/openapi.json", _openapi), web.get("/api/docs", _api_docs)])
-    app.add_routes(more_routes)
     app.add_routes(pictures.routes)
-    app.add_routes(health_routes(health, render_metrics, may_read_metrics))
     app.add_routes([web.get("/static/{name:.+}", _static), web.get("/theme.css", _theme_css)])
     app.add_routes([web.get("/favicon.ico", _favicon)])
     return app
+
+
+def add_health(
+    app: web.Application, config: Config, health: Health, render_metrics: Callable[[], bytes]
+) -> None:
+    """What operators and their tools ask. Raises `Invalid` for a wrong address list."""
+    may_read_metrics = _addresses(config.metrics.allow, "metrics.allow")
+    app.add_routes(health_routes(health, render_metrics, may_read_metrics))
 
 
 def _addresses(networks: tuple[str, ...], field: str) -> AddressList:

@@ -36,9 +36,9 @@ from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
-from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
+from mediaserver.kernel.worker import Worker
 from mediaserver.moderation.desk import Desk
 from mediaserver.notifications.notices import Notices
 from mediaserver.routes.gate_tickets import Tickets
@@ -73,7 +73,7 @@ NOTICES = web.AppKey("NOTICES", Notices)
 POLICIES = web.AppKey("POLICIES", Policies)
 DOCUMENTS = web.AppKey("DOCUMENTS", Documents)
 VERIFICATIONS = web.AppKey("VERIFICATIONS", Verifications)
-JOBS = web.AppKey("JOBS", Jobs)
+JOBS = web.AppKey("JOBS", Worker)
 MAILBOX = web.AppKey("MAILBOX", Mailbox)
 AUDIT_LOG = web.AppKey("AUDIT_LOG", AuditLog)
 DEFERRED = web.AppKey("DEFERRED", Deferred)

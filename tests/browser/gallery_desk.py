@@ -15,7 +15,7 @@ from mediaserver.channels.category_changes import ICONS, Used
 from mediaserver.kernel.clock import SystemClock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.settings import Settings
-from mediaserver.routes.pages.admin.frame import SECTIONS
+from mediaserver.routes.pages.admin.frame import MENU
 
 DESK_PAGES = {
     "desk": ("/admin", "admin/overview.html", ["quiet", "waiting"]),
@@ -42,7 +42,7 @@ def desk_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
     frame: dict[str, Any] = {
         "user": {"username": "lena_k", "is_admin": True},
         "section": "users" if page == "user" else page,
-        "sections": SECTIONS,
+        "menu": MENU,
         "form": {},
         "errors": {},
         "failed": "",

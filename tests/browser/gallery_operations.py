@@ -6,6 +6,7 @@ from typing import Any
 
 from mediaserver.admin.backups import Failure, Running
 from mediaserver.admin.doctor.finding import bad, ok, warn
+from mediaserver.routes.pages.admin.frame import MENU
 
 # name → (path, template, cases)
 OPERATIONS_PAGES = {
@@ -18,11 +19,6 @@ OPERATIONS_PAGES = {
 }
 
 _HOUR_MS = 3_600_000
-_SECTIONS = [
-    ("overview", "Overview", "layout-dashboard"),
-    ("backups", "Backups", "archive"),
-    ("checkup", "Check-up", "stethoscope"),
-]
 
 
 def operations_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
@@ -34,7 +30,7 @@ def operations_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
         "errors": {},
         "user": {"username": "mira", "is_admin": True},
         "section": section,
-        "sections": _SECTIONS,
+        "menu": MENU,
         **more,
     }
 

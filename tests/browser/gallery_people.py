@@ -6,6 +6,8 @@ from typing import Any
 
 from gallery_studio import DAY_MS, policies
 
+from mediaserver.routes.pages.admin.frame import MENU
+
 # name → (path, template, cases)
 PEOPLE_PAGES = {
     "rules": ("/rules", "rules.html", ["plain"]),
@@ -32,11 +34,6 @@ PEOPLE_PAGES = {
 
 USER = {"username": "mira", "is_admin": False}
 ADMIN = {"username": "mira", "is_admin": True}
-SECTIONS = [
-    ("overview", "Overview", "layout-dashboard"),
-    ("verification", "Verification", "badge-check"),
-    ("policies", "Policies", "scroll-text"),
-]
 
 
 def _documents(now_ms: int, *, are_deleted: bool = False) -> list[dict[str, Any]]:
@@ -67,7 +64,7 @@ def people_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
     """The made-up context of one case of one page."""
     rules = policies(now_ms)
     form = {"form": {}, "errors": {}, "failed": ""}
-    admin = {**form, "user": ADMIN, "section": "policies", "sections": SECTIONS}
+    admin = {**form, "user": ADMIN, "section": "policies", "menu": MENU}
     match template:
         case "rules.html":
             return {"policies": rules}

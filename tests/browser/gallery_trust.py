@@ -6,6 +6,7 @@ from typing import Any
 
 from gallery_studio import DAY_MS, MINUTE_MS
 
+from mediaserver.routes.pages.admin.frame import MENU
 from mediaserver.routes.trust_view import LENGTHS, STATES
 from mediaserver.trust.reasons import CHOICES
 
@@ -31,7 +32,6 @@ TRUST_PAGES = {
 
 USER = {"username": "kofi", "is_admin": False, "is_banned": False}
 ADMIN = {"username": "mira", "is_admin": True, "is_banned": False}
-SECTIONS = [("overview", "Overview", "layout-dashboard"), ("reports", "Reports", "flag")]
 
 
 def _ban(now_ms: int, *, is_over: bool = False) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def trust_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
     admin = {
         "user": ADMIN,
         "section": "reports",
-        "sections": SECTIONS,
+        "menu": MENU,
         "form": {},
         "errors": wrong,
         "reasons": CHOICES,

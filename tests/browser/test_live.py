@@ -165,3 +165,40 @@ async def test_other_tracks_after_a_return(browser: Browser, site: Site) -> None
             )
         await until(page, "stats.server === 'reconnecting'", START_DEADLINE_S)
     await context.close()
+
+
+@pytest.mark.parametrize("way", ["hls", "instant"])
+async def test_watching_behind_a_gate(browser: Browser, site: Site, way: str) -> None:
+    """The media want a ticket, which the answer to the question brings: to the page by cookie."""
+    channel = await site.new_channel()
+    await site.api("PATCH", f"/api/v1/channels/{channel.slug}", {"age_restricted": True})
+    context = await browser.new_context(base_url=site.url)
+    page = await context.new_page()
+    await page.add_init_script(f"localStorage.playback = '{way}'")
+    async with demo_publisher(channel):
+        await site.wait_state(channel.slug, "live", START_DEADLINE_S)
+        await page.goto(f"/@{channel.slug}")
+        assert (await page.request.get(channel.playlist_url)).status == 403
+        await page.get_by_role("button", name="I am 18 or older").click()
+        await until(page, "stats.state === 'live' && stats.currentTime > 0", START_DEADLINE_S)
+        assert (await stats(page))["way"] == way
+        assert (await page.request.get(channel.playlist_url)).status == 200
+    await context.close()
+
+
+async def test_watching_behind_a_gate_in_a_frame(browser: Browser, site: Site) -> None:
+    """Without cookies, as in another site's page: the ticket is in the addresses."""
+    channel = await site.new_channel()
+    await site.api("PATCH", f"/api/v1/channels/{channel.slug}", {"age_restricted": True})
+    context = await browser.new_context(base_url=site.url)
+    page = await context.new_page()
+    await page.add_init_script("localStorage.playback = 'hls'")
+    async with demo_publisher(channel):
+        await site.wait_state(channel.slug, "live", START_DEADLINE_S)
+        await page.goto(f"/embed/{channel.slug}")
+        await page.get_by_role("button", name="I am 18 or older").click()
+        await page.wait_for_url("**/embed/*?gate=*")
+        await context.clear_cookies()
+        await page.reload()
+        await until(page, "stats.state === 'live' && stats.currentTime > 0", START_DEADLINE_S)
+    await context.close()

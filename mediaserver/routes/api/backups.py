@@ -23,7 +23,7 @@ class BackupOut(Answer):
     created_at_ms: int
 
 
-class RunningOut(Answer):
+class BackupRunningOut(Answer):
     """A backup that is being made. `step`: what is being done, for people."""
 
     since_ms: int
@@ -41,7 +41,7 @@ class BackupsOut(Answer):
     """Newest first. `due_at_ms`: when the site makes the next one by itself; null for never."""
 
     backups: list[BackupOut]
-    running: RunningOut | None
+    running: BackupRunningOut | None
     failure: FailureOut | None
     due_at_ms: int | None
     folder: str
@@ -106,7 +106,7 @@ async def _answer(request: web.Request) -> BackupsOut:
             BackupOut(name=one.name, bytes=one.byte_count, created_at_ms=one.created_at_ms)
             for one in standing.backups
         ],
-        running=RunningOut(since_ms=running.since_ms, step=running.step) if running else None,
+        running=BackupRunningOut(since_ms=running.since_ms, step=running.step) if running else None,
         failure=FailureOut(at_ms=failure.at_ms, reason=failure.reason) if failure else None,
         due_at_ms=standing.due_at_ms,
         folder=str(standing.folder),

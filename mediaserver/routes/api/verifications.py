@@ -60,7 +60,7 @@ class RequestOut(Answer):
     documents: list[DocumentOut]
 
 
-class CaseOut(RequestOut):
+class VerificationCaseOut(RequestOut):
     """A request as admins see it."""
 
     user_id: str
@@ -79,7 +79,7 @@ class MyVerification(Answer):
 class CaseList(Answer):
     """Requests, those that wait longest first. `next`: for `after` of the next page, or null."""
 
-    verifications: list[CaseOut]
+    verifications: list[VerificationCaseOut]
     next: str | None
 
 
@@ -135,8 +135,8 @@ def _request(found: Verification) -> RequestOut:
     )
 
 
-def _case(found: Verification) -> CaseOut:
-    return CaseOut(
+def _case(found: Verification) -> VerificationCaseOut:
+    return VerificationCaseOut(
         **dict(_request(found)),
         user_id=found.user_id,
         username=found.username,
@@ -238,12 +238,12 @@ async def list_verifications(request: web.Request, query: CaseQuery) -> CaseList
 @admin_api.get(
     "/admin/verifications/{id}",
     "Show a request",
-    answer=CaseOut,
+    answer=VerificationCaseOut,
     sign_in=True,
     scope=Scope.ADMIN,
     errors=(Forbidden, NotFound),
 )
-async def show_request(request: web.Request) -> CaseOut:
+async def show_request(request: web.Request) -> VerificationCaseOut:
     """One request with its documents. Only admins may."""
     acting(request, Action.DECIDE_VERIFICATION)
     return _case(await request.app[VERIFICATIONS].get(request.match_info["id"]))
@@ -252,12 +252,12 @@ async def show_request(request: web.Request) -> CaseOut:
 @admin_api.post(
     "/admin/verifications/{id}/approve",
     "Approve a request",
-    answer=CaseOut,
+    answer=VerificationCaseOut,
     sign_in=True,
     confirm=True,
     errors=(Conflict, Forbidden, NotFound),
 )
-async def approve_verification(request: web.Request) -> CaseOut:
+async def approve_verification(request: web.Request) -> VerificationCaseOut:
     """Gives the badge and tells the streamer. 409 when it was decided meanwhile."""
     actor = acting(request, Action.DECIDE_VERIFICATION)
     return _case(await request.app[VERIFICATIONS].approve(actor, request.match_info["id"]))
@@ -267,12 +267,12 @@ async def approve_verification(request: web.Request) -> CaseOut:
     "/admin/verifications/{id}/reject",
     "Reject a request",
     body=Rejection,
-    answer=CaseOut,
+    answer=VerificationCaseOut,
     sign_in=True,
     confirm=True,
     errors=(Conflict, Forbidden, NotFound),
 )
-async def reject_verification(request: web.Request, body: Rejection) -> CaseOut:
+async def reject_verification(request: web.Request, body: Rejection) -> VerificationCaseOut:
     """Tells the streamer why; they may ask again. 409 when it was decided meanwhile."""
     actor = acting(request, Action.DECIDE_VERIFICATION)
     found = await request.app[VERIFICATIONS].reject(actor, request.match_info["id"], body.reason)
@@ -283,12 +283,12 @@ async def reject_verification(request: web.Request, body: Rejection) -> CaseOut:
     "/admin/verifications/{id}/withdraw",
     "Take a badge back",
     body=Rejection,
-    answer=CaseOut,
+    answer=VerificationCaseOut,
     sign_in=True,
     confirm=True,
     errors=(Conflict, Forbidden, NotFound),
 )
-async def withdraw_verification(request: web.Request, body: Rejection) -> CaseOut:
+async def withdraw_verification(request: web.Request, body: Rejection) -> VerificationCaseOut:
     """Of an approved request, which counts as rejected then. Tells the streamer why."""
     actor = acting(request, Action.DECIDE_VERIFICATION)
     found = await request.app[VERIFICATIONS].withdraw(actor, request.match_info["id"], body.reason)

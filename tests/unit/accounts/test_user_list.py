@@ -12,7 +12,7 @@ from mediaserver.accounts.users import User, find_by_username
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.events import Events
-from tests.crowd import CROWD, fill, is_slow, plan_of
+from tests.crowd import CROWD, fill, gather, is_slow, plan_of
 
 
 def _names(users: list[User]) -> list[str]:
@@ -62,7 +62,7 @@ async def test_a_search_goes_on_behind_its_page(db: Database) -> None:
 
 async def test_a_hundred_thousand_are_no_burden(tmp_path: Path) -> None:
     async with Database(f"sqlite+aiosqlite:///{tmp_path / 'site.db'}", Events()) as crowded:
-        await crowded.write(fill)
+        await gather(crowded)
 
         def check(tx: Transaction) -> None:
             tx._connection.exec_driver_sql("PRAGMA query_only = ON")

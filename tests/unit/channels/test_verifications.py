@@ -23,10 +23,10 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.images import Images
-from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import JOB as MAIL
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.vault import Vault
+from mediaserver.kernel.worker import Worker
 from mediaserver.notifications.notices import Notices
 from tests import documents as samples
 from tests import pictures
@@ -61,8 +61,8 @@ def verifications(
 
 
 @pytest.fixture
-def jobs(db: Database, clock: FakeClock, events: Events, documents: Documents) -> Jobs:
-    made = Jobs(db, clock, events)
+def jobs(db: Database, clock: FakeClock, events: Events, documents: Documents) -> Worker:
+    made = Worker(db, clock, events)
     made.register(JOB, documents.delete_files)
     return made
 
@@ -137,7 +137,7 @@ async def test_so_many_and_no_more(documents: Documents, folder: Path, alice: Us
 
 
 async def test_discarding(
-    documents: Documents, folder: Path, alice: User, bob: User, jobs: Jobs
+    documents: Documents, folder: Path, alice: User, bob: User, jobs: Worker
 ) -> None:
     made = await documents.add(alice, samples.pdf())
     with pytest.raises(NotFound):
@@ -150,7 +150,7 @@ async def test_discarding(
 
 
 async def test_what_is_never_sent_goes_after_a_day(
-    documents: Documents, folder: Path, alice: User, jobs: Jobs, clock: FakeClock
+    documents: Documents, folder: Path, alice: User, jobs: Worker, clock: FakeClock
 ) -> None:
     await documents.add(alice, samples.pdf())
     clock.advance(limits.DOCUMENT_WAITING_MS - 1)
@@ -327,7 +327,7 @@ async def test_documents_go_some_days_after_the_decision(
     folder: Path,
     alice: User,
     actor: Actor,
-    jobs: Jobs,
+    jobs: Worker,
     clock: FakeClock,
     db: Database,
 ) -> None:
@@ -359,7 +359,7 @@ async def test_all_goes_with_the_account(
     verifications: Verifications,
     folder: Path,
     alice: User,
-    jobs: Jobs,
+    jobs: Worker,
     db: Database,
     clock: FakeClock,
 ) -> None:

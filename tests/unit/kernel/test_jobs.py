@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from mediaserver.kernel import jobs as jobs_table
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Conflict, NotFound, Unavailable
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.jobs import GiveUp, Job, JobDied, Jobs, Payload, enqueue, job, pause_ms
+from mediaserver.kernel.jobs import Job, JobDied, Payload, State, enqueue, job, pause_ms
+from mediaserver.kernel.worker import GiveUp, Worker
 
 
 @pytest.fixture
-def jobs(db: Database, clock: FakeClock, events: Events) -> Jobs:
-    return Jobs(db, clock, events)
+def jobs(db: Database, clock: FakeClock, events: Events) -> Worker:
+    return Worker(db, clock, events)
 
 
-class Worker:
+class Recorder:
     """A handler that notes what it was given and raises what it is told to."""
 
     def __init__(self, *errors: Exception | None) -> None:
@@ -43,36 +45,42 @@ async def add(
     return await db.write(enqueue, "test", payload, clock.wall_ms(), **options)
 
 
-async def only(jobs: Jobs) -> Job:
-    (found,) = await jobs.page("test")
+async def page(
+    db: Database, kind: str, states: Sequence[State] = (), after: str | None = None
+) -> list[Job]:
+    return await db.read(jobs_table.page, kind, states, after)
+
+
+async def only(db: Database) -> Job:
+    (found,) = await page(db, "test")
     return found
 
 
-async def test_a_job_is_done_once(jobs: Jobs, db: Database, clock: FakeClock) -> None:
-    worker = Worker()
+async def test_a_job_is_done_once(jobs: Worker, db: Database, clock: FakeClock) -> None:
+    worker = Recorder()
     jobs.register("test", worker)
     await add(db, {"name": "Zoë"}, clock)
     assert await jobs.run_due() == 1
     assert await jobs.run_due() == 0
     assert worker.done == [{"name": "Zoë"}]
-    assert (await only(jobs)).state == "done"
+    assert (await only(db)).state == "done"
 
 
 async def test_nothing_is_done_of_what_was_rolled_back(
-    jobs: Jobs, db: Database, clock: FakeClock
+    jobs: Worker, db: Database, clock: FakeClock
 ) -> None:
     def fails(tx: Any) -> None:
         enqueue(tx, "test", {}, clock.wall_ms())
         raise Conflict("no")
 
-    jobs.register("test", Worker())
+    jobs.register("test", Recorder())
     with pytest.raises(Conflict):
         await db.write(fails)
     assert await jobs.run_due() == 0
 
 
-async def test_a_key_makes_it_happen_once(jobs: Jobs, db: Database, clock: FakeClock) -> None:
-    worker = Worker()
+async def test_a_key_makes_it_happen_once(jobs: Worker, db: Database, clock: FakeClock) -> None:
+    worker = Recorder()
     jobs.register("test", worker)
     assert await add(db, {"n": 1}, clock, key="k") is not None
     assert await add(db, {"n": 2}, clock, key="k") is None
@@ -81,8 +89,8 @@ async def test_a_key_makes_it_happen_once(jobs: Jobs, db: Database, clock: FakeC
     assert worker.done == [{"n": 1}]
 
 
-async def test_a_delay(jobs: Jobs, db: Database, clock: FakeClock) -> None:
-    worker = Worker()
+async def test_a_delay(jobs: Worker, db: Database, clock: FakeClock) -> None:
+    worker = Recorder()
     jobs.register("test", worker)
     await add(db, {}, clock, delay_ms=1_000)
     clock.advance(999)
@@ -92,25 +100,25 @@ async def test_a_delay(jobs: Jobs, db: Database, clock: FakeClock) -> None:
 
 
 async def test_a_failure_is_tried_again_with_growing_pauses(
-    jobs: Jobs, db: Database, clock: FakeClock, events: Events
+    jobs: Worker, db: Database, clock: FakeClock, events: Events
 ) -> None:
     died: list[JobDied] = []
     events.subscribe(JobDied, died.append)
-    worker = Worker(Unavailable("no route"), ValueError("a bug"), None)
+    worker = Recorder(Unavailable("no route"), ValueError("a bug"), None)
     jobs.register("test", worker)
     await add(db, {}, clock)
     await jobs.run_due()
-    waiting = await only(jobs)
+    waiting = await only(db)
     assert (waiting.state, waiting.attempts, waiting.last_error) == ("waiting", 1, "no route")
     assert waiting.run_at_ms == clock.wall_ms() + pause_ms(1)
     clock.advance(pause_ms(1))
     await jobs.run_due()
-    waiting = await only(jobs)
+    waiting = await only(db)
     assert "a bug" in (waiting.last_error or "")
     assert waiting.run_at_ms == clock.wall_ms() + pause_ms(2)
     clock.advance(pause_ms(2))
     await jobs.run_due()
-    assert (await only(jobs)).state == "done"
+    assert (await only(db)).state == "done"
     assert not died
 
 
@@ -122,66 +130,66 @@ def test_pauses_grow_up_to_a_bound() -> None:
 
 
 async def test_it_is_given_up_in_the_end(
-    jobs: Jobs, db: Database, clock: FakeClock, events: Events
+    jobs: Worker, db: Database, clock: FakeClock, events: Events
 ) -> None:
     died: list[JobDied] = []
     events.subscribe(JobDied, died.append)
-    jobs.register("test", Worker(*[Unavailable("down")] * 3), attempts_max=3)
+    jobs.register("test", Recorder(*[Unavailable("down")] * 3), attempts_max=3)
     job_id = await add(db, {}, clock)
     for _ in range(5):
         await jobs.run_due()
         clock.advance(limits.JOB_RETRY_MS_MAX)
-    dead = await only(jobs)
+    dead = await only(db)
     assert (dead.state, dead.attempts, dead.last_error) == ("dead", 3, "down")
     assert [one.id for one in died] == [job_id]
     assert (await jobs.count())["test", "dead"] == 1
 
 
-async def test_giving_up_at_once(jobs: Jobs, db: Database, clock: FakeClock) -> None:
-    jobs.register("test", Worker(GiveUp("550 no such mailbox")))
+async def test_giving_up_at_once(jobs: Worker, db: Database, clock: FakeClock) -> None:
+    jobs.register("test", Recorder(GiveUp("550 no such mailbox")))
     await add(db, {}, clock)
     await jobs.run_due()
-    assert (await only(jobs)).state == "dead"
+    assert (await only(db)).state == "dead"
 
 
 async def test_the_admin_tries_a_dead_one_again_or_drops_it(
-    jobs: Jobs, db: Database, clock: FakeClock
+    jobs: Worker, db: Database, clock: FakeClock
 ) -> None:
-    jobs.register("test", Worker(GiveUp("a"), None, GiveUp("b")))
+    jobs.register("test", Recorder(GiveUp("a"), None, GiveUp("b")))
     one = await add(db, {}, clock) or ""
     await jobs.run_due()
-    assert (await jobs.retry(one)).attempts == 0
+    assert (await db.write(jobs_table.retry, one, clock.wall_ms())).attempts == 0
     with pytest.raises(Conflict):
-        await jobs.retry(one)
+        await db.write(jobs_table.retry, one, clock.wall_ms())
     await jobs.run_due()
-    assert (await only(jobs)).state == "done"
+    assert (await only(db)).state == "done"
     with pytest.raises(Conflict):
-        await jobs.drop(one)
+        await db.write(jobs_table.drop, one)
     two = await add(db, {}, clock) or ""
     await jobs.run_due()
-    await jobs.drop(two)
-    assert [found.id for found in await jobs.page("test")] == [one]
+    await db.write(jobs_table.drop, two)
+    assert [found.id for found in await page(db, "test")] == [one]
     with pytest.raises(NotFound):
-        await jobs.retry("job_nothing")
+        await db.write(jobs_table.retry, "job_nothing", clock.wall_ms())
 
 
 async def test_a_secret_payload_is_emptied_once_done(
-    jobs: Jobs, db: Database, clock: FakeClock
+    jobs: Worker, db: Database, clock: FakeClock
 ) -> None:
-    jobs.register("test", Worker(), keeps_payload=False)
+    jobs.register("test", Recorder(), keeps_payload=False)
     await add(db, {"code": "12345678"}, clock)
     await jobs.run_due()
-    assert (await only(jobs)).payload == {}
+    assert (await only(db)).payload == {}
 
 
 async def test_a_job_whose_process_died_is_taken_up_again(
     db: Database, clock: FakeClock, events: Events
 ) -> None:
-    lost, worker = Jobs(db, clock, events), Worker()
+    lost, worker = Worker(db, clock, events), Recorder()
     lost.register("test", worker)
     await add(db, {}, clock)
     assert len(await lost._claim(1)) == 1  # and then the power went
-    other = Jobs(db, clock, events)
+    other = Worker(db, clock, events)
     other.register("test", worker)
     assert await other.run_due() == 0
     clock.advance(limits.JOB_LEASE_MS)
@@ -193,22 +201,22 @@ async def test_a_late_worker_changes_nothing(
     db: Database, clock: FakeClock, events: Events
 ) -> None:
     """One that was believed dead ends after another has taken over."""
-    slow, quick = Jobs(db, clock, events), Jobs(db, clock, events)
-    slow.register("test", Worker(GiveUp("too late")))
-    quick.register("test", Worker())
+    slow, quick = Worker(db, clock, events), Worker(db, clock, events)
+    slow.register("test", Recorder(GiveUp("too late")))
+    quick.register("test", Recorder())
     await add(db, {}, clock)
     (claimed,) = await slow._claim(1)
     clock.advance(limits.JOB_LEASE_MS)
     await quick.run_due()
     await slow._do(claimed)
-    assert (await only(quick)).state == "done"
+    assert (await only(db)).state == "done"
 
 
 async def test_two_workers_never_do_the_same_job(
     db: Database, clock: FakeClock, events: Events
 ) -> None:
-    worker = Worker()
-    workers = [Jobs(db, clock, events) for _ in range(2)]
+    worker = Recorder()
+    workers = [Worker(db, clock, events) for _ in range(2)]
     for one in workers:
         one.register("test", worker)
     for number in range(12):
@@ -218,14 +226,14 @@ async def test_two_workers_never_do_the_same_job(
     assert sorted(payload["n"] for payload in worker.done) == list(range(12))
 
 
-async def test_jobs_of_an_unknown_kind_wait(jobs: Jobs, db: Database, clock: FakeClock) -> None:
+async def test_jobs_of_an_unknown_kind_wait(jobs: Worker, db: Database, clock: FakeClock) -> None:
     """As after a step back to an older version: they are there when the newer one returns."""
     await db.write(enqueue, "of-the-future", {}, clock.wall_ms())
     assert await jobs.run_due() == 0
-    assert (await jobs.page("of-the-future"))[0].state == "waiting"
+    assert (await page(db, "of-the-future"))[0].state == "waiting"
 
 
-async def test_what_repeats_runs_once_in_each_interval(jobs: Jobs, clock: FakeClock) -> None:
+async def test_what_repeats_runs_once_in_each_interval(jobs: Worker, clock: FakeClock) -> None:
     runs = []
 
     async def sweep() -> None:
@@ -244,22 +252,22 @@ async def test_what_repeats_runs_once_in_each_interval(jobs: Jobs, clock: FakeCl
     assert len(runs) == 3
 
 
-async def test_old_ones_are_forgotten(jobs: Jobs, db: Database, clock: FakeClock) -> None:
-    jobs.register("test", Worker(None, GiveUp("no")))
+async def test_old_ones_are_forgotten(jobs: Worker, db: Database, clock: FakeClock) -> None:
+    jobs.register("test", Recorder(None, GiveUp("no")))
     await add(db, {}, clock)
     await jobs.run_due()
     await add(db, {}, clock)
     await jobs.run_due()
     clock.advance(limits.JOB_DONE_KEEP_MS + 1)
     await jobs.delete_ended()
-    assert (await only(jobs)).state == "dead"
+    assert (await only(db)).state == "dead"
     clock.advance(limits.JOB_DEAD_KEEP_MS)
     await jobs.delete_ended()
-    assert await jobs.page("test") == []
+    assert await page(db, "test") == []
 
 
 async def test_pages_are_newest_first(
-    jobs: Jobs, db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    jobs: Worker, db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "JOBS_LISTED_MAX", 2)
     ids = []
@@ -268,23 +276,23 @@ async def test_pages_are_newest_first(
         clock.advance(1)
     seen: list[str] = []
     after = None
-    while found := await jobs.page("test", after=after):
+    while found := await page(db, "test", after=after):
         assert len(found) <= 2
         seen += [one.id for one in found]
         after = seen[-1]
     assert seen == ids[::-1]
-    assert await jobs.page("test", states=("dead",)) == []
-    assert await jobs.page("test", after="job_nothing") == []
+    assert await page(db, "test", states=("dead",)) == []
+    assert await page(db, "test", after="job_nothing") == []
 
 
 @asynccontextmanager
-async def working(jobs: Jobs) -> AsyncIterator[None]:
+async def working(jobs: Worker) -> AsyncIterator[None]:
     async with asyncio.timeout(20), jobs:
         yield
 
 
 async def test_a_running_site_does_new_jobs_at_once(
-    jobs: Jobs, db: Database, clock: FakeClock
+    jobs: Worker, db: Database, clock: FakeClock
 ) -> None:
     done = asyncio.Event()
 
@@ -297,7 +305,7 @@ async def test_a_running_site_does_new_jobs_at_once(
         await done.wait()
 
 
-async def test_a_slow_job_holds_up_no_other(jobs: Jobs, db: Database, clock: FakeClock) -> None:
+async def test_a_slow_job_holds_up_no_other(jobs: Worker, db: Database, clock: FakeClock) -> None:
     done, never = asyncio.Event(), asyncio.Event()
 
     async def handle(payload: Payload) -> None:
@@ -312,7 +320,7 @@ async def test_a_slow_job_holds_up_no_other(jobs: Jobs, db: Database, clock: Fak
 
 
 async def test_what_a_stop_interrupts_counts_as_no_attempt(
-    jobs: Jobs, db: Database, clock: FakeClock
+    jobs: Worker, db: Database, clock: FakeClock
 ) -> None:
     begun, never = asyncio.Event(), asyncio.Event()
 
@@ -324,12 +332,12 @@ async def test_what_a_stop_interrupts_counts_as_no_attempt(
     async with working(jobs):
         await add(db, {}, clock)
         await begun.wait()
-    waiting = await only(jobs)
+    waiting = await only(db)
     assert (waiting.state, waiting.attempts) == ("waiting", 0)
 
 
 async def test_a_job_that_hangs_is_ended(
-    jobs: Jobs, db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    jobs: Worker, db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def handle(payload: Payload) -> None:
         await asyncio.Event().wait()
@@ -338,7 +346,7 @@ async def test_a_job_that_hangs_is_ended(
     jobs.register("test", handle)
     await add(db, {}, clock)
     await jobs.run_due()
-    assert (await only(jobs)).last_error == "It took too long."
+    assert (await only(db)).last_error == "It took too long."
 
 
 async def test_a_row_that_no_version_wrote_is_refused(db: Database, clock: FakeClock) -> None:

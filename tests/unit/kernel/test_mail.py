@@ -20,8 +20,9 @@ from mediaserver.kernel.config import MailConfig
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.jobs import GiveUp, Jobs
+from mediaserver.kernel.jobs import page
 from mediaserver.kernel.mail import Letterhead, Mail, Mailbox, Smtp, compose
+from mediaserver.kernel.worker import GiveUp, Worker
 
 SENDER = "Our Site <noreply@site.example>"
 HELLO = Mail("alice@example.org", "Grüße · Site", "Hallo Zoë\n\nhttps://site.example\n")
@@ -145,7 +146,7 @@ async def test_a_mail_survives_a_server_that_is_down(
     async with smtp_server(post) as config:
         pass
     smtp = Smtp(config, SENDER, clock)
-    jobs = Jobs(db, clock, events)
+    jobs = Worker(db, clock, events)
     jobs.register(mail.JOB, mail.handler(smtp), keeps_payload=False)
     await db.write(mail.send, HELLO, clock.wall_ms())
     await jobs.run_due()
@@ -155,7 +156,7 @@ async def test_a_mail_survives_a_server_that_is_down(
         clock.advance(limits.JOB_RETRY_MS_MIN)
         await jobs.run_due()
     assert len(post.received) == 1
-    (done,) = await jobs.page(mail.JOB)
+    (done,) = await db.read(page, mail.JOB)
     assert (done.state, done.payload) == ("done", {})
 
 
@@ -163,7 +164,7 @@ async def test_the_mailbox_keeps_what_nobody_takes(
     db: Database, clock: FakeClock, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "MAIL_LISTED_MAX", 2)
-    mailbox, jobs = Mailbox(db, clock), Jobs(db, clock, events)
+    mailbox, jobs = Mailbox(db, clock), Worker(db, clock, events)
     jobs.register(mail.JOB, mail.handler(mailbox), keeps_payload=False)
     for number in range(3):
         await db.write(mail.send, Mail("a@b.co", f"No. {number}", "x"), clock.wall_ms())
@@ -191,7 +192,7 @@ async def test_the_mailbox_is_bounded(
 async def test_a_mail_with_a_key_is_sent_once(
     db: Database, clock: FakeClock, events: Events
 ) -> None:
-    mailbox, jobs = Mailbox(db, clock), Jobs(db, clock, events)
+    mailbox, jobs = Mailbox(db, clock), Worker(db, clock, events)
     jobs.register(mail.JOB, mail.handler(mailbox))
     for _ in range(2):
         await db.write(lambda tx: mail.send(tx, HELLO, clock.wall_ms(), key="once"))

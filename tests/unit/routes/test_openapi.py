@@ -65,6 +65,11 @@ def _examples(schema: dict[str, Any]) -> list[Any]:
     return list(schema.get("examples", ()))
 
 
+def test_each_model_has_a_name_of_its_own() -> None:
+    """Of two with one name the document would show the path of their modules."""
+    assert not [name for name in DOCUMENT["components"]["schemas"] if "__" in name]
+
+
 def test_every_event_of_a_webhook_is_described() -> None:
     assert set(DOCUMENT["webhooks"]) == {str(event) for event in EventType}
     for event, methods in DOCUMENT["webhooks"].items():

@@ -14,8 +14,8 @@ from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import AccountsConfig, ModerationConfig
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead
+from mediaserver.kernel.worker import Worker
 from mediaserver.trust import bans
 from mediaserver.trust.sanctions import Sanctions
 
@@ -77,8 +77,8 @@ async def sanctions(
 
 
 @pytest.fixture
-def jobs(db: Database, clock: FakeClock, events: Events, sanctions: Sanctions) -> Jobs:
+def jobs(db: Database, clock: FakeClock, events: Events, sanctions: Sanctions) -> Worker:
     """Nothing runs by itself: a test calls `run_due`."""
-    made = Jobs(db, clock, events)
+    made = Worker(db, clock, events)
     made.register(bans.LIFT, sanctions.lift_due)
     return made

@@ -20,7 +20,8 @@ from mediaserver.kernel.config import ModerationConfig
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.jobs import Jobs, job
+from mediaserver.kernel.jobs import job
+from mediaserver.kernel.worker import Worker
 from mediaserver.media.events import BroadcastStarted
 from mediaserver.media.gate import PublishRefused, PublishRequest
 from mediaserver.notifications.notices import Notices
@@ -129,7 +130,7 @@ async def test_a_ban_ends_with_its_time(
     alice: User,
     actor: Actor,
     sanctions: Sanctions,
-    jobs: Jobs,
+    jobs: Worker,
 ) -> None:
     ban = await sanctions.ban(actor, "alice", "spam", "", 1)
     clock.advance(DAY_MS - 1)

@@ -16,10 +16,10 @@ from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import MediaserverError
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.outbound import Answer, Outbound
 from mediaserver.kernel.vault import Vault
+from mediaserver.kernel.worker import Worker
 from mediaserver.webhooks import deliveries
 from mediaserver.webhooks.sender import Sender
 from mediaserver.webhooks.webhooks import Asker, Webhooks
@@ -75,9 +75,9 @@ def sender(
 
 
 @pytest.fixture
-def jobs(db: Database, clock: FakeClock, events: Events, sender: Sender) -> Jobs:
+def jobs(db: Database, clock: FakeClock, events: Events, sender: Sender) -> Worker:
     """Run by hand: `await jobs.run_due()`."""
-    made = Jobs(db, clock, events)
+    made = Worker(db, clock, events)
     made.register(deliveries.JOB, sender.handle)
     return made
 

@@ -20,9 +20,9 @@ from mediaserver.kernel.errors import (
     RateLimited,
     Unavailable,
 )
-from mediaserver.kernel.jobs import Jobs
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.outbound import Answer
+from mediaserver.kernel.worker import Worker
 from mediaserver.notifications.notices import Notices
 from mediaserver.webhooks import deliveries, signature
 from mediaserver.webhooks.deliveries import webhook_delivery
@@ -55,7 +55,7 @@ async def _announce(
     )
 
 
-async def _run_all(jobs: Jobs, clock: FakeClock) -> None:
+async def _run_all(jobs: Worker, clock: FakeClock) -> None:
     """Every attempt, each when it is due."""
     for pause_ms in (*limits.WEBHOOK_PAUSES_MS, 0):
         await jobs.run_due()
@@ -68,7 +68,7 @@ async def test_an_event_is_sent_signed(
     letterhead: Letterhead,
     channel: Channel,
     secret_and_hook: tuple[str, Webhook],
-    jobs: Jobs,
+    jobs: Worker,
     sender: Sender,
     owner: Asker,
     other_site: OtherSite,
@@ -116,7 +116,7 @@ async def test_what_is_not_taken_is_tried_again(
     letterhead: Letterhead,
     channel: Channel,
     hook: Webhook,
-    jobs: Jobs,
+    jobs: Worker,
     sender: Sender,
     webhooks: Webhooks,
     owner: Asker,
@@ -152,7 +152,7 @@ async def test_it_is_given_up_after_the_last_attempt(
     letterhead: Letterhead,
     channel: Channel,
     hook: Webhook,
-    jobs: Jobs,
+    jobs: Worker,
     sender: Sender,
     webhooks: Webhooks,
     owner: Asker,
@@ -176,7 +176,7 @@ async def test_one_that_fails_for_days_is_turned_off_and_its_owner_told(
     letterhead: Letterhead,
     channel: Channel,
     hook: Webhook,
-    jobs: Jobs,
+    jobs: Worker,
     sender: Sender,
     webhooks: Webhooks,
     owner: Asker,
@@ -206,7 +206,7 @@ async def test_one_that_fails_for_days_is_turned_off_and_its_owner_told(
 async def test_410_turns_it_off_at_once(
     db: Database,
     clock: FakeClock,
-    jobs: Jobs,
+    jobs: Worker,
     sender: Sender,
     webhooks: Webhooks,
     desk: Asker,
@@ -232,7 +232,7 @@ async def test_turned_off_by_hand_means_nothing_more_is_sent(
     letterhead: Letterhead,
     channel: Channel,
     hook: Webhook,
-    jobs: Jobs,
+    jobs: Worker,
     sender: Sender,
     webhooks: Webhooks,
     owner: Asker,
@@ -272,7 +272,7 @@ async def test_what_the_log_keeps_of_an_answer(
     letterhead: Letterhead,
     channel: Channel,
     hook: Webhook,
-    jobs: Jobs,
+    jobs: Worker,
     sender: Sender,
     owner: Asker,
     other_site: OtherSite,
@@ -301,7 +301,7 @@ async def test_too_many_that_wait_are_not_added_to(
 
 async def test_sent_by_hand(
     hook: Webhook,
-    jobs: Jobs,
+    jobs: Worker,
     sender: Sender,
     owner: Asker,
     bob: User,
@@ -349,7 +349,7 @@ async def test_the_log_forgets(
     letterhead: Letterhead,
     channel: Channel,
     hook: Webhook,
-    jobs: Jobs,
+    jobs: Worker,
     sender: Sender,
     owner: Asker,
     webhooks: Webhooks,

@@ -37,7 +37,7 @@ class AuditQuery(Query):
     )
 
 
-class EntryOut(Answer):
+class AuditEntryOut(Answer):
     """What somebody did. `hash` seals this entry and all before it."""
 
     sequence: int
@@ -56,7 +56,7 @@ class EntryOut(Answer):
 class AuditPage(Answer):
     """Entries, newest first."""
 
-    entries: list[EntryOut]
+    entries: list[AuditEntryOut]
 
 
 class ChainOut(Answer):
@@ -83,7 +83,7 @@ async def read_audit(request: web.Request, query: AuditQuery) -> AuditPage:
     check(caller(request), Action.READ_AUDIT)
     wanted = Wanted(query.action, query.actor, query.target, query.from_ms, query.until_ms)
     found = await request.app[AUDIT_LOG].page(wanted, before=query.before)
-    return AuditPage(entries=[EntryOut(**dataclasses.asdict(entry)) for entry in found])
+    return AuditPage(entries=[AuditEntryOut(**dataclasses.asdict(entry)) for entry in found])
 
 
 @api.post(

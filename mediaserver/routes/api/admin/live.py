@@ -23,7 +23,7 @@ class EndBody(Body):
     )
 
 
-class RunningOut(Answer):
+class LiveStreamOut(Answer):
     """What an encoder sends. `verdict`: good, warn, bad or idle (nothing measured)."""
 
     channel: str = Field(examples=["alice"])
@@ -38,7 +38,7 @@ class RunningOut(Answer):
 class RunningList(Answer):
     """Most watched first."""
 
-    streams: list[RunningOut]
+    streams: list[LiveStreamOut]
 
 
 @api.get(
@@ -53,7 +53,7 @@ async def list_running(request: web.Request) -> RunningList:
             continue
         health = request.app[STREAM_HEALTH].current(status.channel)
         streams.append(
-            RunningOut(
+            LiveStreamOut(
                 channel=status.channel,
                 state=str(status.state),
                 started_at_ms=status.started_at_ms,

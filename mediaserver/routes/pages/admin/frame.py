@@ -18,27 +18,47 @@ from mediaserver.routes.keys import ACCOUNTS, CONFIG
 from mediaserver.routes.page import page, redirect, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
-SECTIONS: tuple[tuple[str, str, str], ...] = (
-    ("overview", "Overview", "layout-dashboard"),
-    ("users", "Users", "users"),
-    ("verification", "Verification", "badge-check"),
-    ("reports", "Reports", "flag"),
-    ("live", "Live streams", "radio"),
-    ("categories", "Categories", "layout-grid"),
-    ("emotes", "Emotes", "smile"),
-    ("policies", "Policies", "scale"),
-    ("settings", "Settings", "settings"),
-    ("mail", "Mail", "mail"),
-    ("jobs", "Jobs", "list-checks"),
-    ("storage", "Storage", "hard-drive"),
-    ("statistics", "Statistics", "chart-line"),
-    ("audit", "Audit log", "scroll-text"),
-    ("backups", "Backups", "archive"),
-    ("checkup", "Check-up", "stethoscope"),
-    ("webhooks", "Webhooks", "webhook"),
+MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    ("", (("overview", "Overview", "layout-dashboard"),)),
+    (
+        "People",
+        (
+            ("users", "Users", "users"),
+            ("verification", "Verification", "badge-check"),
+            ("reports", "Reports", "flag"),
+        ),
+    ),
+    (
+        "Content",
+        (
+            ("live", "Live streams", "radio"),
+            ("categories", "Categories", "layout-grid"),
+            ("emotes", "Emotes", "smile"),
+            ("policies", "Policies", "scale"),
+        ),
+    ),
+    (
+        "Site",
+        (
+            ("settings", "Settings", "settings"),
+            ("mail", "Mail", "mail"),
+            ("jobs", "Jobs", "list-checks"),
+            ("storage", "Storage", "hard-drive"),
+            ("backups", "Backups", "archive"),
+            ("checkup", "Check-up", "stethoscope"),
+            ("webhooks", "Webhooks", "webhook"),
+        ),
+    ),
+    (
+        "Records",
+        (
+            ("statistics", "Statistics", "chart-line"),
+            ("audit", "Audit log", "scroll-text"),
+        ),
+    ),
 )
-"""Name, label and icon of each page, in the order of the menu. The name is the path below /admin
-and the template below web/templates/admin."""
+"""Groups of pages: title; name, label and icon of each. The name is the path below /admin and the
+template below web/templates/admin."""
 
 
 async def admin(request: web.Request, action: Action = Action.USE_ADMIN_DESK) -> User:
@@ -88,7 +108,7 @@ async def admin_page(
         f"admin/{template or section}.html",
         {
             "section": section,
-            "sections": SECTIONS,
+            "menu": MENU,
             "form": dict(form or {}),
             "errors": form_errors(error) if error is not None else {},
             **context,

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from mediaserver.accounts.permissions import Action
 from mediaserver.kernel import limits
-from mediaserver.kernel.jobs import Jobs
+from mediaserver.kernel.worker import Worker
 from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
 from mediaserver.routes.keys import DEFERRED, JOBS
 from mediaserver.routes.page import noticed
@@ -54,7 +54,7 @@ async def _jobs(request: web.Request, error: FormError | None = None) -> web.Res
     return await admin_page(request, "jobs", context, error=error)
 
 
-async def kinds(jobs: Jobs) -> list[tuple[str, dict[str, int]]]:
+async def kinds(jobs: Worker) -> list[tuple[str, dict[str, int]]]:
     """Each kind of job with how many there are by state."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for (kind, state), count in (await jobs.count()).items():

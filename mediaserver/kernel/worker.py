@@ -1,0 +1,172 @@
+"""The worker: does what stands in the table `job`, again and again until it is done.
+
+Features write jobs (`kernel/jobs.py enqueue`) and hand the worker the functions that do them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from mediaserver.kernel import jobs, limits
+from mediaserver.kernel.clock import Clock
+from mediaserver.kernel.db import Database
+from mediaserver.kernel.errors import MediaserverError
+from mediaserver.kernel.events import Events
+from mediaserver.kernel.jobs import Job, JobQueued, Payload, State
+from mediaserver.kernel.tasks import Tasks
+
+_log = structlog.get_logger(__name__)
+
+Handler = Callable[[Payload], Awaitable[None]]
+
+
+class GiveUp(Exception):
+    """Raised by a handler when trying again can't help; the message is for the admin."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    handle: Handler
+    attempts_max: int
+    keeps_payload: bool
+
+
+class Worker:
+    """Does what is due. An async context manager; register every kind before entering it."""
+
+    def __init__(self, db: Database, clock: Clock, events: Events) -> None:
+        self._db = db
+        self._clock = clock
+
+        self._kinds: dict[str, _Kind] = {}
+        self._intervals_ms: dict[str, int] = {}
+        self._woken = asyncio.Event()
+        self._tasks = Tasks("jobs")
+        self._running = Tasks("job")
+        self._closing = False
+        events.subscribe(JobQueued, lambda _: self._woken.set())
+
+    def register(
+        self,
+        kind: str,
+        handle: Handler,
+        *,
+        attempts_max: int = limits.JOB_ATTEMPTS_MAX,
+        keeps_payload: bool = True,
+    ) -> None:
+        """`handle` gets the payload; it ends, raises `GiveUp`, or anything else to be run again.
+
+        Without `keeps_payload` a job's payload is emptied once it is done, since it holds a secret.
+        """
+        assert kind not in self._kinds, kind
+        self._kinds[kind] = _Kind(handle, attempts_max, keeps_payload)
+
+    def repeat(self, kind: str, handle: Callable[[], Awaitable[None]], interval_ms: int) -> None:
+        """Have `handle` run once in each interval, also when the site was off for a while."""
+
+        async def run(_: Payload) -> None:
+            await handle()
+
+        self.register(kind, run)
+        self._intervals_ms[kind] = interval_ms
+
+    async def __aenter__(self) -> Self:
+        if self._db.is_sqlite:  # one process: what was running died with the last one
+            await self._db.write(jobs.release_all)
+        self._tasks.start(self._run(), "worker")
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._closing = True
+        await self._tasks.aclose()
+        await self._running.aclose()
+
+    async def run_due(self) -> int:
+        """Do what is due now and wait for it; how many jobs that were."""
+        claimed = await self._claim(limits.JOBS_AT_ONCE_MAX)
+        await asyncio.gather(*(self._do(work) for work in claimed))
+        return len(claimed)
+
+    async def count(self) -> dict[tuple[str, State], int]:
+        """Jobs by kind and state."""
+        return await self._db.read(jobs.count)
+
+    async def delete_ended(self) -> None:
+        """Forget what was done or given up a while ago."""
+        await self._db.write(jobs.delete_ended, self._clock.wall_ms())
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                await self._start_due()
+            except MediaserverError as error:
+                _log.warning("jobs wait", reason=error.message)
+            try:
+                async with asyncio.timeout(limits.JOB_CHECK_S):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+
+    async def _start_due(self) -> None:
+        """Fill the free places; one slow job holds up no other."""
+        free = limits.JOBS_AT_ONCE_MAX - len(self._running)
+        for work in await self._claim(free) if free else []:
+            task = self._running.start(self._do(work), work.kind)
+            task.add_done_callback(lambda _: self._woken.set())
+
+    async def _claim(self, most: int) -> list[Job]:
+        now_ms = self._clock.wall_ms()
+        await self._enqueue_repeated(now_ms)
+        if not await self._db.read(jobs.is_any_due, now_ms):
+            return []  # nearly always: no need to write
+        return await self._db.write(jobs.claim, list(self._kinds), most, now_ms)
+
+    async def _enqueue_repeated(self, now_ms: int) -> None:
+        missing = [
+            (kind, f"{kind}/{now_ms // interval_ms}")
+            for kind, interval_ms in self._intervals_ms.items()
+        ]
+        known = await self._db.read(jobs.known_keys, [key for _, key in missing])
+        for kind, key in missing:
+            if key not in known:
+                await self._db.write(jobs.enqueue_repeated, kind, key, now_ms)
+
+    async def _do(self, work: Job) -> None:
+        kind = self._kinds[work.kind]
+        try:
+            async with asyncio.timeout(limits.JOB_TIMEOUT_S):
+                await kind.handle(work.payload)
+        except GiveUp as error:
+            await self._failed(work, str(error), is_last=True)
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
+            await self._db.write(jobs.release, work)
+            raise
+        except TimeoutError:
+            await self._failed(work, "It took too long.", work.attempts >= kind.attempts_max)
+        except Exception as error:
+            reason = error.message if isinstance(error, MediaserverError) else repr(error)
+            if not isinstance(error, MediaserverError | OSError):
+                _log.exception("job crashed", kind=work.kind, job=work.id)
+            await self._failed(work, reason, work.attempts >= kind.attempts_max)
+        else:
+            await self._db.write(jobs.finish, work, kind.keeps_payload, self._clock.wall_ms())
+
+    async def _failed(self, work: Job, reason: str, is_last: bool) -> None:
+        _log.warning(
+            "job failed", kind=work.kind, job=work.id, attempt=work.attempts, reason=reason
+        )
+        await self._db.write(jobs.fail, work, reason, is_last, self._clock.wall_ms())

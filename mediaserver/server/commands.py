@@ -1,0 +1,34 @@
+"""What the command line asks for, without a site that runs for it."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+from mediaserver.accounts.passwords import Passwords
+from mediaserver.accounts.throttles import Throttles
+from mediaserver.accounts.users import Users
+from mediaserver.channels.channels import Channels
+from mediaserver.kernel.clock import SystemClock
+from mediaserver.kernel.config import Config
+from mediaserver.kernel.db import Database
+from mediaserver.kernel.db.lock import DatabaseInUse
+from mediaserver.kernel.events import Events
+from mediaserver.routes import control
+from mediaserver.server.foundations import make_storage
+
+
+async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Do what the command line asks: here, or in the running site when it holds the database."""
+    make_storage(config)
+    clock = SystemClock()
+    try:
+        async with AsyncExitStack() as stack:
+            db = await stack.enter_async_context(Database(config.database_url, Events()))
+            passwords = Passwords()
+            stack.push_async_callback(passwords.aclose)
+            users = Users(db, clock, passwords, Throttles(db, clock))
+            channels = Channels(db, clock, config.accounts)
+            return await control.run(users, channels, command, wanted)
+    except DatabaseInUse:
+        return await control.ask(config.storage.path, command, wanted)

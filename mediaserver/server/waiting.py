@@ -1,0 +1,21 @@
+"""What may wait for an admin, in the order in which the overview shows it."""
+
+from __future__ import annotations
+
+from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Queue
+from mediaserver.channels import verifications
+from mediaserver.trust import appeals, reports
+
+QUEUES: tuple[Queue, ...] = (
+    Queue("reports", "report waits", "reports wait", "/admin/reports", reports.count_new),
+    Queue("appeals", "appeal waits", "appeals wait", "/admin/reports/appeals", appeals.count_open),
+    Queue(
+        "verification",
+        "streamer asks to be verified",
+        "streamers ask to be verified",
+        "/admin/verification",
+        verifications.count_submitted,
+    ),
+    DEAD_MAIL,
+    DEAD_JOBS,
+)
