@@ -29,6 +29,7 @@ from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
 from mediaserver.routes.api import moderation as api_moderation
+from mediaserver.routes.api import my_security as api_my_security
 from mediaserver.routes.api import notices as api_notices
 from mediaserver.routes.api import policies as api_policies
 from mediaserver.routes.api import realtime as api_realtime
@@ -73,6 +74,7 @@ from mediaserver.routes.static import StaticFiles
 OPERATIONS: tuple[Operation, ...] = (
     *api_auth.api.all,
     *api_me.api.all,
+    *api_my_security.api.all,
     *api_notices.api.all,
     *api_policies.api.all,
     *api_policies.admin_api.all,
