@@ -143,7 +143,17 @@ async def test_the_way_round_by_keyboard_and_on_a_phone(open_page: Open, path: s
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
     await page.locator(".studio-nav a").first.focus()
-    for name in ("Chat", "Health", "Schedule", "Overlays", "Connect", "Settings"):
+    after_the_first = (
+        "Chat",
+        "Health",
+        "Schedule",
+        "Teams",
+        "Overlays",
+        "Webhooks",
+        "Connect",
+        "Settings",
+    )
+    for name in after_the_first:
         await page.keyboard.press("Tab")
         await expect(page.locator(":focus")).to_have_text(name)
     await page.locator(".studio-switch summary").focus()

@@ -144,6 +144,7 @@ async def test_what_browsers_cannot_play_is_refused(site: Site, capture: Capture
     assert outcome.closed
     assert outcome.error is not None
     assert "4:4:4" in outcome.error.description
+    await until(lambda: len(site.closing_lines(encoder)) >= 1, "its line in the log", 20)
     assert len(site.closing_lines(encoder)) == 1
 
 
