@@ -19,7 +19,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    tuple_,
     update,
 )
 
@@ -34,6 +33,7 @@ from mediaserver.kernel.audit import Actor, Target
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.db.paging import rows_behind
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Invalid, NotFound
 from mediaserver.kernel.ids import new_id
@@ -284,19 +284,14 @@ class Verifications:
         self, tx: Transaction, states: Sequence[State], after: str | None
     ) -> list[Verification]:
         query = _select().where(verification.c.state.in_(states))
-        place = tuple_(verification.c.submitted_at_ms, verification.c.id)
-        if after is not None:
-            last = select(verification.c.submitted_at_ms, verification.c.id).where(
-                verification.c.id == after
-            )
-            if (row := tx.execute(last).first()) is None:
-                return []
-            query = query.where(place > tuple_(*row))
-        rows = tx.execute(
-            query.order_by(verification.c.submitted_at_ms, verification.c.id).limit(
-                limits.VERIFICATIONS_LISTED_MAX
-            )
-        ).all()
+        rows = rows_behind(
+            tx,
+            query,
+            verification.c.submitted_at_ms,
+            after,
+            limits.VERIFICATIONS_LISTED_MAX,
+            is_oldest_first=True,
+        )
         return self._made(tx, rows)
 
     def _made(self, tx: Transaction, rows: Sequence[Row[Any]]) -> list[Verification]:

@@ -24,12 +24,12 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    tuple_,
     update,
 )
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Transaction
+from mediaserver.kernel.db.paging import rows_behind
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, NotFound
 from mediaserver.kernel.ids import new_id
@@ -131,14 +131,7 @@ def page(
     query = select(job).where(job.c.kind == kind)
     if states:
         query = query.where(job.c.state.in_(list(states)))
-    if after is not None:
-        last = select(job.c.created_at_ms, job.c.id).where(job.c.id == after)
-        if (row := tx.execute(last).first()) is None:
-            return []
-        query = query.where(tuple_(job.c.created_at_ms, job.c.id) < tuple_(*row))
-    rows = tx.execute(
-        query.order_by(job.c.created_at_ms.desc(), job.c.id.desc()).limit(limits.JOBS_LISTED_MAX)
-    )
+    rows = rows_behind(tx, query, job.c.created_at_ms, after, limits.JOBS_LISTED_MAX)
     return [_to_job(row) for row in rows]
 
 
@@ -147,14 +140,7 @@ def dead_page(tx: Transaction, *, but: str, after: str | None = None) -> list[Jo
     `after`.
     """
     query = select(job).where(job.c.state == "dead", job.c.kind != but)
-    if after is not None:
-        last = select(job.c.run_at_ms, job.c.id).where(job.c.id == after)
-        if (row := tx.execute(last).first()) is None:
-            return []
-        query = query.where(tuple_(job.c.run_at_ms, job.c.id) < tuple_(*row))
-    rows = tx.execute(
-        query.order_by(job.c.run_at_ms.desc(), job.c.id.desc()).limit(limits.JOBS_LISTED_MAX)
-    )
+    rows = rows_behind(tx, query, job.c.run_at_ms, after, limits.JOBS_LISTED_MAX)
     return [_to_job(row) for row in rows]
 
 

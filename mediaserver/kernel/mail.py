@@ -18,12 +18,13 @@ from typing import Any, Protocol
 
 import aiosmtplib
 import structlog
-from sqlalchemy import Index, Row, delete, insert, select, tuple_
+from sqlalchemy import Index, Row, delete, insert, select
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import MailConfig
 from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.db.paging import rows_behind
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.ids import new_id
@@ -234,17 +235,8 @@ def _keep(tx: Transaction, mail: Mail, now_ms: int) -> None:
 
 
 def _page(tx: Transaction, after: str | None) -> list[KeptMail]:
-    query = select(kept_mail)
-    if after is not None:
-        last = select(kept_mail.c.created_at_ms, kept_mail.c.id).where(kept_mail.c.id == after)
-        if (row := tx.execute(last).first()) is None:
-            return []
-        query = query.where(tuple_(kept_mail.c.created_at_ms, kept_mail.c.id) < tuple_(*row))
-    rows = tx.execute(
-        query.order_by(kept_mail.c.created_at_ms.desc(), kept_mail.c.id.desc()).limit(
-            limits.MAIL_LISTED_MAX
-        )
-    )
+    moment, most = kept_mail.c.created_at_ms, limits.MAIL_LISTED_MAX
+    rows = rows_behind(tx, select(kept_mail), moment, after, most)
     return [_to_kept(row) for row in rows]
 
 

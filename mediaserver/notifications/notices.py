@@ -19,7 +19,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    tuple_,
     update,
 )
 
@@ -27,6 +26,7 @@ from mediaserver.accounts.users import User, find_by_id, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.db.paging import rows_behind
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import NotFound
 from mediaserver.kernel.ids import new_id, same
@@ -240,18 +240,7 @@ def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
 
 def _page(tx: Transaction, user_id: str, after: str | None) -> list[Notice]:
     query = select(notice).where(notice.c.user_id == user_id)
-    if after is not None:
-        last = select(notice.c.created_at_ms, notice.c.id).where(
-            notice.c.id == after, notice.c.user_id == user_id
-        )
-        if (row := tx.execute(last).first()) is None:
-            return []
-        query = query.where(tuple_(notice.c.created_at_ms, notice.c.id) < tuple_(*row))
-    rows = tx.execute(
-        query.order_by(notice.c.created_at_ms.desc(), notice.c.id.desc()).limit(
-            limits.NOTICES_LISTED_MAX
-        )
-    )
+    rows = rows_behind(tx, query, notice.c.created_at_ms, after, limits.NOTICES_LISTED_MAX)
     return [_to_notice(row) for row in rows]
 
 

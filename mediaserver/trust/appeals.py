@@ -17,7 +17,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    tuple_,
     update,
 )
 
@@ -27,6 +26,7 @@ from mediaserver.kernel import audit, limits
 from mediaserver.kernel.audit import Actor, Target
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.db.paging import rows_behind
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Invalid, NotFound
 from mediaserver.kernel.ids import is_id, new_id
@@ -207,20 +207,16 @@ def _against(tx: Transaction, ban_id: str) -> Appeal | None:
 
 
 def _page(tx: Transaction, state: State | None, after: str | None) -> list[Appeal]:
-    key = tuple_(appeal.c.created_at_ms, appeal.c.id)
-    is_waiting = state == "open"
-    query = _select().limit(limits.APPEALS_LISTED_MAX)
-    if state is not None:
-        query = query.where(appeal.c.state == state)
-    if after is not None:
-        last = select(appeal.c.created_at_ms, appeal.c.id).where(appeal.c.id == after)
-        row = tx.execute(last).first() if is_id(after, PREFIX) else None
-        if row is None:
-            return []
-        query = query.where(key > tuple_(*row) if is_waiting else key < tuple_(*row))
-    columns = (appeal.c.created_at_ms, appeal.c.id)
-    order = columns if is_waiting else [column.desc() for column in columns]
-    return [_to_appeal(tx, row) for row in tx.execute(query.order_by(*order)).all()]
+    query = _select() if state is None else _select().where(appeal.c.state == state)
+    rows = rows_behind(
+        tx,
+        query,
+        appeal.c.created_at_ms,
+        after,
+        limits.APPEALS_LISTED_MAX,
+        is_oldest_first=state == "open",
+    )
+    return [_to_appeal(tx, row) for row in rows]
 
 
 def count_open(tx: Transaction) -> int:

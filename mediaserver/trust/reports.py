@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, func, insert, select, tuple_, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, func, insert, select, update
 
 from mediaserver.accounts.permissions import Action, check
 from mediaserver.accounts.throttles import Rule, Throttles
@@ -19,6 +19,7 @@ from mediaserver.accounts.users import User, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.db.paging import rows_behind
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from mediaserver.kernel.ids import is_id, new_id
@@ -241,17 +242,9 @@ def page_of(
     most: int = limits.REPORTS_LISTED_MAX,
 ) -> list[Report]:
     """Reports that fit, newest first or the other way, behind the one with the id `after`."""
-    key = tuple_(report.c.created_at_ms, report.c.id)
-    query = _select().where(condition).limit(most)
-    if after is not None:
-        last = select(report.c.created_at_ms, report.c.id).where(report.c.id == after)
-        row = tx.execute(last).first() if is_id(after, PREFIX) else None
-        if row is None:
-            return []
-        query = query.where(key > tuple_(*row) if is_oldest_first else key < tuple_(*row))
-    columns = (report.c.created_at_ms, report.c.id)
-    order = columns if is_oldest_first else [column.desc() for column in columns]
-    return [_to_report(row) for row in tx.execute(query.order_by(*order))]
+    query, moment = _select().where(condition), report.c.created_at_ms
+    rows = rows_behind(tx, query, moment, after, most, is_oldest_first=is_oldest_first)
+    return [_to_report(row) for row in rows]
 
 
 def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:

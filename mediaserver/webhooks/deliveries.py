@@ -29,6 +29,7 @@ from mediaserver.channels import channels
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Transaction
+from mediaserver.kernel.db.paging import rows_behind
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import NotFound
 from mediaserver.kernel.ids import is_id, new_id
@@ -202,18 +203,8 @@ def page(tx: Transaction, webhook_id: str, after: str | None) -> list[Delivery]:
     """Newest first, behind the one with the id `after`."""
     log = webhook_delivery.c
     query = select(webhook_delivery).where(log.webhook_id == webhook_id)
-    if after is not None:
-        last = select(log.created_at_ms, log.id).where(
-            log.id == after, log.webhook_id == webhook_id
-        )
-        if not is_id(after, _ID) or (row := tx.execute(last).first()) is None:
-            return []
-        query = query.where(tuple_(log.created_at_ms, log.id) < tuple_(*row))
-    rows = tx.execute(
-        query.order_by(log.created_at_ms.desc(), log.id.desc()).limit(
-            limits.WEBHOOK_DELIVERIES_LISTED_MAX
-        )
-    )
+    most = limits.WEBHOOK_DELIVERIES_LISTED_MAX
+    rows = rows_behind(tx, query, log.created_at_ms, after, most)
     return [_to_delivery(row) for row in rows]
 
 
