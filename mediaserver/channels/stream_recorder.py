@@ -22,9 +22,8 @@ from mediaserver.channels.streams import Broadcasts
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database
-from mediaserver.kernel.errors import Unavailable
+from mediaserver.kernel.event_writer import EventWriter
 from mediaserver.kernel.events import Events
-from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.events import BroadcastEnded, BroadcastStarted, BroadcastWentLive
 
 _log = structlog.get_logger(__name__)
@@ -54,24 +53,22 @@ class StreamRecorder:
         self._clock = clock
         self._broadcasts = broadcasts
 
-        self._tasks = Tasks("streams")
-        self._queue: asyncio.Queue[_Event | None] = asyncio.Queue(limits.STREAM_WRITES_WAITING_MAX)
+        self._writer = EventWriter[_Event]("streams", self._apply, limits.STREAM_WRITES_WAITING_MAX)
         self._keys_of_channel: defaultdict[str, set[str]] = defaultdict(set)
-        self._writer: asyncio.Task[None] | None = None
 
         events.subscribe(PublishGranted, self._granted)
-        events.subscribe(BroadcastStarted, self._enqueue)
-        events.subscribe(BroadcastWentLive, self._enqueue)
+        events.subscribe(BroadcastStarted, self._writer.put)
+        events.subscribe(BroadcastWentLive, self._writer.put)
         events.subscribe(BroadcastEnded, self._ended)
         events.subscribe(StreamKeyRevoked, self._key_revoked)
-        events.subscribe(ChannelChanged, self._enqueue)
+        events.subscribe(ChannelChanged, self._writer.put)
         events.subscribe(ChannelDeleted, self._deleted)
 
     async def __aenter__(self) -> Self:
         closed = await self._db.write(streams.close_left_open, self._clock.wall_ms())
         if closed:
             _log.warning("streams left open by the last run were closed", count=closed)
-        self._writer = self._tasks.start(self._write(), "writer")
+        await self._writer.__aenter__()
         return self
 
     async def __aexit__(
@@ -80,22 +77,19 @@ class StreamRecorder:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._writer is not None and not self._writer.done():
-            self._enqueue(None)
-            await asyncio.wait([self._writer], timeout=limits.DATABASE_CLOSE_TIMEOUT_S)
-        await self._tasks.aclose()
+        await self._writer.__aexit__(exception_type, exception, traceback)
 
     async def flushed(self) -> None:
         """Wait until everything reported so far is written."""
-        await self._queue.join()
+        await self._writer.flushed()
 
     def _granted(self, event: PublishGranted) -> None:
         self._keys_of_channel[event.channel].add(event.stream_key_id)
-        self._enqueue(event)
+        self._writer.put(event)
 
     def _ended(self, event: BroadcastEnded) -> None:
         self._keys_of_channel.pop(event.channel, None)
-        self._enqueue(event)
+        self._writer.put(event)
 
     def _key_revoked(self, event: StreamKeyRevoked) -> None:
         # Any key that had a part in this stream counts: which one sends right now is not known
@@ -105,27 +99,6 @@ class StreamRecorder:
 
     def _deleted(self, event: ChannelDeleted) -> None:
         self._broadcasts.withdraw(event.slug, CHANNEL_DELETED)
-
-    def _enqueue(self, event: _Event | None) -> None:
-        try:
-            self._queue.put_nowait(event)
-        except asyncio.QueueFull:
-            _log.error("stream event lost: the database is too slow", stream_event=str(event))
-
-    async def _write(self) -> None:
-        while (event := await self._queue.get()) is not None:
-            delay_s = limits.STREAM_WRITE_RETRY_S
-            while True:
-                try:
-                    await self._apply(event)
-                    break
-                except Unavailable:
-                    await asyncio.sleep(delay_s)
-                    delay_s = min(limits.STREAM_WRITE_RETRY_S_MAX, delay_s * 2)
-                except Exception:
-                    _log.exception("stream event not written", stream_event=str(event))
-                    break
-            self._queue.task_done()
 
     async def _apply(self, event: _Event) -> None:
         match event:

@@ -6,8 +6,8 @@ no webhook wants to know is left out before the queue, which costs no look at th
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -24,10 +24,10 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.budget import Budget
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
-from mediaserver.kernel.errors import NotFound, Unavailable
+from mediaserver.kernel.errors import NotFound
+from mediaserver.kernel.event_writer import EventWriter
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
-from mediaserver.kernel.tasks import Tasks
 from mediaserver.media.events import BroadcastEnded, BroadcastWentLive
 from mediaserver.moderation.actions_log import Moderated
 from mediaserver.trust import bans
@@ -76,13 +76,11 @@ class Feed:
 
         self._wanted: set[tuple[EventType, str | None]] = set()
         self._chat_budgets: dict[str, tuple[Budget, int]] = {}  # and how many lines were skipped
-        self._tasks = Tasks("webhooks")
-        self._queue: asyncio.Queue[_News | WebhooksChanged | None] = asyncio.Queue(
-            limits.WEBHOOK_EVENTS_WAITING_MAX
+        self._writer = EventWriter[_News | WebhooksChanged](
+            "webhooks", self._write, limits.WEBHOOK_EVENTS_WAITING_MAX
         )
-        self._writer: asyncio.Task[None] | None = None
 
-        events.subscribe(WebhooksChanged, self._enqueue)
+        events.subscribe(WebhooksChanged, self._writer.put)
         events.subscribe(BroadcastWentLive, self._went_live)
         events.subscribe(BroadcastEnded, self._ended)
         events.subscribe(ChannelChanged, self._channel_changed)
@@ -96,7 +94,7 @@ class Feed:
 
     async def __aenter__(self) -> Self:
         self._wanted = await self._db.read(webhooks.wanted)
-        self._writer = self._tasks.start(self._write(), "writer")
+        await self._writer.__aenter__()
         return self
 
     async def __aexit__(
@@ -105,14 +103,11 @@ class Feed:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._writer is not None and not self._writer.done():
-            self._enqueue(None)
-            await asyncio.wait([self._writer], timeout=limits.DATABASE_CLOSE_TIMEOUT_S)
-        await self._tasks.aclose()
+        await self._writer.__aexit__(exception_type, exception, traceback)
 
     async def flushed(self) -> None:
         """Wait until everything that happened so far is written."""
-        await self._queue.join()
+        await self._writer.flushed()
 
     # what happened ----------------------------------------------------------------------------
 
@@ -225,37 +220,14 @@ class Feed:
     ) -> None:
         if self._is_wanted(event, channel_id):
             now_ms = self._clock.wall_ms()
-            self._enqueue(_News(event, channel_id, at_ms or now_ms, describe))
+            self._writer.put(_News(event, channel_id, at_ms or now_ms, describe))
 
-    def _enqueue(self, news: _News | WebhooksChanged | None) -> None:
-        try:
-            self._queue.put_nowait(news)
-        except asyncio.QueueFull:
-            _log.error("webhooks aren't told: the database is too slow")
-
-    async def _write(self) -> None:
-        while (news := await self._queue.get()) is not None:
-            try:
-                await self._write_one(news)
-            except NotFound:
-                pass  # the channel went in the meantime
-            except Exception:
-                _log.exception("webhooks aren't told")
-            self._queue.task_done()
-
-    async def _write_one(self, news: _News | WebhooksChanged) -> None:
-        """Tried again while the database doesn't answer: else a stream's start would be lost."""
-        delay_s = limits.STREAM_WRITE_RETRY_S
-        while True:
-            try:
-                if isinstance(news, WebhooksChanged):
-                    self._wanted = await self._db.read(webhooks.wanted)
-                else:
-                    await self._db.write(self._announce, news)
-                return
-            except Unavailable:
-                await asyncio.sleep(delay_s)
-                delay_s = min(limits.STREAM_WRITE_RETRY_S_MAX, delay_s * 2)
+    async def _write(self, news: _News | WebhooksChanged) -> None:
+        if isinstance(news, WebhooksChanged):
+            self._wanted = await self._db.read(webhooks.wanted)
+            return
+        with suppress(NotFound):  # the channel went in the meantime
+            await self._db.write(self._announce, news)
 
     def _announce(self, tx: Transaction, news: _News) -> None:
         channel = channels.get_by_id(tx, news.channel_id) if news.channel_id else None

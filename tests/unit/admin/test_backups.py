@@ -425,11 +425,10 @@ def _until_only_the_lock(folder: Path) -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_postgresql_is_dumped(
     db: Database, database_url: str, storage: Path, config: Config, clock: FakeClock
 ) -> None:
-    if db.is_sqlite:
-        pytest.skip("that is tested above")
     config.database.url = database_url
     await db.write(values.put, "colour", "green", 1)
     made = await _backups(db, clock, config).make(None, None)
@@ -440,6 +439,7 @@ async def test_postgresql_is_dumped(
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_without_pg_dump_it_says_what_to_do(
     db: Database,
     database_url: str,
@@ -448,8 +448,6 @@ async def test_without_pg_dump_it_says_what_to_do(
     clock: FakeClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if db.is_sqlite:
-        pytest.skip("it needs no program")
     config.database.url = database_url
     monkeypatch.setenv("PATH", str(storage))
     with pytest.raises(Unavailable, match="postgresql-client"):

@@ -69,7 +69,7 @@ async def test_nobody_who_wants_to_know_costs_nothing(
     feed: Feed, events: Events, db: Database, channel: Channel
 ) -> None:
     events.publish(BroadcastWentLive("brc_1", channel.id, channel.slug, 1))
-    assert feed._queue.empty()
+    assert feed._writer.waiting == 0
     assert await _told(db, feed) == []
 
 
