@@ -38,7 +38,6 @@ from tests.unit.media.streams import (
 )
 
 NTSC = Fraction(30_000, 1001)
-HOUR_MS = 3_600_000
 
 
 # Steady streams -----------------------------------------------------------------------------------

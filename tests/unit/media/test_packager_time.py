@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from fractions import Fraction
 
 import pytest
 
@@ -38,7 +37,6 @@ from tests.unit.media.streams import (
     without,
 )
 
-NTSC = Fraction(30_000, 1001)
 HOUR_MS = 3_600_000
 
 
