@@ -1,7 +1,7 @@
 """Measures the site beside its rivals and prints a table of medians and ratios for each benchmark.
 
-    scripts/bench NAME…      chat ingest instant instant-viewers kill latency logins origin memory
-                             startup, or all
+    scripts/bench NAME…      ban chat desk ingest instant instant-viewers kill latency logins memory
+                             origin startup, or all
     scripts/bench all --record
 
 Everything listens on loopback and on free ports, each
@@ -23,8 +23,8 @@ sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 from benchmarks.report import DOCUMENT, Report, record  # noqa: E402
 
 NAMES = (
-    *("chat", "ingest", "instant", "instant-viewers", "kill", "latency", "logins", "origin"),
-    *("memory", "startup"),
+    *("ban", "chat", "desk", "ingest", "instant", "instant-viewers", "kill", "latency", "logins"),
+    *("memory", "origin", "startup"),
 )
 
 

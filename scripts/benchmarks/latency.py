@@ -28,7 +28,7 @@ from benchmarks.report import Report, percentile, progress
 _PAGE = Path(__file__).parent / "page"
 _VENDORED = ROOT / "web" / "static" / "vendor" / "hls" / "hls.light.min.js"
 _HLS_JS = "hls.js@1.7.4"
-_CHROMIUM_FLAGS = (
+CHROMIUM_FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -163,7 +163,7 @@ def measure(
     log = folder / "log"
     with _published(case, page, folder, log, options) as (address, publisher):
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=list(_CHROMIUM_FLAGS)
+            executable_path=shutil.which("chromium"), args=list(CHROMIUM_FLAGS)
         )
         try:
             figures = _measure(browser, address, case, options)
