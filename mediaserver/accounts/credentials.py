@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from mediaserver.accounts import codes, letters, personal_tokens, sessions, tokens
+from mediaserver.accounts import (
+    barred_emails,
+    codes,
+    letters,
+    personal_tokens,
+    sessions,
+    tokens,
+)
 from mediaserver.accounts.codes import Purpose
 from mediaserver.accounts.passwords import Passwords, check_rules
 from mediaserver.accounts.throttles import Rule, Throttles
@@ -179,6 +186,8 @@ class Credentials:
         code = codes.issue(tx, self._vault, Purpose.CHANGE_EMAIL, user.id, new, now_ms)
         if email_exists(tx, new):
             mail = letters.already_registered(self._letterhead, new)
+        elif barred_emails.is_barred(tx, self._vault, new, now_ms):
+            mail = letters.barred(self._letterhead, new)
         else:
             mail = letters.change_email(self._letterhead, new, user.username, code.code)
         send(tx, mail, now_ms)

@@ -30,6 +30,16 @@ def already_registered(letterhead: Letterhead, to: str) -> Mail:
     )
 
 
+def barred(letterhead: Letterhead, to: str) -> Mail:
+    return letterhead.mail(
+        to,
+        "No account with this address",
+        f"somebody, perhaps you, wanted to use this address at {letterhead.site_name}. The account "
+        "that it had here was banned and then deleted, so it can't be used until the ban is over.",
+        "If it wasn't you, there is nothing to do.",
+    )
+
+
 def reset_password(letterhead: Letterhead, to: str, username: str, code: str) -> Mail:
     return letterhead.mail(
         to,

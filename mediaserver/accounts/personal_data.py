@@ -1,7 +1,7 @@
 """Personal data: everything the site knows about somebody, to take along or to have deleted.
 
-Each feature says what it knows (`Source`); server.py hands the sources in, those first that must go
-first. What the law or others' money needs stays without a name.
+Each feature says what it knows (`Source`); server/features.py hands the sources in, those first
+that must go first. What the law or others' money needs stays without a name.
 """
 
 from __future__ import annotations
@@ -13,16 +13,30 @@ from typing import Any
 import structlog
 from sqlalchemy import delete
 
-from mediaserver.accounts import letters, personal_tokens, profiles, second_factor, sessions
+from mediaserver.accounts import (
+    barred_emails,
+    letters,
+    personal_tokens,
+    profiles,
+    second_factor,
+    sessions,
+)
 from mediaserver.accounts.retired_names import Kind, retire
 from mediaserver.accounts.sessions import SessionEnded
-from mediaserver.accounts.users import User, find_by_id, lock_admins, user_account
+from mediaserver.accounts.users import (
+    User,
+    banned_until_ms_of,
+    find_by_id,
+    lock_admins,
+    user_account,
+)
 from mediaserver.kernel import audit
 from mediaserver.kernel.audit import Actor, Target
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Conflict, NotFound
 from mediaserver.kernel.mail import Letterhead, send
+from mediaserver.kernel.vault import Vault
 
 _log = structlog.get_logger(__name__)
 
@@ -52,10 +66,16 @@ class PersonalData:
     """Gathers and deletes it."""
 
     def __init__(
-        self, db: Database, clock: Clock, letterhead: Letterhead, sources: Sequence[Source]
+        self,
+        db: Database,
+        clock: Clock,
+        vault: Vault,
+        letterhead: Letterhead,
+        sources: Sequence[Source],
     ) -> None:
         self._db = db
         self._clock = clock
+        self._vault = vault
         self._letterhead = letterhead
         self._sources = sources
 
@@ -104,6 +124,9 @@ class PersonalData:
             return
         if admins == {user_id}:
             raise Conflict("That is the last admin: make somebody else one first.", code="last")
+        banned_until_ms = banned_until_ms_of(tx, user_id)
+        if banned_until_ms is not None and banned_until_ms > now_ms:
+            barred_emails.bar(tx, self._vault, user.email, banned_until_ms)
         for source in self._sources:
             if source.erase is not None:
                 source.erase(tx, user_id, now_ms)

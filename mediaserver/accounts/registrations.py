@@ -1,7 +1,7 @@
 """Registration: somebody who wants an account, until the code mailed to them has come back.
 
-Nothing tells whether an address has an account already: the answer, the work and the name that is
-taken for an hour are the same; only the mail differs. Owns the table `registration`.
+Nothing tells whether an address has an account already, or is barred: the answer, the work and the
+name that is taken for an hour are the same; only the mail differs. Owns the table `registration`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import CheckConstraint, UniqueConstraint, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from mediaserver.accounts import codes, letters
+from mediaserver.accounts import barred_emails, codes, letters
 from mediaserver.accounts.codes import Purpose
 from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.throttles import Rule, Throttles
@@ -177,6 +177,8 @@ class Registrations:
         code = codes.issue(tx, self._vault, Purpose.REGISTER, registration_id, email, now_ms)
         if email_exists(tx, email):
             mail = letters.already_registered(self._letterhead, email)
+        elif barred_emails.is_barred(tx, self._vault, email, now_ms):
+            mail = letters.barred(self._letterhead, email)
         else:
             mail = letters.register(self._letterhead, email, username, code.code)
         send(tx, mail, now_ms)
@@ -193,12 +195,15 @@ class Registrations:
         ).first()
         if row is None or row.expires_at_ms <= now_ms or email_exists(tx, row.email):
             return None
+        if barred_emails.is_barred(tx, self._vault, row.email, now_ms):
+            return None
         return insert_user(tx, row.username, row.email, row.password_hash, False, now_ms)
 
 
 def _delete_expired(tx: Transaction, now_ms: int) -> None:
     tx.execute(delete(registration).where(registration.c.expires_at_ms <= now_ms))
     codes.delete_old(tx, now_ms)
+    barred_emails.delete_old(tx, now_ms)
 
 
 def _over() -> Invalid:

@@ -326,6 +326,12 @@ def password_hash_of(tx: Transaction, user_id: str) -> str | None:
     return tx.execute(stored).scalar()
 
 
+def banned_until_ms_of(tx: Transaction, user_id: str) -> int | None:
+    """None: not banned."""
+    until = select(user_account.c.banned_until_ms).where(user_account.c.id == user_id)
+    return tx.execute(until).scalar()
+
+
 def set_banned_until(tx: Transaction, user_id: str, until_ms: int | None) -> None:
     """For trust/bans.py alone, which says why; None lifts the ban."""
     tx.execute(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from mediaserver.channels import channels
 from mediaserver.channels.streams import Broadcasts
-from mediaserver.kernel import audit, limits
-from mediaserver.kernel.audit import Actor, Target
+from mediaserver.kernel import limits
+from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import NotFound
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.texts import checked_line
-from mediaserver.notifications.notices import Topic, tell
+from mediaserver.trust import ended_streams
 
 
 class LiveControl:
@@ -36,31 +36,8 @@ class LiveControl:
         status = self._broadcasts.status(slug)
         if status is None or status.state == "ended":
             raise NotFound("There is no stream to end.", code="not_live")
-        await self._db.write(
-            self._end, actor, slug, status.broadcast_id, reason, self._clock.wall_ms()
-        )
-        self._broadcasts.stop(slug, f"An admin ended this stream: {reason}")
+        await self._db.write(self._end, actor, slug, reason, self._clock.wall_ms())
 
-    def _end(
-        self,
-        tx: Transaction,
-        actor: Actor,
-        slug: str,
-        broadcast_id: str,
-        reason: str,
-        now_ms: int,
-    ) -> None:
+    def _end(self, tx: Transaction, actor: Actor, slug: str, reason: str, now_ms: int) -> None:
         channel = channels.get(tx, slug)
-        target = Target("channel", channel.id, channel.slug)
-        details = {"reason": reason, "broadcast": broadcast_id}
-        audit.append(tx, actor, "stream.end", target, now_ms, details)
-        tell(
-            tx,
-            self._letterhead,
-            channel.owner_id,
-            Topic.ACCOUNT,
-            f"Your stream on {channel.name} was ended",
-            f"An admin ended it. The reason: {reason}",
-            f"/studio/{channel.slug}",
-            now_ms,
-        )
+        ended_streams.end(tx, self._letterhead, actor, channel, reason, now_ms)

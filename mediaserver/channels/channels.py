@@ -380,6 +380,12 @@ def _select() -> Any:
     )
 
 
+def visible_ids() -> Any:
+    """A query for the ids of channels that aren't hidden, for the WHERE of other lists."""
+    owner = user_account.c.id == channel.c.owner_id
+    return select(channel.c.id).join(user_account, owner).where(_is_visible())
+
+
 def _is_visible() -> Any:
     return user_account.c.banned_until_ms.is_(None)
 

@@ -6,10 +6,13 @@ kept.
 
 from __future__ import annotations
 
+import re
+import zlib
 from typing import Literal
 
 import puremagic
 
+from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid
 from mediaserver.kernel.image_header import read_header
 
@@ -29,6 +32,9 @@ _OTHER_ENDS = (
 )
 _OTHER_HEADS = (b"<html", b"<script", b"<!doctype", b"<svg", b"<?php", b"<?xml-stylesheet")
 _ACTIVE = (b"/JavaScript", b"/Launch", b"/EmbeddedFile", b"/RichMedia")
+_PACKED = b"/ObjStm"
+_ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
+"""A byte of a name written in hex (ISO 32000-2 §7.3.5)."""
 
 
 def kind_of(data: bytes, field: str = "documents") -> Kind:
@@ -42,12 +48,49 @@ def kind_of(data: bytes, field: str = "documents") -> Kind:
         raise Invalid(
             "This PDF holds something besides: print it into a new PDF and send that.", field=field
         )
-    if any(name in data for name in _ACTIVE):
+    if _is_active(data):
         raise Invalid(
             "This PDF runs programs or holds other files: print it into a new one and send that.",
             field=field,
         )
     return "pdf"
+
+
+def _is_active(data: bytes) -> bool:
+    """Whether it runs something or holds files, as far as names tell: those written with escapes
+    count, and those inside packed objects. What can't be unpacked counts as active.
+    """
+    plain = _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), data)
+    if plain.count(_PACKED) != data.count(_PACKED):
+        return True
+    if any(name in plain for name in _ACTIVE):
+        return True
+    room = limits.DOCUMENT_UNPACKED_BYTES_MAX
+    at = data.find(_PACKED)
+    while at >= 0:
+        objects = _unpacked(data, at, room)
+        if objects is None or _is_active(objects.replace(_PACKED, b"")):
+            return True
+        room -= len(objects)
+        at = data.find(_PACKED, at + 1)
+    return False
+
+
+def _unpacked(data: bytes, at: int, room: int) -> bytes | None:
+    """The object stream (§7.5.7) whose dictionary names its type at `at`; None when it isn't packed
+    in the one usual way, is damaged, or has more than `room` bytes.
+    """
+    begin = data.find(b"stream", at)
+    dictionary = data[data.rfind(b"obj", 0, at) : begin]
+    if begin < 0 or b"/FlateDecode" not in dictionary or b"/DecodeParms" in dictionary:
+        return None
+    body = data[begin + len(b"stream") :].lstrip(b"\r\n")
+    unpacker = zlib.decompressobj()
+    try:
+        objects = unpacker.decompress(body, room)
+    except zlib.error:
+        return None
+    return objects if unpacker.eof else None
 
 
 def _recognised(data: bytes) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Self
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, delete, insert, select, update
 
 from mediaserver.accounts import users
-from mediaserver.accounts.permissions import Action, Thing, can, check
+from mediaserver.accounts.permissions import Action, check
 from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.accounts.users import User
 from mediaserver.channels.document_kind import Kind, kind_of
@@ -27,7 +27,7 @@ from mediaserver.kernel.audit import Actor, Target
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
-from mediaserver.kernel.errors import Conflict, NotFound, TooLarge, Unavailable
+from mediaserver.kernel.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from mediaserver.kernel.files import write_whole
 from mediaserver.kernel.ids import is_id, new_id
 from mediaserver.kernel.images import Images, ImageShape
@@ -140,7 +140,7 @@ class Documents:
             raise TooLarge(f"A file may have {limits.DOCUMENT_BYTES_MAX // limits.MIB} MB.")
         await self._db.read(_check_room, user.id)
         await self._throttles.charge((_UPLOADS, _UPLOADS.key(user.id)))
-        kind = kind_of(data, _FIELD)
+        kind = await asyncio.to_thread(kind_of, data, _FIELD)
         if kind == "picture":
             data = (await self._images.encode(data, _SHAPE)).webp
         digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
@@ -165,20 +165,22 @@ class Documents:
         """Delete a file that was not sent yet. Raises `NotFound`."""
         await self._db.write(_discard, user.id, document_id, self._clock.wall_ms())
 
-    async def read(self, user: User, document_id: str, address: str) -> tuple[Document, bytes]:
-        """A document as it was made on its way in; that an admin read it is in the audit log.
-
-        Raises `NotFound`, also for those who may not know whether there is such a document.
+    async def read(self, user: User, document_id: str) -> tuple[Document, bytes]:
+        """One of one's own, as it was made on its way in. Raises `NotFound`, also for one that is
+        somebody else's.
         """
-        found = await self._db.read(_readable, user, document_id)
-        try:
-            data = await asyncio.to_thread(self._read, found.id)
-        except OSError as error:
-            raise NotFound("There is no such document.") from error
+        found = await self._db.read(_find, document_id)
         if found.user_id != user.id:
-            actor = Actor(user.id, user.username, address)
-            await self._db.write(_record_reading, actor, found, self._clock.wall_ms())
-        return found, data
+            raise _not_found()
+        return found, await self._data(found)
+
+    async def read_for(self, actor: Actor, document_id: str) -> tuple[Document, bytes]:
+        """Anybody's, for an admin: the audit log says so first. The caller has checked that they
+        may. Raises `NotFound`.
+        """
+        found = await self._db.read(_find, document_id)
+        await self._db.write(_record_reading, actor, found, self._clock.wall_ms())
+        return found, await self._data(found)
 
     async def delete_unsent(self) -> None:
         """Delete files that were never sent with a request."""
@@ -188,6 +190,12 @@ class Documents:
     async def delete_files(self, payload: Payload) -> None:
         """What does the jobs of kind `JOB`."""
         await self._remove(payload["ids"])
+
+    async def _data(self, found: Document) -> bytes:
+        try:
+            return await asyncio.to_thread(self._read, found.id)
+        except OSError as error:
+            raise _not_found() from error
 
     def _path(self, document_id: str) -> Path:
         assert is_id(document_id, _PREFIX), document_id
@@ -221,13 +229,16 @@ def waiting(tx: Transaction, user_id: str) -> list[Document]:
     return [_to_document(row) for row in rows]
 
 
-def attach(tx: Transaction, user_id: str, verification_id: str) -> int:
-    """Send what waits with a request; how many files that were."""
+def attach(tx: Transaction, user_id: str, verification_id: str) -> None:
+    """Send what waits with a request. Raises `Invalid` when nothing does."""
     ids = [one.id for one in waiting(tx, user_id)]
-    tx.execute(
-        update(document).where(document.c.id.in_(ids)).values(verification_id=verification_id)
+    sent = tx.execute(
+        update(document)
+        .where(document.c.id.in_(ids), document.c.verification_id.is_(None))
+        .values(verification_id=verification_id)
     )
-    return len(ids)
+    if not sent.rowcount:
+        raise Invalid("Add at least one document.", field=_FIELD)
 
 
 def of_verifications(tx: Transaction, ids: Collection[str]) -> dict[str, tuple[Document, ...]]:
@@ -286,6 +297,7 @@ def _insert(tx: Transaction, made: Document) -> None:
 
 
 def _discard(tx: Transaction, user_id: str, document_id: str, now_ms: int) -> None:
+    users.lock(tx, user_id)
     found = [one for one in waiting(tx, user_id) if one.id == document_id]
     if not found:
         raise NotFound("There is no such document.")
@@ -306,20 +318,24 @@ def _delete_unsent(tx: Transaction, before_ms: int, now_ms: int) -> None:
             document.c.deleted_at_ms.is_(None),
             document.c.created_at_ms < before_ms,
         )
+        .order_by(document.c.id)
         .limit(limits.DOCUMENTS_DELETED_AT_ONCE)
+        .with_for_update()
     )
     _forget(tx, [_to_document(row) for row in rows], now_ms)
 
 
-def _readable(tx: Transaction, user: User, document_id: str) -> Document:
-    row = tx.execute(select(document).where(document.c.id == document_id)).first()
-    if (
-        row is None
-        or row.deleted_at_ms is not None
-        or not can(user, Action.READ_DOCUMENT, Thing(row.user_id))
-    ):
-        raise NotFound("There is no such document.")
-    return _to_document(row)
+def _find(tx: Transaction, document_id: str) -> Document:
+    """Raises `NotFound`, also for one that is deleted."""
+    if is_id(document_id, _PREFIX):
+        row = tx.execute(select(document).where(document.c.id == document_id)).first()
+        if row is not None and row.deleted_at_ms is None:
+            return _to_document(row)
+    raise _not_found()
+
+
+def _not_found() -> NotFound:
+    return NotFound("There is no such document.")
 
 
 def _record_reading(tx: Transaction, actor: Actor, found: Document, now_ms: int) -> None:

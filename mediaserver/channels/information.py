@@ -88,7 +88,7 @@ def checked(tx: Transaction, changes: Changes, before: Information) -> dict[str,
             description, "description", limits.CHANNEL_DESCRIPTION_CHARS_MAX
         )
     if (slug := changes.get("category")) is not None:
-        values["category_id"] = category_id(tx, slug)
+        values["category_id"] = category_id(tx, slug, before.category_slug)
     if (tags := changes.get("tags")) is not None:
         values["tags"] = json.dumps(checked_tags(tags), ensure_ascii=False)
     for name in FLAGS:
@@ -102,13 +102,16 @@ def checked(tx: Transaction, changes: Changes, before: Information) -> dict[str,
     return values
 
 
-def category_id(tx: Transaction, slug: str) -> str | None:
-    """The id of the category `slug`; None for "". Raises `Invalid`."""
+def category_id(tx: Transaction, slug: str, before: str | None) -> str | None:
+    """The id of the category `slug`; None for "". A hidden one may stay where it was `before`.
+
+    Raises `Invalid`.
+    """
     slug = slug.strip()
     if not slug:
         return None
     found = categories.find(tx, slug)
-    if found is None or found.is_hidden:
+    if found is None or (found.is_hidden and slug != before):
         raise Invalid("There is no such category.", field="category")
     return found.id
 

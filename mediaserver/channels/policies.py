@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Row, UniqueConstraint, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from mediaserver.accounts import users
 from mediaserver.accounts.users import User
 from mediaserver.channels import default_policies
 from mediaserver.kernel import audit, limits
@@ -152,6 +153,7 @@ def accept(
     tx: Transaction, user_id: str, policy_ids: Collection[str], address: str, now_ms: int
 ) -> None:
     """`Policies.accept` as a part of a larger transaction; what is accepted already stays so."""
+    users.lock(tx, user_id)  # two clicks at once accept once
     known = {one.policy.id: one for one in standing(tx, user_id)}
     for policy_id in dict.fromkeys(policy_ids):
         if policy_id not in known:

@@ -320,7 +320,7 @@ def _checked(
     starts_at_ms = before.starts_at_ms if given.starts_at_ms is None else given.starts_at_ms
     starts_at_ms -= starts_at_ms % MINUTE_MS  # whole minutes, as people and calendars write them
     if given.category is not None:
-        category_id = information.category_id(tx, given.category)
+        category_id = information.category_id(tx, given.category, before.category_slug)
     if starts_at_ms != before.starts_at_ms:
         if starts_at_ms <= now_ms:
             raise Invalid("That time is over. Give one in the future.", field="starts_at_ms")
@@ -408,6 +408,7 @@ def _upcoming(
         .where(
             schedule_entry.c.next_at_ms > now_ms,
             schedule_entry.c.next_at_ms < now_ms + limits.SCHEDULE_SHOWN_MS,
+            schedule_entry.c.channel_id.in_(channels.visible_ids()),
         )
         .order_by(schedule_entry.c.next_at_ms, schedule_entry.c.id)
         .limit(limits.UPCOMING_LISTED_MAX)
@@ -419,7 +420,7 @@ def _upcoming(
     return [
         (by_id[row.channel_id], Occurrence(_to_entry(row), row.next_at_ms))
         for row in rows
-        if row.channel_id in by_id and not by_id[row.channel_id].is_hidden
+        if row.channel_id in by_id
     ]
 
 

@@ -69,8 +69,8 @@ _REQUESTS = Rule("verification-user", limits.VERIFICATIONS_BURST, limits.VERIFIC
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """One request. `legal_name` is opened for the streamer and admins only; `reason` is what an
-    admin answered.
+    """One request. `legal_name` is opened for the streamer and admins only; it and `note` are empty
+    once the documents are deleted. `reason` is what an admin answered.
     """
 
     id: str
@@ -301,7 +301,7 @@ class Verifications:
                 id=row.id,
                 user_id=row.user_id,
                 username=row.username,
-                legal_name=self._vault.unseal(row.legal_name, _context(row.id)),
+                legal_name=row.legal_name and self._vault.unseal(row.legal_name, _context(row.id)),
                 note=row.note,
                 state=row.state,
                 submitted_at_ms=row.submitted_at_ms,
@@ -382,14 +382,12 @@ def _check_may_ask(tx: Transaction, user: User) -> None:
 def _delete_due(tx: Transaction, before_ms: int, now_ms: int) -> None:
     due = (
         select(verification.c.id)
-        .join(documents.document, documents.document.c.verification_id == verification.c.id)
-        .where(
-            verification.c.decided_at_ms <= before_ms,
-            documents.document.c.deleted_at_ms.is_(None),
-        )
-        .distinct()
+        .where(verification.c.decided_at_ms <= before_ms, verification.c.legal_name != "")
+        .order_by(verification.c.decided_at_ms, verification.c.id)
         .limit(limits.DOCUMENTS_DELETED_AT_ONCE)
     )
     ids = list(tx.execute(due).scalars())
     for sent in documents.of_verifications(tx, ids).values():
         documents.delete_all(tx, sent, now_ms)
+    emptied = update(verification).where(verification.c.id.in_(ids))
+    tx.execute(emptied.values(legal_name="", note=""))

@@ -42,14 +42,24 @@ def find(tx: Transaction, line_id: str) -> KeptLine | None:
 
 
 def lines_before(
-    tx: Transaction, channel_id: str, *, since_ms: int, upto: int | None, limit: int
+    tx: Transaction,
+    channel_id: str,
+    *,
+    since_ms: int,
+    until_ms: int | None,
+    upto: int | None,
+    limit: int,
 ) -> list[KeptLine]:
-    """The last `limit` lines from `since_ms` on with a sequence of at most `upto`, oldest first."""
+    """The last `limit` lines from `since_ms` to `until_ms` with a sequence of at most `upto`,
+    oldest first; None sets no end.
+    """
     query = _select().where(
         chat_event.c.channel_id == channel_id,
         chat_event.c.kind.in_(LINES),
         chat_event.c.at_ms >= since_ms,
     )
+    if until_ms is not None:
+        query = query.where(chat_event.c.at_ms <= until_ms)
     if upto is not None:
         query = query.where(chat_event.c.sequence <= upto)
     rows = tx.execute(query.order_by(chat_event.c.sequence.desc()).limit(limit)).all()

@@ -1,6 +1,6 @@
 """What chat and moderation know about a person: to take along, or to have it go.
 
-Handed to accounts/personal_data.py by server.py.
+Handed to accounts/personal_data.py by server/features.py.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import Any
 from sqlalchemy import select, update
 
 from mediaserver.channels.channels import channel
+from mediaserver.chat.events import LINES
 from mediaserver.chat.log import chat_event
 from mediaserver.kernel.db import Transaction
+from mediaserver.moderation import actions_log
 from mediaserver.moderation.ranks import channel_moderator
 from mediaserver.moderation.restrictions import restriction
 
@@ -67,9 +69,12 @@ def export(tx: Transaction, user_id: str) -> dict[str, Any]:
 
 
 def erase(tx: Transaction, user_id: str, now_ms: int) -> None:
-    """Empty the lines somebody wrote: others' conversations keep their gaps, without the words."""
+    """Empty the lines somebody wrote: others' conversations keep their gaps, without the words. The
+    log of moderators keeps what was done, without what was said.
+    """
     tx.execute(
         update(chat_event)
-        .where(chat_event.c.user_id == user_id, chat_event.c.kind == "message")
+        .where(chat_event.c.user_id == user_id, chat_event.c.kind.in_(LINES))
         .values(text="", removed_at_ms=now_ms)
     )
+    actions_log.forget(tx, user_id)

@@ -1,7 +1,7 @@
 """How long the chat is kept: old events, and the moderators' log of that time, go bit by bit.
 
 Numbers are never used again, so a page that was away that long starts anew. What is pinned stays.
-Run by the jobs that server.py registers.
+Run by the jobs that server/features.py registers.
 """
 
 from __future__ import annotations

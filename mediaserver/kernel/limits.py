@@ -652,6 +652,9 @@ DOCUMENTS_MAX: Final = 4
 DOCUMENT_BYTES_MAX: Final = 10 * MIB
 """A scan of several pages, or a photo by a phone."""
 
+DOCUMENT_UNPACKED_BYTES_MAX: Final = 32 * MIB
+"""What is unpacked of a PDF to look for programs in it."""
+
 DOCUMENT_SIDE_MAX: Final = 3_000
 DOCUMENT_PICTURE_BYTES_MAX: Final = 4 * MIB
 """What a picture of a document is made into: small print stays readable."""
@@ -1049,7 +1052,11 @@ REPORTS_LISTED_MAX: Final = 50
 """Reports on one page."""
 
 REPORTS_ALIKE_MAX: Final = 200
-"""Reports of the same thing that one decision closes."""
+"""Reports of the same thing that a case shows."""
+
+REPORTS_CLOSED_MAX: Final = 1_000
+"""Reports of the same thing that one decision closes; whoever made one is told in the same
+transaction."""
 
 REPORTS_EARLIER_MAX: Final = 10
 """Earlier reports of the same person that a case shows."""

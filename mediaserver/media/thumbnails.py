@@ -38,9 +38,9 @@ class Thumbnails:
         self._decoder = _Decoder()
 
     def jpeg(self, channel: str) -> bytes | None:
-        """640 pixels wide, or None while there is none (audio only, or not yet)."""
+        """640 pixels wide, or None while there is none (audio only, not yet, or withdrawn)."""
         made = self._jpegs.get(channel)
-        return made[1] if made is not None else None
+        return made[1] if made is not None and channel in self._origin.channels() else None
 
     async def run(self) -> None:
         """Make thumbnails until cancelled. New streams get theirs within a second."""

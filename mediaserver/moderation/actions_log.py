@@ -1,5 +1,5 @@
-"""The log of what moderators did: written with each action, in its transaction, never changed;
-deleted once it is old.
+"""The log of what moderators did: written with each action, in its transaction, and never changed,
+but for the words of somebody whose account goes; deleted once it is old.
 
 Owns the table `moderation_action`.
 """
@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, delete, func, insert, select
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    UniqueConstraint,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from mediaserver.accounts.users import user_account
 from mediaserver.kernel import limits
@@ -161,6 +172,18 @@ def list_actions(
         LoggedAction(row.id, row.at_ms, row.actor, row.action, row.target, row.detail)
         for row in tx.execute(query)
     ]
+
+
+def forget(tx: Transaction, user_id: str) -> None:
+    """Somebody's account goes: what they said, and what was said of them, with it."""
+    announced = and_(
+        moderation_action.c.actor_id == user_id, moderation_action.c.action == "announce"
+    )
+    tx.execute(
+        update(moderation_action)
+        .where(or_(moderation_action.c.target_id == user_id, announced))
+        .values(detail="")
+    )
 
 
 def delete_before(tx: Transaction, before_ms: int, most: int) -> int:

@@ -11,6 +11,7 @@ import json
 import socket
 import struct
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, hdrs, web
@@ -26,6 +27,10 @@ from mediaserver.routes.viewers import viewer_of
 
 # Python 3.12 names it; it is 25 on Linux.
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
+
+
+STILL_ADMITTED: web.RequestKey[Callable[[], Awaitable[bool]]] = web.RequestKey("STILL_ADMITTED")
+"""Set by routes/live_gates.py: whether who has this connection may still watch."""
 
 
 def instant_routes(origin: Origin, admission: Admission, clock: Clock) -> list[web.RouteDef]:
@@ -75,7 +80,7 @@ class _Instant:
             await connection.close(code=CLOSE_FULL, message=error.message.encode())
             return connection
         try:
-            await self._serve(connection, viewer, stream, key)
+            await self._serve(connection, viewer, stream, key, request.get(STILL_ADMITTED))
         finally:
             instant.leave(seat)
         return connection
@@ -86,6 +91,7 @@ class _Instant:
         viewer: _Viewer,
         stream: LiveStream,
         key: str | None,
+        still_admitted: Callable[[], Awaitable[bool]] | None,
     ) -> None:
         """Until one side closes."""
         questions, counted_from_ms = 0, self._clock.monotonic_ms()
@@ -95,6 +101,9 @@ class _Instant:
             now_ms = self._clock.monotonic_ms()
             if now_ms - counted_from_ms >= limits.INSTANT_SEEN_INTERVAL_S * 1000:
                 questions, counted_from_ms = 0, now_ms
+                if still_admitted is not None and not await still_admitted():
+                    viewer.close(WSCloseCode.POLICY_VIOLATION, "This stream asks something now.")
+                    continue
             try:
                 async with asyncio.timeout(limits.INSTANT_SEEN_INTERVAL_S) as viewer.waking:
                     message = await connection.receive()

@@ -1,7 +1,7 @@
 """Before every answer below /live/: is the channel hidden, and does it ask something first?
 
-What a channel asks is kept in memory while it streams and forgotten when it changes, so a stream
-for everybody costs one look into a dict. Answers of a gated stream are for one viewer, so no cache
+What a channel asks is kept in memory until it changes, so a stream for everybody costs one look
+into a dict. Answers of a gated stream are for one viewer, so no cache
 may share them. Where the ticket came behind the ?, playlists carry it on to what they name.
 """
 
@@ -23,6 +23,7 @@ from mediaserver.kernel.events import Events
 from mediaserver.routes.gate_tickets import Kind, Tickets, kinds_of
 from mediaserver.routes.gates import QUERY, media_ticket
 from mediaserver.routes.hls import GATED, PLAYLIST_TYPE
+from mediaserver.routes.instant import STILL_ADMITTED
 from mediaserver.trust.bans import Banned, Unbanned
 
 _URI = re.compile(r'(?<=URI=")([^"]+)(?=")')
@@ -32,12 +33,6 @@ class Channels(Protocol):
     """channels/channels.py, as far as it is asked."""
 
     async def find(self, slug: str) -> Channel: ...
-
-
-class LiveStreams(Protocol):
-    """The engine's registry, as far as it is asked."""
-
-    def status(self, channel: str) -> object | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +47,10 @@ _OPEN = _Access()
 
 
 class LiveGates:
-    """Put before the routes of the media path by server.py."""
+    """Put before the routes of the media path by server/server.py."""
 
-    def __init__(
-        self, channels: Channels, live: LiveStreams, tickets: Tickets, events: Events
-    ) -> None:
+    def __init__(self, channels: Channels, tickets: Tickets, events: Events) -> None:
         self._channels = channels
-        self._live = live
         self._tickets = tickets
 
         self._known: dict[str, _Access] = {}
@@ -78,37 +70,35 @@ class LiveGates:
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
             slug = request.match_info["channel"]
-            access = self._known.get(slug)
-            if access is None:
-                access = await self._look_up(slug)
+            asked = request.query.get(QUERY)
+            ticket = media_ticket(request) if asked is None else asked
+
+            async def is_admitted() -> bool:
+                access = await self._access(slug)
+                return not access.is_hidden and self._answers(slug, access, ticket)
+
+            request[STILL_ADMITTED] = is_admitted
+            access = await self._access(slug)
             if access is _OPEN:
                 return await handler(request)
-            return await self._gated(request, handler, slug, access)
+            if access.is_hidden:
+                raise NotFound(
+                    "This channel is not available right now.", code="channel_unavailable"
+                )
+            if not self._answers(slug, access, ticket):
+                raise Forbidden("This stream asks something first, on its page.", code="gate")
+            return await _gated(request, handler, asked)
 
         return guarded
 
-    async def _gated(
-        self, request: web.Request, handler: Handler, slug: str, access: _Access
-    ) -> web.StreamResponse:
-        if access.is_hidden:
-            raise NotFound("This channel is not available right now.", code="channel_unavailable")
-        asked = request.query.get(QUERY)
-        ticket = media_ticket(request) if asked is None else asked
+    def _answers(self, slug: str, access: _Access, ticket: str) -> bool:
         answered = self._tickets.answered(slug, ticket)
-        if not all(kind in answered for kind in access.kinds):
-            raise Forbidden("This stream asks something first, on its page.", code="gate")
-        request[GATED] = True
-        response = await handler(request)
-        if not response.prepared:
-            response.headers[hdrs.CACHE_CONTROL] = "private, no-cache"
-            response.headers.add(hdrs.VARY, "Cookie")
-            if asked and isinstance(response, web.Response):
-                _carry_on(response, asked)
-        return response
+        return all(kind in answered for kind in access.kinds)
+
+    async def _access(self, slug: str) -> _Access:
+        return self._known.get(slug) or await self._look_up(slug)
 
     async def _look_up(self, slug: str) -> _Access:
-        if self._live.status(slug) is None:
-            return _OPEN  # nothing is there to see
         changes = self._changes
         try:
             found = await self._channels.find(slug)
@@ -124,6 +114,18 @@ class LiveGates:
         self._changes += 1
         for slug in slugs:
             self._known.pop(slug, None)
+
+
+async def _gated(request: web.Request, handler: Handler, asked: str | None) -> web.StreamResponse:
+    """The answer for one viewer alone, with the ticket `asked` of its address carried on."""
+    request[GATED] = True
+    response = await handler(request)
+    if not response.prepared:
+        response.headers[hdrs.CACHE_CONTROL] = "private, no-cache"
+        response.headers.add(hdrs.VARY, "Cookie")
+        if asked and isinstance(response, web.Response):
+            _carry_on(response, asked)
+    return response
 
 
 def _carry_on(response: web.Response, ticket: str) -> None:

@@ -236,6 +236,7 @@ def add_personal_data(base: Foundations, app: web.Application) -> None:
     app[keys.PERSONAL_DATA] = PersonalData(
         base.db,
         base.clock,
+        base.vault,
         base.letterhead,
         (
             Source("verification", verified.export, verifications.erase),

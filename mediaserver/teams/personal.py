@@ -25,12 +25,13 @@ def export(tx: Transaction, user_id: str) -> dict[str, Any]:
 
 
 def erase(tx: Transaction, user_id: str, now_ms: int) -> None:
-    """Give the teams of somebody who goes to the member that is there longest; one in which there
-    is nobody else goes too.
+    """Give the teams of somebody who goes to the member that is there longest, to one who is banned
+    only if there is no other; a team in which there is nobody else goes too.
     """
     for found in teams.owned(tx, user_id):
         teams.lock(tx, found.id)
         others = [one for one in teams.members(tx, found.id) if one.channel.owner_id != user_id]
+        others.sort(key=lambda one: one.channel.is_hidden)
         if others:
             teams.make_owner(tx, found.id, others[0].channel)
         else:

@@ -66,7 +66,7 @@ Role = Literal["owner", "member"]
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """A team; `owner` is a user name."""
+    """A team; `owner` is a user name. `about` is empty while its owner is banned."""
 
     id: str
     slug: str
@@ -391,10 +391,13 @@ def _checked_about(about: str) -> str:
 
 
 def _select() -> Any:
-    return select(team, user_account.c.username.label("owner")).join(
-        user_account, user_account.c.id == team.c.owner_id
-    )
+    return select(
+        team,
+        user_account.c.username.label("owner"),
+        user_account.c.banned_until_ms.label("owner_banned_until_ms"),
+    ).join(user_account, user_account.c.id == team.c.owner_id)
 
 
 def _to_team(row: Row[Any]) -> Team:
-    return Team(row.id, row.slug, row.name, row.about, row.owner_id, row.owner, row.created_at_ms)
+    about = row.about if row.owner_banned_until_ms is None else ""
+    return Team(row.id, row.slug, row.name, about, row.owner_id, row.owner, row.created_at_ms)

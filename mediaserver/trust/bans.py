@@ -2,7 +2,7 @@
 
 A ban that stands is a row without `lifted_at_ms`, one per person; the account's own row says so
 too, for every part of the site that only has to know whether. Owns the table `ban`. Called by
-trust/sanctions.py, reports.py and appeals.py.
+trust/sanctions.py, cases.py and appeals.py.
 """
 
 from __future__ import annotations

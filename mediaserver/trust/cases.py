@@ -11,27 +11,25 @@ from enum import StrEnum
 
 from sqlalchemy import and_, func, select, true, update
 
-from mediaserver.channels import channels
+from mediaserver.channels import channels, streams
 from mediaserver.kernel import audit, limits
 from mediaserver.kernel.audit import Actor, Target
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import ModerationConfig
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Conflict, Invalid, NotFound
-from mediaserver.kernel.ids import is_id
 from mediaserver.kernel.images import ImageFolder
 from mediaserver.kernel.mail import Letterhead
-from mediaserver.trust import bans, evidence, letters, reports, warnings
+from mediaserver.trust import bans, ended_streams, evidence, letters, reports, warnings
 from mediaserver.trust.bans import Ban
 from mediaserver.trust.evidence import Evidence
 from mediaserver.trust.reasons import Reason, checked_reason
-from mediaserver.trust.reports import PREFIX, Report, State, report
-from mediaserver.trust.sanctions import StreamForbidden, checked_words
+from mediaserver.trust.reports import Report, State, report
+from mediaserver.trust.sanctions import checked_words
 from mediaserver.trust.targets import Kind
 from mediaserver.trust.warnings import GivenWarning
 
 _DAY_MS = 24 * 3600 * 1000
-_STREAM_ENDED = "An admin has ended this stream. Your notices on the site may say more."
 
 
 class Outcome(StrEnum):
@@ -57,8 +55,8 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What an admin decides. `answer` is for who reported; `reason`, `text` and `days` (None: no
-    end) are for who is warned or banned.
+    """What an admin decides. `answer` is for who reported; `reason` and `text` are for who is
+    warned or banned or whose stream ends, `days` for a ban (None: no end).
     """
 
     outcome: str
@@ -70,13 +68,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A report with all that helps to decide it. `alike` are other reports of the same thing,
-    `earlier` those of other things of the same person.
+    """A report with all that helps to decide it. `is_on_air`: it is about a stream that runs now;
+    `alike` are other reports of the same thing, `earlier` those of other things of the same person.
     """
 
     report: Report
     evidence: Evidence | None
     channel: str | None
+    is_on_air: bool
     alike: list[Report]
     earlier: list[Report]
     warnings: list[GivenWarning]
@@ -139,7 +138,8 @@ class Cases:
         return await self._db.write(_put_back, actor, report_id, self._clock.wall_ms())
 
     async def decide(self, actor: Actor, report_id: str, decision: Decision) -> Report:
-        """Close it and all that are about the same thing, and do what was decided.
+        """Close it and all that are about the same thing, at most `REPORTS_CLOSED_MAX`, and do what
+        was decided.
 
         Raises `NotFound`, `Invalid`, `Conflict` (decided by somebody else just now, nobody left to
         warn, nothing on air, banned already) or `Forbidden` (an admin, yourself).
@@ -163,9 +163,9 @@ class Cases:
     ) -> Report:
         now_ms = self._clock.wall_ms()
         found = _locked(tx, report_id)
-        answer = checked_words_of(decision.answer)
+        answer = _checked_answer(decision.answer)
         self._carry_out(tx, actor, found, outcome, decision, now_ms)
-        closed = [found, *_alike(tx, found, is_open=True)]
+        closed = [found, *_alike(tx, found, is_open=True, most=limits.REPORTS_CLOSED_MAX)]
         tx.execute(
             update(report)
             .where(report.c.id.in_([one.id for one in closed]))
@@ -208,16 +208,15 @@ class Cases:
         decision: Decision,
         now_ms: int,
     ) -> None:
-        match outcome:
-            case Outcome.DISMISSED:
-                return
-            case Outcome.STREAM_ENDED:
-                _end_stream(tx, actor, found, now_ms)
-                return
-        if found.owner_id is None:
-            raise Conflict("Whoever it was has deleted their account.", code="user_gone")
+        if outcome is Outcome.DISMISSED:
+            return
         reason = checked_reason(decision.reason) if decision.reason else found.reason
         text = checked_words(decision.text)
+        if outcome is Outcome.STREAM_ENDED:
+            self._end_stream(tx, actor, found, reason, text, now_ms)
+            return
+        if found.owner_id is None:
+            raise Conflict("Whoever it was has deleted their account.", code="user_gone")
         if outcome is Outcome.WARNED:
             warnings.give(
                 tx,
@@ -233,6 +232,24 @@ class Cases:
         else:
             until_ms = bans.until_ms_of(decision.days, now_ms)
             self._ban(tx, actor, found, reason, text, until_ms, now_ms)
+
+    def _end_stream(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        found: Report,
+        reason: Reason,
+        text: str,
+        now_ms: int,
+    ) -> None:
+        if found.kind not in (Kind.STREAM, Kind.CHANNEL):
+            raise Conflict("This report isn't about a stream.", code="no_stream")
+        if not _is_on_air(tx, found):
+            raise Conflict("That stream is over already.", code="not_live")
+        assert found.channel_id is not None
+        channel = channels.get_by_id(tx, found.channel_id)
+        words = f"{reason.label}. {text}".strip()
+        ended_streams.end(tx, self._letterhead, actor, channel, words, now_ms, report_id=found.id)
 
     def _ban(
         self,
@@ -258,7 +275,7 @@ class Cases:
         )
 
 
-def checked_words_of(answer: str) -> str:
+def _checked_answer(answer: str) -> str:
     """What the reporters are told. Raises `Invalid(field="answer")`."""
     try:
         return checked_words(answer)
@@ -287,22 +304,27 @@ def _put_back(tx: Transaction, actor: Actor, report_id: str, now_ms: int) -> Rep
 
 
 def _locked(tx: Transaction, report_id: str) -> Report:
-    """One that isn't decided, held until the transaction ends. Raises `NotFound` or `Conflict`."""
-    if is_id(report_id, PREFIX):
-        tx.execute(select(report.c.id).where(report.c.id == report_id).with_for_update())
+    """One that isn't decided, held with all of the same thing until the transaction ends.
+
+    Raises `NotFound` or `Conflict`.
+    """
+    found = reports.get(tx, report_id)
+    same = select(report.c.id).where(
+        report.c.kind == found.kind, report.c.target_id == found.target_id
+    )
+    tx.execute(same.order_by(report.c.id).with_for_update())
     found = reports.get(tx, report_id)
     if found.state == "decided":
         raise Conflict("Somebody has decided this report already.", code="already_decided")
     return found
 
 
-def _end_stream(tx: Transaction, actor: Actor, found: Report, now_ms: int) -> None:
-    if found.channel_id is None:
-        raise Conflict("This report isn't about a channel.", code="no_channel")
-    channel = channels.get_by_id(tx, found.channel_id)
-    target = Target("channel", channel.id, channel.slug)
-    audit.append(tx, actor, "stream.end", target, now_ms, {"report": found.id})
-    tx.emit(StreamForbidden(channel.slug, _STREAM_ENDED))
+def _is_on_air(tx: Transaction, found: Report) -> bool:
+    """Whether what was reported can be ended: the channel's stream of now, or that very stream."""
+    if found.channel_id is None or found.kind not in (Kind.STREAM, Kind.CHANNEL):
+        return False
+    running = streams.open_stream_id(tx, found.channel_id)
+    return running is not None and (found.kind is Kind.CHANNEL or running == found.target_id)
 
 
 def _case(tx: Transaction, report_id: str) -> Case:
@@ -315,6 +337,7 @@ def _case(tx: Transaction, report_id: str) -> Case:
         report=found,
         evidence=evidence.find(tx, report_id),
         channel=channel,
+        is_on_air=_is_on_air(tx, found),
         alike=_alike(tx, found),
         earlier=[] if owner_id is None else _earlier(tx, found, owner_id),
         warnings=[] if owner_id is None else warnings.warnings_of(tx, owner_id),
@@ -322,7 +345,13 @@ def _case(tx: Transaction, report_id: str) -> Case:
     )
 
 
-def _alike(tx: Transaction, found: Report, *, is_open: bool = False) -> list[Report]:
+def _alike(
+    tx: Transaction,
+    found: Report,
+    *,
+    is_open: bool = False,
+    most: int = limits.REPORTS_ALIKE_MAX,
+) -> list[Report]:
     """Other reports of the same thing."""
     same = and_(
         report.c.kind == found.kind,
@@ -331,7 +360,7 @@ def _alike(tx: Transaction, found: Report, *, is_open: bool = False) -> list[Rep
         report.c.state != "decided" if is_open else true(),
         true() if found.owner_id is None else report.c.owner_id == found.owner_id,
     )
-    return reports.page_of(tx, same, None, most=limits.REPORTS_ALIKE_MAX)
+    return reports.page_of(tx, same, None, most=most)
 
 
 def _earlier(tx: Transaction, found: Report, owner_id: str) -> list[Report]:

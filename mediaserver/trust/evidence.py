@@ -166,15 +166,19 @@ def _marks(about: Any) -> list[str]:
 
 
 def _chat(tx: Transaction, target: Target, now_ms: int) -> list[dict[str, Any]]:
-    """The last minutes, or those before the reported line and a few lines after it."""
+    """The last minutes, or those before the end of a stream that is over, or before the reported
+    line and a few lines after it.
+    """
     if target.channel is None:
         return []
-    line = target.line
-    until_ms = now_ms if line is None else line.at_ms
+    line, stream = target.line, target.stream
+    at_ms = now_ms if stream is None else stream.ended_at_ms or now_ms
+    at_ms = at_ms if line is None else line.at_ms
     kept = excerpts.lines_before(
         tx,
         target.channel.id,
-        since_ms=until_ms - limits.EVIDENCE_CHAT_MS,
+        since_ms=at_ms - limits.EVIDENCE_CHAT_MS,
+        until_ms=at_ms if line is None else None,
         upto=None if line is None else line.sequence + limits.EVIDENCE_LINES_AFTER,
         limit=limits.EVIDENCE_LINES_MAX,
     )

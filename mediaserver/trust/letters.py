@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from mediaserver.channels.channels import Channel
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.notifications.notices import Topic, tell
@@ -29,6 +30,15 @@ def warned(
         "Further warnings can lead to a ban.",
     )
     tell(tx, letterhead, user_id, Topic.ACCOUNT, "You have been warned", body, "/appeal", now_ms)
+
+
+def stream_ended(
+    tx: Transaction, letterhead: Letterhead, channel: Channel, reason: str, now_ms: int
+) -> None:
+    title = f"Your stream on {channel.name} was ended"
+    body = f"An admin ended it. The reason: {reason}"
+    path = f"/studio/{channel.slug}"
+    tell(tx, letterhead, channel.owner_id, Topic.ACCOUNT, title, body, path, now_ms)
 
 
 def banned(

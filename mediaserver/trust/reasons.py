@@ -28,6 +28,11 @@ class Reason(StrEnum):
         """In a few words."""
         return _LABELS[self]
 
+    @property
+    def is_urgent(self) -> bool:
+        """Somebody may be in danger: admins are told at once."""
+        return self in (Reason.MINORS, Reason.SELF_HARM, Reason.VIOLENCE)
+
 
 _LABELS = {
     Reason.SPAM: "Spam or fraud",

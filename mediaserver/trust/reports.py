@@ -21,7 +21,13 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.paging import rows_behind
 from mediaserver.kernel.db.schema import identifier, int64, table, text
-from mediaserver.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from mediaserver.kernel.errors import (
+    Conflict,
+    Invalid,
+    MediaserverError,
+    NotFound,
+    Unavailable,
+)
 from mediaserver.kernel.ids import is_id, new_id
 from mediaserver.kernel.images import ImageFolder
 from mediaserver.kernel.mail import Letterhead
@@ -141,8 +147,9 @@ class Reports:
         return found
 
     async def make(self, actor: User, kind: str, target_id: str, reason: str, text: str) -> Report:
-        """Report something, with how it is now. Within a day of reporting the same thing it is the
-        report that there is. Raises what `target` raises, and `RateLimited`.
+        """Report something, with how it is now. Within a day of reporting the same thing for the
+        same reason it is the report that there is, unless that is decided. Raises what `target`
+        raises, and `RateLimited`.
         """
         why = checked_reason(reason)
         words = checked_paragraphs(text, "text", limits.REPORT_TEXT_CHARS_MAX)
@@ -156,8 +163,9 @@ class Reports:
             made = await self._db.write(
                 self._make, report_id, actor, target, why, words, has_picture
             )
-        except BaseException:
-            await self._folder.remove(report_id)
+        except MediaserverError as error:
+            if not isinstance(error, Unavailable):  # after that one it may yet be committed
+                await self._folder.remove(report_id)
             raise
         if made.id != report_id:
             await self._folder.remove(report_id)
@@ -168,7 +176,7 @@ class Reports:
         return await self._db.read(page_of, report.c.reporter_id == user.id, after)
 
     async def _keep_picture(self, report_id: str, target: Target) -> bool:
-        status = None if target.channel is None else self._live.status(target.channel.slug)
+        status = self._status(target)
         if target.channel is None or status is None or not status.is_public:
             return False
         jpeg = self._picture(target.channel.slug)
@@ -179,6 +187,12 @@ class Reports:
         except Unavailable:  # a full disk keeps nobody from reporting
             return False
         return True
+
+    def _status(self, target: Target) -> LiveStatus | None:
+        """What the engine says of it; None unless it is on air."""
+        if target.channel is None or not target.is_on_air:
+            return None
+        return self._live.status(target.channel.slug)
 
     def _make(
         self,
@@ -193,7 +207,7 @@ class Reports:
         now_ms = self._clock.wall_ms()
         # Locking the reporter makes two clicks at once one report.
         tx.execute(select(user_account.c.id).where(user_account.c.id == actor.id).with_for_update())
-        if (known := _repeated(tx, actor.id, target, now_ms)) is not None:
+        if (known := _repeated(tx, actor.id, target, reason, now_ms)) is not None:
             return get(tx, known)
         waiting = count_new(tx)
         tx.execute(
@@ -212,9 +226,8 @@ class Reports:
                 created_at_ms=now_ms,
             )
         )
-        status = None if target.channel is None else self._live.status(target.channel.slug)
-        evidence.keep(tx, report_id, target, status, now_ms, has_picture=has_picture)
-        if waiting == 0:  # the first one to wait calls; the queue shows the others
+        evidence.keep(tx, report_id, target, self._status(target), now_ms, has_picture=has_picture)
+        if waiting == 0 or reason.is_urgent:  # else the queue shows it beside the others
             title = f"Reported: {target.name}"
             body = f"{actor.username} says: {reason.label}."
             path = f"/admin/reports/{report_id}"
@@ -267,9 +280,11 @@ def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
 
 
 def erase(tx: Transaction, user_id: str, now_ms: int) -> None:
-    """Somebody's account goes: what was reported of theirs loses their name and its evidence."""
-    theirs = select(report.c.id).where(report.c.owner_id == user_id)
-    evidence.delete_all_later(tx, theirs, now_ms)
+    """Somebody's account goes: what was reported of theirs loses their name, and its evidence as
+    soon as it is decided.
+    """
+    decided = select(report.c.id).where(report.c.owner_id == user_id, report.c.state == "decided")
+    evidence.delete_all_later(tx, decided, now_ms)
     tx.execute(
         update(report)
         .where(report.c.owner_id == user_id)
@@ -282,8 +297,10 @@ def _check_not_own(target: Target, actor: User) -> None:
         raise Conflict("That is your own.", code="own")
 
 
-def _repeated(tx: Transaction, reporter_id: str, target: Target, now_ms: int) -> str | None:
-    """The report of the same thing by the same person, if it is from the last day."""
+def _repeated(
+    tx: Transaction, reporter_id: str, target: Target, reason: Reason, now_ms: int
+) -> str | None:
+    """The same report by the same person, if it is from the last day and nobody has decided it."""
     return tx.execute(
         select(report.c.id)
         .where(
@@ -291,6 +308,8 @@ def _repeated(tx: Transaction, reporter_id: str, target: Target, now_ms: int) ->
             report.c.created_at_ms > now_ms - limits.REPORT_REPEATED_MS,
             report.c.kind == target.kind,
             report.c.target_id == target.id,
+            report.c.reason == reason,
+            report.c.state != "decided",
         )
         .limit(1)
     ).scalar()

@@ -1,7 +1,7 @@
 """Warnings and bans of people, as admins give them and as the site carries them out.
 
 A ban takes effect when its transaction is committed: the streams of the banned end then. Called by
-routes; reports.py and appeals.py use warnings.py and bans.py inside their own transactions.
+routes; cases.py and appeals.py use warnings.py and bans.py inside their own transactions.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from mediaserver.kernel.texts import checked_paragraphs
 from mediaserver.media.events import BroadcastStarted
 from mediaserver.trust import bans, warnings
 from mediaserver.trust.bans import Ban, Banned
+from mediaserver.trust.ended_streams import StreamForbidden
 from mediaserver.trust.reasons import Reason, checked_reason
 from mediaserver.trust.warnings import GivenWarning, Warned
 
@@ -41,14 +42,6 @@ class LiveStreams(Protocol):
     """The engine's registry, as far as streams are ended."""
 
     def withdraw(self, channel: str, reason: str) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class StreamForbidden:
-    """An admin ends what a channel streams now; `reason` is told to its encoder."""
-
-    slug: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

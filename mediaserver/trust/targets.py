@@ -45,7 +45,8 @@ _LABELS = {
 class Target:
     """A thing that can be reported. `name` fits into a sentence; `path` is the page it is on.
 
-    `owner_id`: who answers for it; None when that account is gone.
+    `owner_id`: who answers for it; None when that account is gone. `is_on_air`: what `channel`
+    streams now, if anything, belongs to it.
     """
 
     kind: Kind
@@ -56,6 +57,7 @@ class Target:
     channel: Channel | None = None
     stream: Stream | None = None
     line: KeptLine | None = None
+    is_on_air: bool = True
 
 
 def checked_kind(value: str) -> Kind:
@@ -80,7 +82,17 @@ def _stream(tx: Transaction, stream_id: str) -> Target:
     channel = channels.get_visible(tx, found.channel)
     name = f"the stream “{found.title or channel.name}” of {channel.name}"
     path = f"/@{channel.slug}"
-    return Target(Kind.STREAM, found.id, name, path, channel.owner_id, channel, found)
+    is_on_air = streams.open_stream_id(tx, channel.id) == found.id
+    return Target(
+        Kind.STREAM,
+        found.id,
+        name,
+        path,
+        channel.owner_id,
+        channel,
+        found,
+        is_on_air=is_on_air,
+    )
 
 
 def _channel(tx: Transaction, slug: str) -> Target:
@@ -91,7 +103,7 @@ def _channel(tx: Transaction, slug: str) -> Target:
 
 def _chat_line(tx: Transaction, line_id: str) -> Target:
     line = excerpts.find(tx, line_id)
-    if line is None or (line.username is None and line.user_id is not None):
+    if line is None or not line.text:  # emptied when its author's account went
         raise NotFound("There is no such message.", code="line_not_found")
     channel = channels.get_visible(tx, channels.get_by_id(tx, line.channel_id).slug)
     name = f"a message of {line.username or 'somebody'} in the chat of {channel.name}"

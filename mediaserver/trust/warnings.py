@@ -1,6 +1,6 @@
 """Warnings, and the rule that enough of them become a ban.
 
-Owns the table `warning`. Called by trust/sanctions.py and reports.py.
+Owns the table `warning`. Called by trust/sanctions.py and cases.py.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Conflict, NotFound
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
+from mediaserver.kernel.vault import Vault
 from tests.unit.outbox import Outbox
 
 
@@ -39,8 +40,11 @@ def feature() -> Feature:
 
 
 @pytest.fixture
-def data(db: Database, clock: FakeClock, letterhead: Letterhead, feature: Feature) -> PersonalData:
-    return PersonalData(db, clock, letterhead, [Source("feature", feature.export, feature.erase)])
+def data(
+    db: Database, clock: FakeClock, vault: Vault, letterhead: Letterhead, feature: Feature
+) -> PersonalData:
+    sources = [Source("feature", feature.export, feature.erase)]
+    return PersonalData(db, clock, vault, letterhead, sources)
 
 
 async def test_the_copy(data: PersonalData, db: Database, clock: FakeClock, alice: User) -> None:
@@ -91,12 +95,17 @@ async def test_the_last_admin_stays(data: PersonalData, users: Users, admin: Use
 
 
 async def test_what_fails_deletes_nothing(
-    db: Database, clock: FakeClock, letterhead: Letterhead, users: Users, alice: User
+    db: Database,
+    clock: FakeClock,
+    vault: Vault,
+    letterhead: Letterhead,
+    users: Users,
+    alice: User,
 ) -> None:
     def fails(tx: Transaction, user_id: str, now_ms: int) -> None:
         raise Conflict("not now")
 
-    data = PersonalData(db, clock, letterhead, [Source("x", Feature().export, fails)])
+    data = PersonalData(db, clock, vault, letterhead, [Source("x", Feature().export, fails)])
     with pytest.raises(Conflict):
         await data.delete(alice)
     assert await users.by_username("alice") == alice

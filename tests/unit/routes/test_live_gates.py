@@ -99,7 +99,7 @@ async def client(
     async def media(request: web.Request) -> web.StreamResponse:
         return web.Response(body=b"media", headers={"X-Gated": str(request.get(GATED, False))})
 
-    gates = LiveGates(channels, Live(), tickets, events)
+    gates = LiveGates(channels, tickets, events)
     app = web.Application(middlewares=[middlewares.errors])
     app.add_routes(
         gates.guard(

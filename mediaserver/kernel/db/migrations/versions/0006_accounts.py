@@ -112,6 +112,14 @@ def upgrade() -> None:
     )
     create_index("retired_name", "retired_at_ms")
     create_table(
+        "barred_email",
+        text("email_mac"),
+        int64("until_ms"),
+        check("barred_email_email_mac", "length(email_mac) = 64"),
+        key="email_mac",
+    )
+    create_index("barred_email", "until_ms")
+    create_table(
         "profile",
         text("user_id"),
         text("about"),
