@@ -143,7 +143,8 @@ def account_deleted(letterhead: Letterhead, to: str, username: str) -> Mail:
         to,
         "Your account was deleted",
         f"Goodbye {username},",
-        "your account, your channels and what you uploaded are gone.",
+        "your account and your channels are gone. The last files of what you uploaded are deleted "
+        "within two hours.",
     )
 
 

@@ -84,6 +84,10 @@ class BackSoon:
             raise NotFound("There is no such picture.", code="picture_not_found")
         return await self._set(actor, slug, None)
 
+    async def remove_orphans(self) -> None:
+        """Delete the files of what went with an account or a channel."""
+        await self._folder.remove_orphans(await self._db.read(channels.back_soon_ids))
+
     def file(self, image_id: str) -> Path:
         """The picture as WebP. Raises `NotFound`."""
         return self._folder.path(image_id)

@@ -115,6 +115,10 @@ class Emotes:
             self._chat.forget_snapshots()
         await self._folder.remove(removed)
 
+    async def remove_orphans(self) -> None:
+        """Delete the files of what went with an account or a channel."""
+        await self._folder.remove_orphans(await self._db.read(_ids))
+
     def file(self, emote_id: str) -> Path:
         """The picture as WebP. Raises `NotFound`."""
         return self._folder.path(emote_id)

@@ -117,6 +117,8 @@ class ImageFolder:
         self._prefix = prefix
         self._suffix = suffix
 
+        self._orphans: set[str] = set()
+
     def path(self, image_id: str) -> Path:
         """Where the picture is. Raises `NotFound`."""
         path = self._file(image_id)
@@ -144,16 +146,27 @@ class ImageFolder:
         await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def remove_others(self, image_ids: set[str]) -> None:
-        """Remove what a crash left behind: pictures that nothing refers to."""
+        """At start: remove what a crash left behind, pictures that nothing refers to."""
+        self._orphans = set()
+        await asyncio.to_thread(self._remove, await asyncio.to_thread(self._names) - image_ids)
 
-        def remove() -> None:
-            if not self._path.is_dir():
-                return
-            for path in self._path.iterdir():
-                if path.suffix in (self._suffix, ".new") and path.stem not in image_ids:
-                    path.unlink(missing_ok=True)
+    async def remove_orphans(self, image_ids: set[str]) -> None:
+        """Again and again: remove pictures that nothing refers to, and didn't the last time either,
+        so that one which is just being put stays.
+        """
+        orphans = await asyncio.to_thread(self._names) - image_ids
+        await asyncio.to_thread(self._remove, orphans & self._orphans)
+        self._orphans = orphans
 
-        await asyncio.to_thread(remove)
+    def _names(self) -> set[str]:
+        if not self._path.is_dir():
+            return set()
+        return {one.stem for one in self._path.iterdir() if one.suffix in (self._suffix, ".new")}
+
+    def _remove(self, names: set[str]) -> None:
+        for name in names:
+            for suffix in (self._suffix, ".new"):
+                (self._path / f"{name}{suffix}").unlink(missing_ok=True)
 
     def _file(self, image_id: str) -> Path:
         if not is_id(image_id, self._prefix):

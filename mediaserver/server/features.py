@@ -103,6 +103,7 @@ async def add_channels(base: Foundations, app: web.Application) -> None:
     base.tidy(
         delete_unsent_documents=documents.delete_unsent,
         delete_due_documents=verified.delete_due_documents,
+        delete_back_soon_files=back_soon.remove_orphans,
     )
     teams = Teams(db, clock, base.letterhead)
     app[keys.POLICIES] = rules
@@ -129,7 +130,10 @@ async def add_chat(base: Foundations, app: web.Application) -> None:
     folder = base.config.storage.path / "images" / "emotes"
     emotes = Emotes(db, clock, chat, base.accounts.throttles, base.images, folder)
     await base.stack.enter_async_context(emotes)
-    base.tidy(delete_old_chat=Retention(db, clock, base.config.chat).delete_old)
+    base.tidy(
+        delete_old_chat=Retention(db, clock, base.config.chat).delete_old,
+        delete_emote_files=emotes.remove_orphans,
+    )
     app[keys.CHAT] = chat
     app[keys.EMOTES] = emotes
     app[keys.DESK] = Desk(db, clock)
