@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 
 
 def pdf(*, inside: bytes = b"", after: bytes = b"") -> bytes:
@@ -25,6 +26,15 @@ def pdf(*, inside: bytes = b"", after: bytes = b"") -> bytes:
     body += b"".join(b"%010d 00000 n \n" % place for place in places)
     body += b"trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start
     return bytes(body) + after
+
+
+def packed(objects: bytes) -> bytes:
+    """For `pdf(inside=…)`: an object stream, as PDF writers of today make them."""
+    return (
+        b">>\nendobj\n9 0 obj\n<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode >>\nstream\n"
+        + zlib.compress(b"9 0 " + objects)
+        + b"\nendstream\nendobj\n10 0 obj\n<<"
+    )
 
 
 def archive(comment: bytes = b"") -> bytes:

@@ -76,13 +76,17 @@ class Avatars:
         """Show none; nothing happens when there is none."""
         await self._show(user, None)
 
-    async def remove_orphans(self) -> None:
-        """Delete the files of what went with an account or a channel."""
-        await self._folder.remove_orphans(await self._db.read(profiles.avatar_ids))
-
     def file(self, image_id: str) -> Path:
         """The picture as WebP. Raises `NotFound`."""
         return self._folder.path(image_id)
+
+    async def read(self, image_id: str) -> bytes:
+        """The same. Raises `NotFound`."""
+        return await self._folder.read(image_id)
+
+    async def remove_orphans(self) -> None:
+        """Delete the files of what went with an account or a channel."""
+        await self._folder.remove_orphans(await self._db.read(profiles.avatar_ids))
 
     async def _show(self, user: User, image_id: str | None) -> None:
         if (replaced := await self._profiles.set_avatar(user, image_id)) is not None:

@@ -35,6 +35,12 @@ class Channels(Protocol):
     async def find(self, slug: str) -> Channel: ...
 
 
+class LiveStreams(Protocol):
+    """The engine's registry, as far as it is asked."""
+
+    def status(self, channel: str) -> object | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Access:
     """Who may have the media of a channel."""
@@ -49,8 +55,11 @@ _OPEN = _Access()
 class LiveGates:
     """Put before the routes of the media path by server/server.py."""
 
-    def __init__(self, channels: Channels, tickets: Tickets, events: Events) -> None:
+    def __init__(
+        self, channels: Channels, live: LiveStreams, tickets: Tickets, events: Events
+    ) -> None:
         self._channels = channels
+        self._live = live
         self._tickets = tickets
 
         self._known: dict[str, _Access] = {}
@@ -99,6 +108,8 @@ class LiveGates:
         return self._known.get(slug) or await self._look_up(slug)
 
     async def _look_up(self, slug: str) -> _Access:
+        if self._live.status(slug) is None:
+            return _OPEN  # nothing is there to see
         changes = self._changes
         try:
             found = await self._channels.find(slug)

@@ -78,7 +78,7 @@ async def add_people(base: Foundations, app: web.Application) -> None:
     await base.stack.enter_async_context(avatars)
     await base.stack.enter_async_context(LogIns(db, base.events, base.letterhead))
     told = Notices(db, clock)
-    base.tidy(delete_old_notices=told.delete_old)
+    base.tidy(delete_old_notices=told.delete_old, delete_avatar_files=avatars.remove_orphans)
     app[keys.SETTINGS] = base.settings
     app[keys.ACCOUNTS] = accounts
     app[keys.AVATARS] = avatars
@@ -145,7 +145,7 @@ async def add_trust(base: Foundations, app: web.Application, live: LateRegistry)
     given = Sanctions(db, clock, base.events, letterhead, rules, live)
     await base.stack.enter_async_context(given)
     base.jobs.register(bans.LIFT, given.lift_due)
-    pictures = ImageFolder(base.config.storage.path / "evidence", reports.PREFIX, ".jpg")
+    pictures = ImageFolder(base.config.storage.path / "evidence", reports.PREFIX, ".picture")
     cases = Cases(db, clock, letterhead, rules, pictures)
     await cases.remove_leftovers()
     base.tidy(delete_old_evidence=cases.delete_old_evidence)
@@ -198,7 +198,14 @@ async def add_live(
     app[keys.RTMP_PORT] = media.rtmp_port
     app[keys.LIVE_CONTROL] = LiveControl(db, clock, letterhead, live)
     app[keys.REPORTS] = Reports(
-        db, clock, base.accounts.throttles, letterhead, live, media.thumbnail, evidence
+        db,
+        clock,
+        base.accounts.throttles,
+        letterhead,
+        live,
+        media.thumbnail,
+        app[keys.AVATARS],
+        evidence,
     )
 
 

@@ -94,7 +94,7 @@ class Server:
 
         metrics = RealtimeMetrics()
         await features.add_realtime(base, app, media, metrics)
-        gates = LiveGates(app[keys.CHANNELS], app[keys.GATE_TICKETS], events)
+        gates = LiveGates(app[keys.CHANNELS], media.broadcasts, app[keys.GATE_TICKETS], events)
         app.add_routes(gates.guard(media.routes))
         health = Health(_checks(base, media))
         add_health(app, config, health, lambda: media.render_metrics() + metrics.render())

@@ -123,7 +123,7 @@ class Cases:
         return await self._db.read(_case, report_id)
 
     async def picture(self, report_id: str) -> bytes:
-        """The JPEG that was kept. Raises `NotFound`."""
+        """What was to be seen: a JPEG of a stream, or a WebP of a person. Raises `NotFound`."""
         found = await self._db.read(evidence.find, report_id)
         if found is None or not found.has_picture:
             raise NotFound("There is no picture of this report.")

@@ -147,10 +147,12 @@ def _facts(tx: Transaction, target: Target, live: LiveStatus | None) -> dict[str
     if live is not None and live.is_public:
         facts |= {"Live since": live.started_at_ms, "Viewers": live.viewers}
     if owner is not None:
+        profile = profiles.find(tx, owner.id)
         facts |= {
             "Answers for it": owner.username,
             "Account made": owner.created_at_ms,
-            "Says of themselves": profiles.find(tx, owner.id).about,
+            "Says of themselves": profile.about,
+            "Links to": ", ".join(link.url for link in profile.links),
         }
     return {label: value for label, value in facts.items() if value not in (None, "")}
 

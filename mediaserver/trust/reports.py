@@ -8,6 +8,7 @@ Owns the table `report`; what admins do with it is in trust/cases.py. Called by 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -114,8 +115,14 @@ class Reported:
     reason: str
 
 
+class Avatars(Protocol):
+    """accounts/avatars.py, as far as evidence needs it."""
+
+    async def read(self, image_id: str) -> bytes: ...
+
+
 class Reports:
-    """What people report, and what they see of it. `picture`: the newest thumbnail of a live
+    """What people report, and what they see of it. `thumbnail`: the newest picture of a live
     stream, as a JPEG, by the slug of its channel.
     """
 
@@ -126,7 +133,8 @@ class Reports:
         throttles: Throttles,
         letterhead: Letterhead,
         live: Live,
-        picture: Callable[[str], bytes | None],
+        thumbnail: Callable[[str], bytes | None],
+        avatars: Avatars,
         folder: ImageFolder,
     ) -> None:
         self._db = db
@@ -134,7 +142,8 @@ class Reports:
         self._throttles = throttles
         self._letterhead = letterhead
         self._live = live
-        self._picture = picture
+        self._thumbnail = thumbnail
+        self._avatars = avatars
         self._folder = folder
 
     async def target(self, actor: User, kind: str, target_id: str) -> Target:
@@ -176,17 +185,24 @@ class Reports:
         return await self._db.read(page_of, report.c.reporter_id == user.id, after)
 
     async def _keep_picture(self, report_id: str, target: Target) -> bool:
-        status = self._status(target)
-        if target.channel is None or status is None or not status.is_public:
-            return False
-        jpeg = self._picture(target.channel.slug)
-        if jpeg is None:
+        picture = await self._picture(target)
+        if picture is None:
             return False
         try:
-            await self._folder.put(report_id, jpeg)
+            await self._folder.put(report_id, picture)
         except Unavailable:  # a full disk keeps nobody from reporting
             return False
         return True
+
+    async def _picture(self, target: Target) -> bytes | None:
+        """What of it there is to see now: the stream as a JPEG, or the avatar as a WebP."""
+        if target.avatar is not None:
+            with suppress(NotFound):  # changed just now
+                return await self._avatars.read(target.avatar)
+        status = self._status(target)
+        if target.channel is None or status is None or not status.is_public:
+            return None
+        return self._thumbnail(target.channel.slug)
 
     def _status(self, target: Target) -> LiveStatus | None:
         """What the engine says of it; None unless it is on air."""

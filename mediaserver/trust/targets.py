@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mediaserver.accounts import profiles
 from mediaserver.accounts.users import find_by_typed_name
 from mediaserver.channels import channels, streams
 from mediaserver.channels.channels import Channel
@@ -45,8 +46,8 @@ _LABELS = {
 class Target:
     """A thing that can be reported. `name` fits into a sentence; `path` is the page it is on.
 
-    `owner_id`: who answers for it; None when that account is gone. `is_on_air`: what `channel`
-    streams now, if anything, belongs to it.
+    `owner_id`: who answers for it; None when that account is gone. `avatar`: the picture of a
+    person. `is_on_air`: what `channel` streams now, if anything, belongs to it.
     """
 
     kind: Kind
@@ -57,6 +58,7 @@ class Target:
     channel: Channel | None = None
     stream: Stream | None = None
     line: KeptLine | None = None
+    avatar: str | None = None
     is_on_air: bool = True
 
 
@@ -115,7 +117,8 @@ def _user(tx: Transaction, username: str) -> Target:
     user = find_by_typed_name(tx, username)
     if user is None:
         raise NotFound("There is nobody with that name.", code="user_not_found")
-    return Target(Kind.USER, user.id, user.username, "/", user.id)
+    avatar = profiles.find(tx, user.id).avatar
+    return Target(Kind.USER, user.id, user.username, "/", user.id, avatar=avatar)
 
 
 _FIND: Mapping[Kind, Callable[[Transaction, str], Target]] = {

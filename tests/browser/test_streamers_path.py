@@ -147,9 +147,9 @@ async def report(page: Page) -> None:
 async def warn(admin: Page) -> None:
     await admin.goto("/admin/reports")
     await admin.get_by_label("Open the report of").first.click()
-    await expect(admin.get_by_alt_text("The picture of the stream")).to_be_visible()
+    await expect(admin.get_by_alt_text("The picture when it was reported")).to_be_visible()
     await admin.get_by_label("What to do").select_option("warned")
-    await admin.get_by_label("To who is warned or banned").fill("Please mark adverts.")
+    await admin.get_by_label("In your own words, to whom it concerns").fill("Please mark adverts.")
     await admin.get_by_role("button", name="Decide").click()
     await expect(admin.locator("[data-notice]")).to_be_visible()
 

@@ -77,7 +77,9 @@ async def test_from_the_form_to_the_badge(site: Site, alice: Person) -> None:
     _, text, _ = await root.get(path)
     assert "Alice Example" in text
     assert "Hello" in text
-    links = sorted({f"/documents/{part[:24]}" for part in text.split("/documents/")[1:]})
+    links = sorted(
+        {f"/admin/documents/{part[:24]}" for part in text.split("/admin/documents/")[1:]}
+    )
     kinds = set()
     for link in links:
         async with root.http.get(root.base.join(URL(link))) as response:
@@ -87,6 +89,13 @@ async def test_from_the_form_to_the_badge(site: Site, alice: Person) -> None:
             assert response.headers["X-Content-Type-Options"] == "nosniff"
             assert response.headers["Cache-Control"] == "no-store"
             kinds.add(response.content_type)
+        assert (await root.get(link.removeprefix("/admin")))[0] == 404, "at the desk only"
+        by_program = root.base.join(URL(f"/api/v1{link}"))
+        headers = {"Authorization": f"Bearer {root.token}"}
+        async with root.http.get(by_program, headers=headers) as response:
+            assert response.status == 200
+        assert (await alice.get(link))[0] == 403
+        assert (await alice.api("GET", link))[0] == 403
     assert kinds == {"application/pdf", "image/webp"}
     status, _, response = await root.post(f"{path}/approve")
     assert (status, response.headers["Location"]) == (303, "/admin/verification")

@@ -43,11 +43,9 @@ class DecisionBody(Body):
         "", max_length=5_000, description="For who reported; never say what followed for whom."
     )
     reason: str = Field(
-        "", max_length=40, description="For the warning or ban; empty: that of the report."
+        "", max_length=40, description="Of a warning, a ban or an end; empty: that of the report."
     )
-    text: str = Field(
-        "", max_length=5_000, description="For who is warned or banned, in your own words."
-    )
+    text: str = Field("", max_length=5_000, description="For whom it concerns, in your own words.")
     days: int | None = Field(
         None, description=f"Length of a ban, 1 to {limits.BAN_DAYS_MAX}; null has no end."
     )
@@ -94,6 +92,7 @@ class CaseOut(Answer):
     """A report with all that helps to decide it."""
 
     report: QueuedOut
+    is_on_air: bool = Field(description="It is about a stream that runs now, and can be ended.")
     evidence: EvidenceOut | None
     alike: list[QueuedOut] = Field(description="Other reports of the same thing.")
     earlier: list[QueuedOut] = Field(description="Reports of other things of the same person.")
@@ -156,6 +155,7 @@ async def show_report(request: web.Request) -> CaseOut:
     kept = case.evidence
     return CaseOut(
         report=queued_out(case.report),
+        is_on_air=case.is_on_air,
         evidence=None
         if kept is None
         else EvidenceOut(

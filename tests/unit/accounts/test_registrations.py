@@ -7,12 +7,16 @@ import asyncio
 import pytest
 
 from mediaserver.accounts.passwords import Passwords
+from mediaserver.accounts.personal_data import PersonalData
 from mediaserver.accounts.registrations import Registrations
-from mediaserver.accounts.users import User, Users
+from mediaserver.accounts.users import User, Users, set_banned_until
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import AccountsConfig
+from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, MediaserverError, RateLimited
+from mediaserver.kernel.mail import Letterhead
+from mediaserver.kernel.vault import Vault
 from tests.unit.outbox import Outbox
 
 NAME, EMAIL, PASSWORD = "carol", "carol@example.org", "correct horse"
@@ -73,6 +77,28 @@ async def test_guesses_over_many_handles_are_slowed_down(registrations: Registra
             await registrations.confirm(f"otc_{number:020}", "00000000", address="6.6.6.6")
     with pytest.raises(RateLimited):
         await registrations.confirm("otc_" + "0" * 20, "00000000", address="6.6.6.6")
+
+
+async def test_a_banned_address_rests_until_the_ban_would_end(
+    registrations: Registrations,
+    outbox: Outbox,
+    db: Database,
+    clock: FakeClock,
+    vault: Vault,
+    letterhead: Letterhead,
+    users: Users,
+) -> None:
+    carol = await users.create(NAME, EMAIL, PASSWORD, is_admin=False)
+    await db.write(set_banned_until, carol.id, clock.wall_ms() + 1_000)
+    await PersonalData(db, clock, vault, letterhead, []).delete(carol)
+    clock.advance(1)
+    await registrations.begin("dave", EMAIL, PASSWORD, address=HERE)
+    letter = await outbox.newest(EMAIL)
+    assert "banned" in letter.body
+    assert "code" not in letter.subject
+    clock.advance(1_000)
+    begun = await registrations.begin("erin", EMAIL, PASSWORD, address=HERE)
+    await registrations.confirm(begun.handle, (await outbox.newest(EMAIL)).code, address=HERE)
 
 
 @pytest.mark.parametrize("handle", ["", "x", "otc_'; --", "otc_" + "9" * 20, "reg_" + "0" * 20])

@@ -16,6 +16,7 @@ from tests import documents, pictures
     [
         (documents.pdf(), "pdf"),
         (documents.pdf(after=b"\r\n\n"), "pdf"),
+        (documents.pdf(inside=documents.packed(b"<< /Type /Page >>")), "pdf"),
         (pictures.png(), "picture"),
         (pictures.jpeg(64, 64), "picture"),
         (pictures.jpeg(64, 64) + b"<script>alert(1)</script>", "picture"),  # is made anew
@@ -47,6 +48,13 @@ def test_documents(data: bytes, kind: str) -> None:
         documents.pdf(inside=b"/OpenAction << /S /JavaScript /JS (app.alert(1)) >>"),
         documents.pdf(inside=b"/OpenAction << /S /Launch /F (cmd.exe) >>"),
         documents.pdf(inside=b"/Names << /EmbeddedFiles 9 0 R >> /EmbeddedFile"),
+        documents.pdf(inside=b"/OpenAction << /S /J#61vaScript /JS (app.alert(1)) >>"),
+        documents.pdf(inside=documents.packed(b"<< /S /JavaScript /JS (app.alert(1)) >>")),
+        documents.pdf(inside=documents.packed(b"<< /S /J#61vaScript /JS (app.alert(1)) >>")),
+        documents.pdf(inside=documents.packed(b"<< >>").replace(b"/ObjStm", b"/Obj#53tm")),
+        documents.pdf(inside=documents.packed(b"<< >>").replace(b"/Flate", b"/LZW")),
+        documents.pdf(inside=documents.packed(b"<< >>").replace(b"stream\n", b"stream\nx")),
+        documents.pdf(inside=documents.packed(bytes(33 << 20))),
         documents.pdf()[:-8],
         documents.pdf().replace(b"startxref", b"start"),
     ],

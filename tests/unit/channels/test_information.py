@@ -10,9 +10,12 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from mediaserver.accounts.users import User
+from mediaserver.channels.category_changes import CategoryChanges
 from mediaserver.channels.channels import Channel, ChannelChanged, Channels
 from mediaserver.channels.channels import channel as channel_table
 from mediaserver.channels.information import split_tags
+from mediaserver.kernel.audit import SITE
+from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Forbidden, Invalid
 from mediaserver.kernel.events import Events
@@ -137,6 +140,18 @@ async def test_a_change_is_told_once(
     with pytest.raises(Forbidden):
         await channels.update(bob, "alice-tv", title="Mine")
     assert told == [ChannelChanged(channel.id, "alice-tv")]
+
+
+async def test_a_category_that_is_hidden_stays_where_it_was(
+    db: Database, clock: FakeClock, channels: Channels, channel: Channel, alice: User
+) -> None:
+    await channels.update(alice, "alice-tv", category="art")
+    await CategoryChanges(db, clock).change(SITE, "art", is_hidden=True)
+    changed = await channels.update(alice, "alice-tv", title="Boats", category="art")
+    assert (changed.title, changed.category_slug) == ("Boats", "art")
+    await channels.update(alice, "alice-tv", category="")
+    with pytest.raises(Invalid):
+        await channels.update(alice, "alice-tv", category="art")
 
 
 async def test_the_database_holds_the_rules_too(db: Database, channel: Channel) -> None:

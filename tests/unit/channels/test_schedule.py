@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from mediaserver.accounts.users import User
+from mediaserver.accounts.users import User, set_banned_until
 from mediaserver.channels.calendar import calendar_of
 from mediaserver.channels.channels import Channel, Channels
 from mediaserver.channels.schedule import Given, Schedule, ScheduleChanged, schedule_entry
@@ -22,6 +22,7 @@ from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.kernel.events import Events
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 MINUTE_MS = 60_000
 
 
@@ -237,6 +238,26 @@ async def test_what_is_over_leaves_the_list(
     weekly = await schedule.create(alice, "alice-tv", boats(clock, repeat="weekly"))
     clock.advance(limits.SCHEDULE_KEPT_MS + 2 * HOUR_MS)
     assert [one.id for one in await schedule.entries(channel.id)] == [weekly.id]
+
+
+async def test_who_is_banned_keeps_nobody_from_the_list(
+    db: Database,
+    schedule: Schedule,
+    channels: Channels,
+    channel: Channel,
+    alice: User,
+    bob: User,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "UPCOMING_LISTED_MAX", 2)
+    await channels.create(bob, "bob-tv", "Bob")
+    for _ in range(2):
+        await schedule.create(bob, "bob-tv", boats(clock))
+    await schedule.create(alice, "alice-tv", boats(clock, starts_at_ms=clock.wall_ms() + DAY_MS))
+    assert {one.slug for one, _ in await schedule.upcoming()} == {"bob-tv"}
+    await db.write(set_banned_until, bob.id, clock.wall_ms() + 1)
+    assert [one.slug for one, _ in await schedule.upcoming()] == ["alice-tv"]
 
 
 async def test_the_start_is_told_once(

@@ -84,20 +84,28 @@ async def test_a_document_is_sealed_and_read_by_few(
     assert name == f"{made.id}.sealed"
     assert b"PDF" not in (folder / name).read_bytes()
     assert folder.stat().st_mode & 0o077 == 0
-    assert await documents.read(alice, made.id, "") == (made, samples.pdf())
+    assert await documents.read(alice, made.id) == (made, samples.pdf())
     assert await db.read(audit.page) == []
-    assert (await documents.read(admin, made.id, "192.0.2.9"))[1] == samples.pdf()
+    actor = Actor(admin.id, admin.username, "192.0.2.9")
+    assert (await documents.read_for(actor, made.id))[1] == samples.pdf()
     (entry,) = await db.read(audit.page)
     assert (entry.actor, entry.action, entry.target_id) == ("root", "document.read", made.id)
-    for user, document_id in ((bob, made.id), (alice, "doc_nobody"), (admin, "../master.key")):
+    for user, document_id in (
+        (bob, made.id),
+        (admin, made.id),  # at the desk only, where it is written down
+        (alice, "doc_nobody"),
+        (alice, "../master.key"),
+    ):
         with pytest.raises(NotFound):
-            await documents.read(user, document_id, "")
+            await documents.read(user, document_id)
+    with pytest.raises(NotFound):
+        await documents.read_for(actor, "../master.key")
 
 
 async def test_a_picture_is_made_anew(documents: Documents, alice: User) -> None:
     sent = pictures.jpeg(640, 480) + b"<script>alert(1)</script>"
     made = await documents.add(alice, sent)
-    _, kept = await documents.read(alice, made.id, "")
+    _, kept = await documents.read(alice, made.id)
     assert (made.kind, made.media_type) == ("picture", "image/webp")
     assert kept.startswith(b"RIFF")
     assert b"script" not in kept
@@ -110,9 +118,9 @@ async def test_a_file_that_was_moved_opens_nowhere(
     two = await documents.add(alice, samples.pdf(after=b"\n"))
     (folder / f"{one.id}.sealed").replace(folder / f"{two.id}.sealed")
     with pytest.raises(Unavailable):
-        await documents.read(alice, two.id, "")
+        await documents.read(alice, two.id)
     with pytest.raises(NotFound):
-        await documents.read(alice, one.id, "")
+        await documents.read(alice, one.id)
 
 
 async def test_what_is_refused_leaves_nothing(
@@ -348,8 +356,9 @@ async def test_documents_go_some_days_after_the_decision(
     assert _files(folder) == []
     (after,) = await verifications.of(alice)
     assert after.documents[0].deleted_at_ms == clock.wall_ms()
+    assert (after.legal_name, after.state) == ("", "approved")
     with pytest.raises(NotFound):
-        await documents.read(alice, sent.id, "")
+        await documents.read(alice, sent.id)
     exported = await db.read(verifications.export, alice.id)
     assert exported[0]["documents"][0]["deleted_at_ms"] == clock.wall_ms()
 

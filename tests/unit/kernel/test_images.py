@@ -185,6 +185,24 @@ async def test_only_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(isinstance(result, Unavailable) for result in results) == 2
 
 
+async def test_files_that_nothing_refers_to_go_the_second_time(tmp_path: Path) -> None:
+    folder = ImageFolder(tmp_path / "images", "emo")
+    await folder.remove_orphans(set())
+    kept, gone, new = new_id("emo"), new_id("emo"), new_id("emo")
+    await folder.put(kept, b"webp")
+    await folder.put(gone, b"webp")
+    await folder.remove_orphans({kept})
+    assert folder.path(gone).is_file(), "its row may be about to be written"
+    await folder.put(new, b"webp")
+    await folder.remove_orphans({kept})
+    with pytest.raises(NotFound):
+        folder.path(gone)
+    assert folder.path(new).is_file()
+    await folder.remove_orphans({kept, new})
+    await folder.remove_orphans({kept, new})
+    assert folder.path(new).is_file()
+
+
 async def test_files(tmp_path: Path) -> None:
     folder = ImageFolder(tmp_path / "images", "emo")
     kept, gone = new_id("emo"), new_id("emo")

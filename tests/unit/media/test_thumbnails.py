@@ -201,6 +201,8 @@ async def test_a_thumbnail_is_made_anew_after_its_interval() -> None:
     assert made.jpeg("film") == b"jpeg"
     await made._refresh("film", 11)
     assert made.jpeg("film") == b"newer"
+    origin.remove("film", origin.current("film"))
+    assert made.jpeg("film") is None, "withdrawn"
 
 
 async def test_a_failure_keeps_the_last_one_and_waits_for_the_next_turn() -> None:

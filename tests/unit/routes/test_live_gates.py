@@ -20,6 +20,7 @@ from mediaserver.kernel.vault import Vault
 from mediaserver.routes import middlewares
 from mediaserver.routes.gate_tickets import Tickets
 from mediaserver.routes.hls import GATED, PLAYLIST_TYPE
+from mediaserver.routes.instant import STILL_ADMITTED
 from mediaserver.routes.live_gates import LiveGates, with_query
 from mediaserver.trust.bans import Banned
 
@@ -99,12 +100,20 @@ async def client(
     async def media(request: web.Request) -> web.StreamResponse:
         return web.Response(body=b"media", headers={"X-Gated": str(request.get(GATED, False))})
 
-    gates = LiveGates(channels, tickets, events)
+    async def instant(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for _ in socket:
+            await socket.send_str(str(await request[STILL_ADMITTED]()))
+        return socket
+
+    gates = LiveGates(channels, Live(), tickets, events)
     app = web.Application(middlewares=[middlewares.errors])
     app.add_routes(
         gates.guard(
             [
                 web.get("/live/{channel}/index.m3u8", playlist),
+                web.get("/live/{channel}/instant", instant),
                 web.get("/live/{channel}/{session}/{name}", media),
             ]
         )
@@ -153,6 +162,28 @@ async def test_without_a_ticket_nothing_comes(
     assert (await client.get(PATH, headers=headers)).status == 403, "it asks more now"
     channels.change(events, age_restricted=False, not_general=False)
     assert (await client.get(PATH)).status == 200
+
+
+async def test_who_watches_already_is_asked_too(
+    client: TestClient[Any, Any], channels: FakeChannels, tickets: Tickets, events: Events
+) -> None:
+    """A connection that stays open looks again whether it is still admitted."""
+    right, _ = tickets.issue("alice-tv", ["age"])
+    async with (
+        client.ws_connect("/live/alice-tv/instant") as without,
+        client.ws_connect("/live/alice-tv/instant", params={"gate": right}) as with_ticket,
+    ):
+
+        async def admitted() -> list[str]:
+            for socket in (without, with_ticket):
+                await socket.send_str("?")
+            return [await socket.receive_str() for socket in (without, with_ticket)]
+
+        assert await admitted() == ["True", "True"]
+        channels.change(events, age_restricted=True)
+        assert await admitted() == ["False", "True"]
+        channels.change(events, is_hidden=True)
+        assert await admitted() == ["False", "False"]
 
 
 async def test_a_ticket_ends(

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from mediaserver.accounts.users import User
+from mediaserver.accounts.users import User, set_banned_until
 from mediaserver.channels import channels as channels_module
 from mediaserver.channels.channels import Channel, Channels
 from mediaserver.kernel import limits
@@ -336,5 +336,8 @@ async def test_export_and_the_end_of_an_account(
     ]
     await db.write(personal.erase, alice.id, 1)
     assert (await teams.get("night-owls")).owner == "bob"
+    await teams.change(bob, "night-owls", about="We are up late.")
+    await db.write(set_banned_until, bob.id, 1)
+    assert (await teams.get("night-owls")).about == "", "nobody sees what a banned owner says"
     with pytest.raises(NotFound):
         await teams.get("alone")

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from mediaserver.accounts.profiles import Link, Profiles
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import User, Users
+from mediaserver.channels import streams
 from mediaserver.channels.channels import Channel, Channels
+from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.chat import actions
 from mediaserver.chat.chat import Chat
 from mediaserver.kernel import audit, limits
@@ -27,6 +30,7 @@ from mediaserver.kernel.errors import (
     RateLimited,
     Unauthorized,
 )
+from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.images import ImageFolder
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.notifications.notices import Notices
@@ -65,7 +69,12 @@ def on_air() -> OnAir:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> ImageFolder:
-    return ImageFolder(tmp_path / "evidence", reports_module.PREFIX, ".jpg")
+    return ImageFolder(tmp_path / "evidence", reports_module.PREFIX, ".picture")
+
+
+@pytest.fixture
+def avatars(tmp_path: Path) -> ImageFolder:
+    return ImageFolder(tmp_path / "avatars", "ava")
 
 
 @pytest.fixture
@@ -75,9 +84,11 @@ def reports(
     throttles: Throttles,
     letterhead: Letterhead,
     on_air: OnAir,
+    avatars: ImageFolder,
     folder: ImageFolder,
 ) -> Reports:
-    return Reports(db, clock, throttles, letterhead, on_air, on_air.pictures.get, folder)
+    picture = on_air.pictures.get
+    return Reports(db, clock, throttles, letterhead, on_air, picture, avatars, folder)
 
 
 @pytest.fixture
@@ -100,6 +111,15 @@ async def chat(db: Database, clock: FakeClock) -> AsyncIterator[Chat]:
 @pytest.fixture
 async def carol(users: Users) -> User:
     return await users.create("carol", "carol@example.org", "carol's secret", is_admin=False)
+
+
+async def stream_of(db: Database, alice: User, channel: Channel, clock: FakeClock) -> str:
+    """The id of a stream that runs from now on, where everybody sees it."""
+    broadcast_id = new_id("brc")
+    key, _ = await StreamKeys(db, clock).create(alice, channel.slug, "OBS")
+    await db.write(streams.begin, channel.id, broadcast_id, key.id, clock.wall_ms())
+    await db.write(streams.set_live, broadcast_id, clock.wall_ms())
+    return broadcast_id
 
 
 def evidence_files(tmp_path: Path) -> list[str]:
@@ -137,7 +157,7 @@ async def test_a_report_keeps_how_it_was(
     lines = [(line["text"], line["is_removed"]) for line in case.evidence.chat]
     assert lines == [("something awful", True)], "removed lines are evidence too"
     assert await cases.picture(made.id) == JPEG
-    assert evidence_files(tmp_path) == [f"{made.id}.jpg"]
+    assert evidence_files(tmp_path) == [f"{made.id}.picture"]
     (notice,) = await Notices(db, clock).page(admin)
     assert notice.path == f"/admin/reports/{made.id}"
 
@@ -183,9 +203,29 @@ async def test_a_line_of_the_chat(
         await reports.make(alice, "chat_line", said.id, "spam", "")
 
 
-async def test_somebodys_profile(alice: User, bob: User, reports: Reports) -> None:
+async def test_somebodys_profile(
+    db: Database,
+    clock: FakeClock,
+    alice: User,
+    bob: User,
+    reports: Reports,
+    cases: Cases,
+    avatars: ImageFolder,
+) -> None:
+    profiles = Profiles(db, clock)
+    shown = new_id("ava")
+    await avatars.put(shown, b"RIFF a picture")
+    await profiles.set_avatar(alice, shown)
+    await profiles.change(alice, about="I am Bob.", links=[Link("Mine", "https://bob.example.org")])
     made = await reports.make(bob, "user", "Alice", "impersonation", "")
     assert (made.target, made.owner) == ("alice", "alice")
+    await profiles.set_avatar(alice, None)
+    await avatars.remove(shown)
+    assert await cases.picture(made.id) == b"RIFF a picture"
+    kept = (await cases.case(made.id)).evidence
+    assert kept is not None
+    assert kept.facts["Says of themselves"] == "I am Bob."
+    assert kept.facts["Links to"] == "https://bob.example.org"
     with pytest.raises(Conflict):
         await reports.make(bob, "user", "bob", "impersonation", "")
 
@@ -249,11 +289,67 @@ async def test_the_same_again_within_a_day(
         *(reports.make(bob, "channel", "alice-tv", "spam", text) for text in ("a", "b", "c"))
     )
     assert len({one.id for one in made}) == 1
-    assert evidence_files(tmp_path) == [f"{made[0].id}.jpg"], "no picture without a report"
+    assert evidence_files(tmp_path) == [f"{made[0].id}.picture"], "no picture without a report"
     assert (await reports.make(carol, "channel", "alice-tv", "spam", "")).id != made[0].id
+    assert (await reports.make(bob, "channel", "alice-tv", "minors", "")).id != made[0].id
     clock.advance(DAY_MS)
     assert (await reports.make(bob, "channel", "alice-tv", "spam", "")).id != made[0].id
-    assert (await cases.counts()) == {"new": 3}
+    assert (await cases.counts()) == {"new": 4}
+
+
+async def test_the_same_again_after_a_decision(
+    channel: Channel, bob: User, actor: Actor, reports: Reports, cases: Cases
+) -> None:
+    """What was looked at may have changed since."""
+    made = await reports.make(bob, "channel", "alice-tv", "spam", "")
+    await cases.decide(actor, made.id, Decision("dismissed"))
+    assert (await reports.make(bob, "channel", "alice-tv", "spam", "")).id != made.id
+
+
+async def test_admins_are_told_of_the_first_that_waits_and_of_danger(
+    db: Database, clock: FakeClock, channel: Channel, bob: User, admin: User, reports: Reports
+) -> None:
+    for reason in ("spam", "copyright", "minors"):
+        await reports.make(bob, "channel", "alice-tv", reason, "")
+        clock.advance(1)
+    told = [notice.body for notice in await Notices(db, clock).page(admin)]
+    assert told == ["bob says: A child in danger.", "bob says: Spam or fraud."]
+
+
+async def test_a_stream_that_is_over(
+    db: Database,
+    clock: FakeClock,
+    channel: Channel,
+    chat: Chat,
+    alice: User,
+    bob: User,
+    actor: Actor,
+    reports: Reports,
+    cases: Cases,
+    on_air: OnAir,
+    live: FakeLive,
+    sanctions: Sanctions,
+) -> None:
+    """Its evidence is its own, not that of the stream that runs now, which goes on."""
+    yesterday = await stream_of(db, alice, channel, clock)
+    await chat.say(alice, channel, "said yesterday", nonce="1")
+    clock.advance(1_000)
+    await db.write(streams.set_ended, yesterday, clock.wall_ms(), "Over.")
+    clock.advance(1_000)
+    await stream_of(db, alice, channel, clock)
+    await chat.say(alice, channel, "said today", nonce="2")
+    on_air.statuses["alice-tv"], on_air.pictures["alice-tv"] = Status(), JPEG
+
+    made = await reports.make(bob, "stream", yesterday, "hate", "")
+    case = await cases.case(made.id)
+    assert case.evidence is not None
+    assert not case.evidence.has_picture
+    assert "Viewers" not in case.evidence.facts
+    assert [line["text"] for line in case.evidence.chat] == ["said yesterday"]
+    assert not case.is_on_air
+    with pytest.raises(Conflict, match="over already"):
+        await cases.decide(actor, made.id, Decision("stream_ended"))
+    assert live.stopped == []
 
 
 async def test_a_flood(
@@ -373,21 +469,70 @@ async def test_a_decision_happens_whole_or_not_at_all(
         await cases.decide(actor, "\0", Decision("dismissed"))
 
 
+@pytest.mark.parametrize("kind", ["channel", "stream"])
 async def test_ending_the_stream(
+    db: Database,
+    clock: FakeClock,
     channel: Channel,
+    alice: User,
     bob: User,
     actor: Actor,
     reports: Reports,
     cases: Cases,
     live: FakeLive,
     sanctions: Sanctions,
+    kind: str,
 ) -> None:
-    made = await reports.make(bob, "channel", "alice-tv", "sexual", "")
-    await cases.decide(actor, made.id, Decision("stream_ended"))
+    running = await stream_of(db, alice, channel, clock)
+    target_id = running if kind == "stream" else "alice-tv"
+    made = await reports.make(bob, kind, target_id, "sexual", "")
+    assert (await cases.case(made.id)).is_on_air
+    await cases.decide(actor, made.id, Decision("stream_ended", text="Not here."))
     ((slug, reason),) = live.stopped
-    assert slug == "alice-tv"
-    assert "admin" in reason
+    assert (slug, reason) == ("alice-tv", "An admin ended this stream: Sexual content. Not here.")
     assert (await sanctions.standing("alice")).bans == []
+    (notice,) = await Notices(db, clock).page(alice)
+    assert "Not here." in notice.body
+
+
+async def test_a_viewers_line_ends_nobodys_stream(
+    db: Database,
+    clock: FakeClock,
+    channel: Channel,
+    chat: Chat,
+    alice: User,
+    bob: User,
+    carol: User,
+    actor: Actor,
+    reports: Reports,
+    cases: Cases,
+    live: FakeLive,
+    sanctions: Sanctions,
+) -> None:
+    await stream_of(db, alice, channel, clock)
+    said = await chat.say(carol, channel, "bad", nonce="1")
+    assert said.id is not None
+    made = await reports.make(bob, "chat_line", said.id, "hate", "")
+    with pytest.raises(Conflict):
+        await cases.decide(actor, made.id, Decision("stream_ended"))
+    assert live.stopped == []
+
+
+async def test_two_reports_of_a_thing_are_decided_at_once(
+    channel: Channel,
+    bob: User,
+    carol: User,
+    actor: Actor,
+    reports: Reports,
+    cases: Cases,
+    sanctions: Sanctions,
+) -> None:
+    made = [await reports.make(one, "channel", "alice-tv", "spam", "") for one in (bob, carol)]
+    results = await asyncio.gather(
+        *(cases.decide(actor, one.id, Decision("warned")) for one in made), return_exceptions=True
+    )
+    assert sum(isinstance(one, Conflict) for one in results) == 1
+    assert (await sanctions.standing("alice")).strikes == 1
 
 
 async def test_an_admin_takes_a_report(
@@ -444,7 +589,7 @@ async def test_a_picture_left_by_a_crash_goes(
     made = await reports.make(bob, "channel", "alice-tv", "spam", "")
     await folder.put("rpt_00000000000000000000", JPEG)
     await cases.remove_leftovers()
-    assert evidence_files(tmp_path) == [f"{made.id}.jpg"]
+    assert evidence_files(tmp_path) == [f"{made.id}.picture"]
 
 
 async def test_an_account_that_goes_takes_its_name_out(
@@ -454,15 +599,19 @@ async def test_an_account_that_goes_takes_its_name_out(
     channel: Channel,
     alice: User,
     bob: User,
+    carol: User,
+    actor: Actor,
     reports: Reports,
     cases: Cases,
     on_air: OnAir,
 ) -> None:
     on_air.statuses["alice-tv"], on_air.pictures["alice-tv"] = Status(), JPEG
     made = await reports.make(bob, "channel", "alice-tv", "spam", "")
+    await cases.decide(actor, made.id, Decision("dismissed"))
+    waiting = await reports.make(carol, "channel", "alice-tv", "minors", "")
     await db.write(reports_module.erase, alice.id, clock.wall_ms())
     await cases.delete_old_evidence()
     assert "Alice" not in (await cases.case(made.id)).report.target
-    assert evidence_files(tmp_path) == []
+    assert evidence_files(tmp_path) == [f"{waiting.id}.picture"], "an admin has yet to look at it"
     exported = await db.read(reports_module.export, bob.id)
     assert [one["reason"] for one in exported] == ["spam"]

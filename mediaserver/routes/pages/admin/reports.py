@@ -55,9 +55,10 @@ async def show_case(request: web.Request) -> web.Response:
 
 async def picture(request: web.Request) -> web.Response:
     await admin(request, Action.DECIDE_REPORT)
-    jpeg = await request.app[CASES].picture(request.match_info["id"])
+    data = await request.app[CASES].picture(request.match_info["id"])
+    media_type = "image/webp" if data.startswith(b"RIFF") else "image/jpeg"
     headers = {"Cache-Control": "no-store"}
-    return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
+    return web.Response(body=data, content_type=media_type, headers=headers)
 
 
 async def take(request: web.Request) -> web.Response:
@@ -134,6 +135,7 @@ def _case_view(case: Case) -> dict[str, Any]:
     return {
         "report": report_view(case.report),
         "channel": case.channel,
+        "is_on_air": case.is_on_air,
         "evidence": None
         if kept is None
         else {

@@ -111,7 +111,7 @@ async def _desk(
         "desk",
         {
             "stream": stream,
-            "categories": await category_options(request),
+            "categories": await category_options(request, studio.channel),
             "room": await room(request, channel, studio.user),
             "health": health_of(request, channel.slug),
             "live": None if view is None else dataclasses.asdict(view),

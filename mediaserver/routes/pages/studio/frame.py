@@ -12,6 +12,8 @@ from aiohttp import web
 from mediaserver.accounts.permissions import Action, Rank, check_rank
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
+from mediaserver.channels.information import Information
+from mediaserver.channels.timetable import Entry
 from mediaserver.kernel.errors import Invalid, MediaserverError
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.keys import CATEGORIES, CHANNELS, DESK, LIVE
@@ -131,9 +133,14 @@ async def reachable(request: web.Request, user: User) -> list[dict[str, str]]:
     ]
 
 
-async def category_options(request: web.Request) -> list[tuple[str, str]]:
-    """Value and label of each category."""
-    return [(one.slug, one.name) for one in await request.app[CATEGORIES].list_all()]
+async def category_options(
+    request: web.Request, about: Information | Entry | None
+) -> list[tuple[str, str]]:
+    """Value and label of each category; `about` keeps its own, though it may be hidden by now."""
+    options = [(one.slug, one.name) for one in await request.app[CATEGORIES].list_all()]
+    if about is not None and about.category_slug and about.category_slug not in dict(options):
+        options.append((about.category_slug, about.category or about.category_slug))
+    return options
 
 
 def number_in(form: Mapping[str, str], name: str) -> int | None:

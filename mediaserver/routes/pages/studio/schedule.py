@@ -136,7 +136,7 @@ async def _schedule(
             "entries": [_shown(entry, times.get(entry.id, [])) for entry in entries],
             "editing": editing,
             "given": given,
-            "categories": await category_options(request),
+            "categories": await category_options(request, edited),
             "durations": sorted((minutes for minutes in durations if minutes.isdigit()), key=int),
             "time_zones": [(zone, zone.replace("_", " ")) for zone in _ZONES],
         },
