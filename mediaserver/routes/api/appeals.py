@@ -21,8 +21,8 @@ api = Operations("Appeals", Scope.ACCOUNT)
 
 class NewAppeal(Body):
     text: str = Field(
-        max_length=10_000,
-        description=f"At most {limits.APPEAL_TEXT_CHARS_MAX} characters.",
+        max_length=limits.APPEAL_TEXT_CHARS_MAX,
+        description="Why the ban should be lifted.",
         examples=["The music was my own."],
     )
 
@@ -38,7 +38,9 @@ class AppealQuery(Query):
 
 class AppealDecision(Body):
     accepted: bool = Field(description="True lifts the ban.")
-    answer: str = Field("", max_length=5_000, description="What they are told.")
+    answer: str = Field(
+        "", max_length=limits.SANCTION_TEXT_CHARS_MAX, description="What they are told."
+    )
 
 
 class AppealOut(Answer):
@@ -96,7 +98,6 @@ async def appeal_against_ban(request: web.Request, body: NewAppeal) -> AppealOut
     answer=AppealList,
     sign_in=True,
     scope=Scope.ADMIN,
-    by_banned=False,
     errors=(Forbidden, Invalid),
 )
 async def list_appeals(request: web.Request, query: AppealQuery) -> AppealList:

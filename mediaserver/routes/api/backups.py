@@ -48,7 +48,7 @@ class BackupsOut(Answer):
     free_bytes: int = Field(description="On the disk of that folder.")
 
 
-@api.get("/admin/backups", "List backups", answer=BackupsOut, sign_in=True, scope=Scope.ADMIN)
+@api.get("/admin/backups", "List backups", answer=BackupsOut, sign_in=True)
 async def list_backups(request: web.Request) -> BackupsOut:
     """What there is, what is being made, and what went wrong last."""
     acting(request, Action.MAKE_BACKUPS)
@@ -76,7 +76,6 @@ async def make_backup(request: web.Request) -> BackupsOut:
     "Download a backup",
     answer_types=("application/x-tar",),
     sign_in=True,
-    scope=Scope.ADMIN,
     confirm=True,
     errors=(Forbidden, NotFound),
 )

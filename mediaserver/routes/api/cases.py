@@ -40,12 +40,18 @@ class DecisionBody(Body):
         max_length=40, description=f"One of: {', '.join(Outcome)}.", examples=["warned"]
     )
     answer: str = Field(
-        "", max_length=5_000, description="For who reported; never say what followed for whom."
+        "",
+        max_length=limits.SANCTION_TEXT_CHARS_MAX,
+        description="For who reported; never say what followed for whom.",
     )
     reason: str = Field(
         "", max_length=40, description="Of a warning, a ban or an end; empty: that of the report."
     )
-    text: str = Field("", max_length=5_000, description="For whom it concerns, in your own words.")
+    text: str = Field(
+        "",
+        max_length=limits.SANCTION_TEXT_CHARS_MAX,
+        description="For whom it concerns, in your own words.",
+    )
     days: int | None = Field(
         None, description=f"Length of a ban, 1 to {limits.BAN_DAYS_MAX}; null has no end."
     )
@@ -125,8 +131,6 @@ def queued_out(report: Report) -> QueuedOut:
     query=QueueQuery,
     answer=Queue,
     sign_in=True,
-    scope=Scope.ADMIN,
-    by_banned=False,
     errors=(Forbidden, Invalid),
 )
 async def list_reports(request: web.Request, query: QueueQuery) -> Queue:
@@ -144,8 +148,6 @@ async def list_reports(request: web.Request, query: QueueQuery) -> Queue:
     "Show a report",
     answer=CaseOut,
     sign_in=True,
-    scope=Scope.ADMIN,
-    by_banned=False,
     errors=_READS,
 )
 async def show_report(request: web.Request) -> CaseOut:

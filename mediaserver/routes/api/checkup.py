@@ -35,7 +35,7 @@ class CheckupOut(Answer):
     findings: list[FindingOut]
 
 
-@api.get("/admin/checkup", "Check everything", answer=CheckupOut, sign_in=True, scope=Scope.ADMIN)
+@api.get("/admin/checkup", "Check everything", answer=CheckupOut, sign_in=True)
 async def check_everything(request: web.Request) -> CheckupOut:
     """Machine, data, network, and the way by which this request came. Reads the whole database, so
     ask it no more often than every few minutes.

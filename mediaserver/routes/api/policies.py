@@ -153,7 +153,6 @@ async def accept_policies(request: web.Request, body: Accepting) -> StreamerOut:
     query=PolicyQuery,
     answer=PolicyList,
     sign_in=True,
-    scope=Scope.ADMIN,
     errors=(Forbidden,),
 )
 async def list_policy_versions(request: web.Request, query: PolicyQuery) -> PolicyList:

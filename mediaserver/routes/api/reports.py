@@ -30,9 +30,8 @@ class NewReport(Body):
     )
     text: str = Field(
         "",
-        max_length=5_000,
-        description=f"What is wrong, at most {limits.REPORT_TEXT_CHARS_MAX} characters; needed "
-        "where the reason is other.",
+        max_length=limits.REPORT_TEXT_CHARS_MAX,
+        description="What is wrong; needed where the reason is other.",
     )
 
 

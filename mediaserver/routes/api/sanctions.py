@@ -26,7 +26,9 @@ _WRITES = (Forbidden, NotFound, Invalid)
 class NewWarning(Body):
     reason: str = Field(max_length=40, description=f"One of: {_REASONS}.", examples=["spam"])
     text: str = Field(
-        "", max_length=5_000, description="What they are told besides, in your own words."
+        "",
+        max_length=limits.SANCTION_TEXT_CHARS_MAX,
+        description="What they are told besides, in your own words.",
     )
 
 
@@ -126,8 +128,6 @@ async def my_sanctions(request: web.Request) -> StandingOut:
     "Show somebody's warnings and bans",
     answer=StandingOut,
     sign_in=True,
-    scope=Scope.ADMIN,
-    by_banned=False,
     errors=_READS,
 )
 async def show_sanctions(request: web.Request) -> StandingOut:

@@ -136,7 +136,6 @@ async def _with_members(request: web.Request, found: Team) -> TeamWithMembers:
                 joined_at_ms=one.joined_at_ms,
             )
             for one in await request.app[TEAMS].members(found)
-            if not one.channel.is_hidden
         ],
     )
 

@@ -221,7 +221,6 @@ async def ask_for_verification(request: web.Request, body: NewRequest) -> Reques
     query=CaseQuery,
     answer=CaseList,
     sign_in=True,
-    scope=Scope.ADMIN,
     errors=(Forbidden,),
 )
 async def list_verifications(request: web.Request, query: CaseQuery) -> CaseList:
@@ -242,7 +241,6 @@ async def list_verifications(request: web.Request, query: CaseQuery) -> CaseList
     "Show a request",
     answer=VerificationCaseOut,
     sign_in=True,
-    scope=Scope.ADMIN,
     errors=(Forbidden, NotFound),
 )
 async def show_request(request: web.Request) -> VerificationCaseOut:

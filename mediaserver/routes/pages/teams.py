@@ -26,8 +26,7 @@ async def team_page(request: web.Request) -> web.Response:
     if slug != slug.lower():
         redirect(f"/team/{slug.lower()}")
     found = await request.app[TEAMS].get(slug)
-    members = await request.app[TEAMS].members(found)
-    channels = [one.channel for one in members if not one.channel.is_hidden]
+    channels = [one.channel for one in await request.app[TEAMS].members(found)]
     live = cards(watchable(request.app[LIVE]), channels)
     on_air = {card.slug for card in live}
     offline = [one for one in channels if one.slug not in on_air]

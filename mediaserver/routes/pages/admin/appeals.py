@@ -76,4 +76,3 @@ routes = [
     web.get(_PAGE + "/{id}", show_one),
     web.post(_PAGE + "/{id}/decide", decide),
 ]
-"""To be added before those of reports.py, which take any id."""
