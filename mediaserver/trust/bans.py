@@ -25,7 +25,7 @@ from mediaserver.kernel.ids import is_id, new_id
 from mediaserver.kernel.jobs import enqueue
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.trust import letters
-from mediaserver.trust.reasons import Reason
+from mediaserver.trust.reasons import Grounds, Reason
 
 LIFT = "lift-ban"
 """The job that ends a ban."""
@@ -113,12 +113,9 @@ def place(
     letterhead: Letterhead,
     actor: Actor,
     user_id: str,
-    reason: Reason,
-    text: str,
+    grounds: Grounds,
     until_ms: int | None,
     now_ms: int,
-    *,
-    report_id: str | None = None,
 ) -> Ban:
     """Ban somebody, end all that they have open and tell them.
 
@@ -135,19 +132,24 @@ def place(
         insert(ban).values(
             id=ban_id,
             user_id=user_id,
-            reason=reason,
-            text=text,
+            reason=grounds.reason,
+            text=grounds.text,
             from_ms=now_ms,
             until_ms=until_ms,
-            report_id=report_id,
+            report_id=grounds.report_id,
             given_by_id=actor.id,
         )
     )
     set_banned_until(tx, user_id, until_ms or limits.BAN_FOREVER_MS)
     credentials.end_all(tx, user_id, now_ms)
     _lift_later(tx, ban_id, until_ms, now_ms)
-    letters.banned(tx, letterhead, user_id, reason, text, until_ms, now_ms)
-    details = {"ban": ban_id, "reason": reason, "text": text, "until_ms": until_ms}
+    letters.banned(tx, letterhead, user_id, grounds, until_ms, now_ms)
+    details = {
+        "ban": ban_id,
+        "reason": grounds.reason,
+        "text": grounds.text,
+        "until_ms": until_ms,
+    }
     audit.append(tx, actor, "user.ban", target_of(user), now_ms, details)
     tx.emit(Banned(user_id, channels.slugs_of(tx, user_id)))
     return get(tx, ban_id)

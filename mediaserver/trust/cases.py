@@ -23,7 +23,7 @@ from mediaserver.kernel.mail import Letterhead
 from mediaserver.trust import bans, ended_streams, evidence, letters, reports, warnings
 from mediaserver.trust.bans import Ban
 from mediaserver.trust.evidence import Evidence
-from mediaserver.trust.reasons import Reason, checked_reason
+from mediaserver.trust.reasons import Grounds, checked_reason
 from mediaserver.trust.reports import Report, State, report
 from mediaserver.trust.sanctions import checked_words
 from mediaserver.trust.targets import Kind
@@ -211,36 +211,22 @@ class Cases:
         if outcome is Outcome.DISMISSED:
             return
         reason = checked_reason(decision.reason) if decision.reason else found.reason
-        text = checked_words(decision.text)
+        grounds = Grounds(reason, checked_words(decision.text), found.id)
         if outcome is Outcome.STREAM_ENDED:
-            self._end_stream(tx, actor, found, reason, text, now_ms)
+            self._end_stream(tx, actor, found, grounds, now_ms)
             return
         if found.owner_id is None:
             raise Conflict("Whoever it was has deleted their account.", code="user_gone")
         if outcome is Outcome.WARNED:
             warnings.give(
-                tx,
-                self._letterhead,
-                self._config,
-                actor,
-                found.owner_id,
-                reason,
-                text,
-                now_ms,
-                report_id=found.id,
+                tx, self._letterhead, self._config, actor, found.owner_id, grounds, now_ms
             )
         else:
             until_ms = bans.until_ms_of(decision.days, now_ms)
-            self._ban(tx, actor, found, reason, text, until_ms, now_ms)
+            bans.place(tx, self._letterhead, actor, found.owner_id, grounds, until_ms, now_ms)
 
     def _end_stream(
-        self,
-        tx: Transaction,
-        actor: Actor,
-        found: Report,
-        reason: Reason,
-        text: str,
-        now_ms: int,
+        self, tx: Transaction, actor: Actor, found: Report, grounds: Grounds, now_ms: int
     ) -> None:
         if found.kind not in (Kind.STREAM, Kind.CHANNEL):
             raise Conflict("This report isn't about a stream.", code="no_stream")
@@ -248,30 +234,8 @@ class Cases:
             raise Conflict("That stream is over already.", code="not_live")
         assert found.channel_id is not None
         channel = channels.get_by_id(tx, found.channel_id)
-        words = f"{reason.label}. {text}".strip()
-        ended_streams.end(tx, self._letterhead, actor, channel, words, now_ms, report_id=found.id)
-
-    def _ban(
-        self,
-        tx: Transaction,
-        actor: Actor,
-        found: Report,
-        reason: Reason,
-        text: str,
-        until_ms: int | None,
-        now_ms: int,
-    ) -> None:
-        assert found.owner_id is not None
-        bans.place(
-            tx,
-            self._letterhead,
-            actor,
-            found.owner_id,
-            reason,
-            text,
-            until_ms,
-            now_ms,
-            report_id=found.id,
+        ended_streams.end(
+            tx, self._letterhead, actor, channel, grounds.words, now_ms, report_id=found.id
         )
 
 

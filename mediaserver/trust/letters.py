@@ -8,7 +8,7 @@ from mediaserver.channels.channels import Channel
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.notifications.notices import Topic, tell
-from mediaserver.trust.reasons import Reason
+from mediaserver.trust.reasons import Grounds
 
 
 def moment(at_ms: int) -> str:
@@ -22,11 +22,11 @@ def until(until_ms: int | None) -> str:
 
 
 def warned(
-    tx: Transaction, letterhead: Letterhead, user_id: str, reason: Reason, text: str, now_ms: int
+    tx: Transaction, letterhead: Letterhead, user_id: str, grounds: Grounds, now_ms: int
 ) -> None:
     body = _sentences(
-        f"An admin of {letterhead.site_name} has warned you. The reason: {reason.label}.",
-        text,
+        f"An admin of {letterhead.site_name} has warned you. The reason: {grounds.reason.label}.",
+        grounds.text,
         "Further warnings can lead to a ban.",
     )
     tell(tx, letterhead, user_id, Topic.ACCOUNT, "You have been warned", body, "/appeal", now_ms)
@@ -45,15 +45,14 @@ def banned(
     tx: Transaction,
     letterhead: Letterhead,
     user_id: str,
-    reason: Reason,
-    text: str,
+    grounds: Grounds,
     until_ms: int | None,
     now_ms: int,
 ) -> None:
     body = _sentences(
         f"Your account at {letterhead.site_name} is banned {until(until_ms)}. The reason: "
-        f"{reason.label}.",
-        text,
+        f"{grounds.reason.label}.",
+        grounds.text,
         "Until then you can't stream, write or follow, and nobody sees your channels. You can "
         "still log in, and appeal once on the page below.",
     )

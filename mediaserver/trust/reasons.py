@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from mediaserver.kernel.errors import Invalid
@@ -48,6 +49,22 @@ _LABELS = {
     Reason.UNLABELLED: "Not marked as 18+ or as promotion",
     Reason.OTHER: "Something else",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Why somebody is warned or banned, or their stream ends: the rule, what an admin says in their
+    own words, and the report that led to it.
+    """
+
+    reason: Reason
+    text: str = ""
+    report_id: str | None = None
+
+    @property
+    def words(self) -> str:
+        return f"{self.reason.label}. {self.text}" if self.text else f"{self.reason.label}."
+
 
 CHOICES = tuple((str(reason), reason.label) for reason in Reason)
 """Value and label of each, as lists show them."""

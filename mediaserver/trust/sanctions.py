@@ -29,7 +29,7 @@ from mediaserver.media.events import BroadcastStarted
 from mediaserver.trust import bans, warnings
 from mediaserver.trust.bans import Ban, Banned
 from mediaserver.trust.ended_streams import StreamForbidden
-from mediaserver.trust.reasons import Reason, checked_reason
+from mediaserver.trust.reasons import Grounds, checked_reason
 from mediaserver.trust.warnings import GivenWarning, Warned
 
 _log = structlog.get_logger(__name__)
@@ -107,8 +107,8 @@ class Sanctions:
 
         Raises `NotFound`, `Forbidden` (yourself, an admin) or `Invalid`.
         """
-        why, words = checked_reason(reason), checked_words(text)
-        return await self._db.write(self._warn, actor, username, why, words, self._clock.wall_ms())
+        grounds = Grounds(checked_reason(reason), checked_words(text))
+        return await self._db.write(self._warn, actor, username, grounds, self._clock.wall_ms())
 
     async def ban(
         self, actor: Actor, username: str, reason: str, text: str, days: int | None
@@ -118,9 +118,12 @@ class Sanctions:
         Raises `NotFound`, `Forbidden` (yourself, an admin), `Invalid` or `Conflict` (banned
         already).
         """
-        why, words, now_ms = checked_reason(reason), checked_words(text), self._clock.wall_ms()
+        grounds, now_ms = (
+            Grounds(checked_reason(reason), checked_words(text)),
+            self._clock.wall_ms(),
+        )
         until_ms = bans.until_ms_of(days, now_ms)
-        return await self._db.write(self._ban, actor, username, why, words, until_ms, now_ms)
+        return await self._db.write(self._ban, actor, username, grounds, until_ms, now_ms)
 
     async def change_end(self, actor: Actor, ban_id: str, days: int | None) -> Ban:
         """Have a ban last so many days from now on. Raises `NotFound`, `Invalid` or `Conflict`."""
@@ -143,25 +146,22 @@ class Sanctions:
         )
 
     def _warn(
-        self, tx: Transaction, actor: Actor, username: str, reason: Reason, text: str, now_ms: int
+        self, tx: Transaction, actor: Actor, username: str, grounds: Grounds, now_ms: int
     ) -> Warned:
         user = _named(tx, username)
-        return warnings.give(
-            tx, self._letterhead, self._config, actor, user.id, reason, text, now_ms
-        )
+        return warnings.give(tx, self._letterhead, self._config, actor, user.id, grounds, now_ms)
 
     def _ban(
         self,
         tx: Transaction,
         actor: Actor,
         username: str,
-        reason: Reason,
-        text: str,
+        grounds: Grounds,
         until_ms: int | None,
         now_ms: int,
     ) -> Ban:
         user = _named(tx, username)
-        return bans.place(tx, self._letterhead, actor, user.id, reason, text, until_ms, now_ms)
+        return bans.place(tx, self._letterhead, actor, user.id, grounds, until_ms, now_ms)
 
     def _standing(self, tx: Transaction, username: str, now_ms: int) -> Standing:
         return self._standing_of(tx, _named(tx, username), now_ms)

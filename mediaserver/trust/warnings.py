@@ -5,7 +5,7 @@ Owns the table `warning`. Called by trust/sanctions.py and cases.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, Row, func, insert, select
@@ -20,7 +20,7 @@ from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.trust import bans, letters
 from mediaserver.trust.bans import Ban
-from mediaserver.trust.reasons import Reason
+from mediaserver.trust.reasons import Grounds, Reason
 
 _DAY_MS = 24 * 3600 * 1000
 
@@ -63,36 +63,34 @@ def give(
     config: ModerationConfig,
     actor: Actor,
     user_id: str,
-    reason: Reason,
-    text: str,
+    grounds: Grounds,
     now_ms: int,
-    *,
-    report_id: str | None = None,
 ) -> Warned:
     """Warn somebody; the last of too many bans them. Raises `NotFound` or `Forbidden`."""
     user = bans.lock_subject(tx, actor, user_id)
-    given = GivenWarning(new_id("wrn"), reason, text, report_id, actor.name, now_ms)
+    given = GivenWarning(
+        new_id("wrn"), grounds.reason, grounds.text, grounds.report_id, actor.name, now_ms
+    )
     tx.execute(
         insert(warning).values(
             id=given.id,
             user_id=user_id,
-            reason=reason,
-            text=text,
-            report_id=report_id,
+            reason=given.reason,
+            text=given.text,
+            report_id=given.report_id,
             given_by_id=actor.id,
             given_at_ms=now_ms,
         )
     )
-    letters.warned(tx, letterhead, user_id, reason, text, now_ms)
-    details = {"warning": given.id, "reason": reason, "text": text}
+    letters.warned(tx, letterhead, user_id, grounds, now_ms)
+    details = {"warning": given.id, "reason": given.reason, "text": given.text}
     audit.append(tx, actor, "user.warn", bans.target_of(user), now_ms, details)
     if user.is_banned or not 0 < config.strikes_max <= strikes(tx, config, user_id, now_ms):
         return Warned(given, None)
     until_ms = bans.until_ms_of(config.strike_ban_days, now_ms)
     because = f"This was warning number {config.strikes_max} in {config.strike_days} days."
-    placed = bans.place(
-        tx, letterhead, audit.SITE, user_id, reason, because, until_ms, now_ms, report_id=report_id
-    )
+    grounds = replace(grounds, text=because)
+    placed = bans.place(tx, letterhead, audit.SITE, user_id, grounds, until_ms, now_ms)
     return Warned(given, placed)
 
 
