@@ -99,7 +99,8 @@ def make_backup(
     step: Callable[[str], None],
     stop: Stop,
 ) -> Made:
-    """Make a backup in `folder`, where the newest `keep` stay. `step` is told what is being done.
+    """Make a backup in `folder`, where it and the newest `keep - 1` others stay. `step` is told
+    what is being done.
 
     Raises `Conflict` (another one is being made), `Unavailable` (the disk doesn't take it, the
     database is damaged), or what `stop` raises; no half file is left then.
@@ -116,8 +117,7 @@ def make_backup(
             finally:
                 _clear(folder)
             if not made.manifest.findings:  # what came before something broke stays
-                for old in list_backups(folder)[keep:]:
-                    (folder / old.name).unlink()
+                _rotate(made.path, keep)
     except OSError as error:
         reason = error.strerror or error
         raise Unavailable(f"The backup can't be written to {folder}: {reason}.") from error
@@ -164,6 +164,13 @@ def _make(
     part.rename(folder / name)
     sync_folder(folder)
     return Made(folder / name, (folder / name).stat().st_size, manifest)
+
+
+def _rotate(made: Path, keep: int) -> None:
+    """Whatever the others are called: what was just made stays."""
+    others = [one for one in list_backups(made.parent) if one.name != made.name]
+    for old in others[keep - 1 :]:
+        (made.parent / old.name).unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -87,6 +87,16 @@ async def test_only_the_newest_are_kept(storage: Path, config: Config, clock: Fa
     assert (storage / "backups" / "my own notes.tar").exists()
 
 
+async def test_the_one_just_made_stays_whatever_the_others_are_called(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    (storage / "backups").mkdir()
+    for year in (2030, 2031):
+        (storage / "backups" / f"mediaserver-{year}0101-000000.tar").write_text("a wrong clock")
+    made = await back_up_stopped_site(config, clock, None, 1)
+    assert made.path.exists()
+
+
 async def test_into_another_folder(
     storage: Path, config: Config, clock: FakeClock, tmp_path: Path
 ) -> None:
