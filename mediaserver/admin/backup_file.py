@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -127,8 +127,8 @@ def make_backup(
 def _make(
     source: Source, folder: Path, name: str, now_ms: int, step: Callable[[str], None], stop: Stop
 ) -> Made:
-    database, files = sqlite_file(source.database_url), list(_files(source, folder))
-    _check_room(folder, database, [path for _, path in files])
+    database = sqlite_file(source.database_url)
+    _check_room(folder, database, (path for _, path in _files(source, folder)))
     copy, part = folder / f".{name}.db", folder / f".{name}.part"
     step("Copying the database")
     if database is not None:
@@ -145,10 +145,10 @@ def _make(
         writer = Writer(file, now_ms, stop)
         writer.add(SQLITE_FILE if database is not None else POSTGRESQL_FILE, copy)
         copy.unlink()
-        for kept_name, path in files:
+        for kept_name, path in _files(source, folder):  # after the database that refers to them
             try:
                 writer.add(kept_name, path)
-            except FileNotFoundError:  # deleted after the database was copied
+            except FileNotFoundError:  # deleted meanwhile
                 continue
         manifest = writer.close(
             mediaserver=mediaserver.__version__,
@@ -222,7 +222,7 @@ def _files(source: Source, folder: Path) -> Iterator[tuple[str, Path]]:
                     yield f"storage/{top.name}/{inner}", path
 
 
-def _check_room(folder: Path, database: Path | None, files: list[Path]) -> None:
+def _check_room(folder: Path, database: Path | None, files: Iterable[Path]) -> None:
     """The copy of the database stands beside the archive that it goes into."""
     needed = limits.BACKUP_SPARE_BYTES
     if database is not None:

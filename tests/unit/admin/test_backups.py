@@ -32,7 +32,7 @@ from mediaserver.kernel.errors import Conflict, NotFound, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.notifications.notices import notice
-from tests.unit.admin.conftest import KEPT, NOT_KEPT, contents, read_value
+from tests.unit.admin.conftest import KEPT, NOT_KEPT, contents, read_value, write
 
 HOUR_MS = 3_600_000
 
@@ -128,6 +128,19 @@ async def test_a_file_that_is_deleted_meanwhile_is_left_out(
     made = await back_up_stopped_site(config, clock, None, None)
     assert "storage/images/avatars/avt_1.webp" not in made.manifest.files
     assert "storage/images/emotes/emo_1.webp" in made.manifest.files
+
+
+async def test_a_file_that_comes_before_the_database_is_copied_is_in(
+    storage: Path, config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_and_copy(*arguments: object, **more: object) -> None:
+        write(storage / "images" / "avatars" / "avt_3.webp", b"uploaded just now")
+        backup_file_copy(*arguments, **more)
+
+    backup_file_copy = backup_file.copy_sqlite
+    monkeypatch.setattr(backup_file, "copy_sqlite", add_and_copy)
+    made = await back_up_stopped_site(config, clock, None, None)
+    assert "storage/images/avatars/avt_3.webp" in made.manifest.files
 
 
 # What goes wrong ----------------------------------------------------------------------------------
