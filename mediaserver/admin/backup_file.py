@@ -32,6 +32,7 @@ from mediaserver.admin.database_copy import (
     copy_sqlite,
     dump_postgresql,
     examine_sqlite,
+    files_of,
     sqlite_file,
 )
 from mediaserver.kernel import limits
@@ -203,21 +204,24 @@ def _clear(folder: Path) -> None:
 
 
 def _files(source: Source, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file of the storage that is kept, with its name in the backup.
+    """Every file of the storage that is kept, with its name in the backup; the database, wherever
+    it is in there, is copied apart.
 
     A folder right in the storage may be a link to another disk; further down links aren't followed.
     """
     database = sqlite_file(source.database_url)
+    passed_over = files_of(database) if database is not None else frozenset()
     for top in sorted(source.storage.iterdir()):
         if top.name in NOT_KEPT or top.resolve() == folder.resolve():
             continue
-        if database is not None and top.name.startswith(database.name):
-            continue
         if top.is_file():
-            yield f"storage/{top.name}", top
+            if top.resolve() not in passed_over:
+                yield f"storage/{top.name}", top
         elif top.is_dir():
             for path in sorted(top.resolve().rglob("*")):
-                if path.is_file() and not path.is_symlink() and path.suffix != ".new":
+                if path in passed_over or path.suffix == ".new":
+                    continue
+                if path.is_file() and not path.is_symlink():
                     inner = path.relative_to(top.resolve()).as_posix()
                     yield f"storage/{top.name}/{inner}", path
 

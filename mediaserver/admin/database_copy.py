@@ -29,6 +29,8 @@ from mediaserver.kernel.errors import Unavailable
 
 Stop = Callable[[], None]
 
+_ENDINGS = ("", "-wal", "-shm", "-journal", ".lock")
+
 
 class BrokenDatabase(Unavailable):
     """A database that SQLite itself can't trust any more."""
@@ -59,6 +61,12 @@ def sqlite_file(database_url: str) -> Path | None:
         return None
     assert url.database
     return Path(url.database).absolute()
+
+
+def files_of(database: Path) -> frozenset[Path]:
+    """A SQLite database with what SQLite and our lock keep beside it, as resolved paths."""
+    path = database.resolve()
+    return frozenset(path.with_name(path.name + end) for end in _ENDINGS)
 
 
 def copy_sqlite(source: Path, target: Path, stop: Stop, *, alone: bool) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from mediaserver.admin import restore as restoring
 from mediaserver.admin.archive import Archive, Damaged
-from mediaserver.admin.backups import back_up_stopped_site
+from mediaserver.admin.backups import Backups, back_up_stopped_site
 from mediaserver.admin.restore import restore
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import Config
@@ -24,6 +24,7 @@ from mediaserver.kernel.db import Database, values
 from mediaserver.kernel.db.migrate import SchemaTooNew, head
 from mediaserver.kernel.errors import Conflict, Invalid, MediaserverError, Unavailable
 from mediaserver.kernel.events import Events
+from mediaserver.kernel.mail import Letterhead
 from tests.unit.admin.conftest import KEPT, contents, fill, read_value, write
 
 BLOCK = 512
@@ -104,6 +105,19 @@ async def test_an_older_backup_is_brought_up_to_date_at_the_next_start(
     assert database.execute("SELECT version_num FROM alembic_version").fetchone() == (head(),)
     assert database.execute("SELECT count(*) FROM user_account").fetchone() != (0,)
     database.close()
+
+
+async def test_a_database_in_a_folder_of_its_own(
+    config: Config, storage: Path, clock: FakeClock, tmp_path: Path
+) -> None:
+    config.database.url = f"sqlite+aiosqlite:///{storage / 'db' / 'site.db'}"
+    (storage / "db").mkdir()
+    async with Database(config.database_url, Events()) as db:
+        await db.write(fill)
+        backups = Backups(db, clock, config, Letterhead(lambda: "", lambda: ""))
+        made = await backups.make(tmp_path / "disk", None)  # with its log and its lock beside it
+    await restore(config, clock, made.path, force=True)
+    assert await read_value(config, "colour") == "green"
 
 
 async def test_a_running_site_is_left_alone(
