@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import errno
 import os
 import shutil
 import sys
@@ -189,7 +188,11 @@ def _fill_database(config: Config, manifest: Manifest, place: _Place) -> None:
 
 
 def _swap(place: _Place, now_ms: int) -> Path | None:
-    """The new folder takes the name of the old one, which stays under another."""
+    """The new folder takes the name of the old one, which stays under another.
+
+    Both change places in one step, so whenever this process is killed, the old one is whole: under
+    its own name, or under one that no later restore deletes.
+    """
     if not place.storage.exists():
         place.new.rename(place.storage)
         sync_folder(place.storage.parent)
@@ -198,9 +201,9 @@ def _swap(place: _Place, now_ms: int) -> Path | None:
     kept = place.storage.with_name(f"{place.storage.name}.before-restore-{moment}")
     if kept.exists():
         raise Conflict(f"{kept} exists already. Move it away first.")
-    if _exchange(place.new, place.storage):
-        place.new.rename(kept)
-    else:
+    place.new.rename(kept)
+    if not _exchange(kept, place.storage):
+        kept.rename(place.new)
         place.storage.rename(kept)
         try:
             place.new.rename(place.storage)
@@ -215,19 +218,15 @@ def _swap(place: _Place, now_ms: int) -> Path | None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Have two folders change places; False where the system can't."""
+    """Have two folders change places; False where the system can't or won't."""
     if sys.platform != "linux":
         return False
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
     if rename is None:
         return False
     at_cwd = -100
-    if rename(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), _EXCHANGE) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
-        return False
-    raise OSError(code, os.strerror(code))
+    done: int = rename(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), _EXCHANGE)
+    return done == 0
 
 
 async def _check_empty(database_url: str) -> None:

@@ -32,7 +32,7 @@ from mediaserver.kernel.errors import Conflict, NotFound, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.notifications.notices import notice
-from tests.unit.admin.conftest import KEPT, NOT_KEPT, contents, read_value, write
+from tests.unit.admin.conftest import KEPT, NOT_KEPT, contents, environment, read_value, write
 
 HOUR_MS = 3_600_000
 
@@ -221,7 +221,7 @@ async def test_a_copy_of_the_database_that_the_system_refuses(
         [sys.executable, "-c", LIMITED, str(bytes_max)],
         capture_output=True,
         text=True,
-        env=_environment(storage),
+        env=environment(storage),
         timeout=60,
         check=False,
     )
@@ -254,7 +254,7 @@ async def test_what_a_killed_process_leaves_is_no_backup_and_goes_with_the_next(
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-c", KILLED, after],
-        env=_environment(storage),
+        env=environment(storage),
         timeout=60,
         check=False,
     )
@@ -489,11 +489,3 @@ async def _made(backups: Backups) -> None:
 
 def _notices(tx: object) -> list[str]:
     return list(tx.execute(select(notice.c.title)).scalars())  # type: ignore[attr-defined]
-
-
-def _environment(storage: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "MEDIASERVER_STORAGE__PATH": str(storage),
-    }

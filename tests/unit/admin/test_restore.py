@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
 import random
+import signal
 import sqlite3
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +29,7 @@ from mediaserver.kernel.db.migrate import SchemaTooNew, head
 from mediaserver.kernel.errors import Conflict, Invalid, MediaserverError, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
-from tests.unit.admin.conftest import KEPT, contents, fill, read_value, write
+from tests.unit.admin.conftest import KEPT, contents, environment, fill, read_value, write
 
 BLOCK = 512
 
@@ -86,6 +90,44 @@ async def test_without_the_system_call_that_swaps(
     assert done.kept is not None
     assert (done.kept / "mediaserver.db").exists()
     assert await read_value(config, "colour") == "green"
+
+
+KILLED = """\
+import asyncio, os, signal, sys
+from pathlib import Path
+from mediaserver.admin import restore
+from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import load_config
+exchange = restore._exchange
+def killed(one, other):
+    if sys.argv[2] == "after":
+        assert exchange(one, other)
+    os.kill(os.getpid(), signal.SIGKILL)
+restore._exchange = killed
+asyncio.run(restore.restore(load_config(None), FakeClock(1), Path(sys.argv[1]), force=True))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one step on Linux alone")
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_killed_while_the_folders_change_places_no_site_is_lost(
+    backup: Path, storage: Path, config: Config, clock: FakeClock, moment: str
+) -> None:
+    write(storage / "images" / "avatars" / "avt_9.webp", b"newer than the backup")
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", KILLED, str(backup), moment],
+        env=environment(storage),
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    is_new = not (storage / "images" / "avatars" / "avt_9.webp").exists()
+    assert is_new == (moment == "after")
+    await restore(config, clock, backup, force=True)  # clears what a killed one left
+    kept = [path for path in storage.parent.rglob("avt_9.webp") if "before-restore" in str(path)]
+    assert [path.read_bytes() for path in kept] == [b"newer than the backup"]
+    assert (kept[0].parents[2] / "mediaserver.db").exists()
 
 
 async def test_an_older_backup_is_brought_up_to_date_at_the_next_start(
