@@ -118,7 +118,7 @@ def make_backup(
             finally:
                 _clear(folder)
             if not made.manifest.findings:  # what came before something broke stays
-                _rotate(made.path, keep)
+                _rotate(made.path, keep, now_ms)
     except OSError as error:
         reason = error.strerror or error
         raise Unavailable(f"The backup can't be written to {folder}: {reason}.") from error
@@ -167,9 +167,13 @@ def _make(
     return Made(folder / name, (folder / name).stat().st_size, manifest)
 
 
-def _rotate(made: Path, keep: int) -> None:
-    """Whatever the others are called: what was just made stays."""
-    others = [one for one in list_backups(made.parent) if one.name != made.name]
+def _rotate(made: Path, keep: int, now_ms: int) -> None:
+    """What was just made stays, and what has a date beyond now, as nobody knows how old it is."""
+    others = [
+        one
+        for one in list_backups(made.parent)
+        if one.name != made.name and one.created_at_ms <= now_ms
+    ]
     for old in others[keep - 1 :]:
         (made.parent / old.name).unlink()
 

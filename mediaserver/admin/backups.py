@@ -133,11 +133,12 @@ class Backups:
     async def look(self) -> None:
         """Make a backup if one is due. A failed one is tried again an hour later."""
         failure, since_ms = await self._db.read(_notes)
-        if since_ms is None:
-            await self._db.write(values.put, _SINCE, "", self._clock.wall_ms())
+        now_ms = self._clock.wall_ms()
+        if since_ms is None or since_ms > now_ms:
+            await self._db.write(values.put, _SINCE, "", now_ms)
             return
         due_at_ms = self._due_at_ms(await self._list(), failure, since_ms)
-        if due_at_ms is None or due_at_ms > self._clock.wall_ms() or self._running:
+        if due_at_ms is None or due_at_ms > now_ms or self._running:
             return
         self._claim()
         self._tasks.start(self._make_quietly(), "make")
@@ -169,13 +170,16 @@ class Backups:
     def _due_at_ms(
         self, backups: list[Backup], failure: Failure | None, since_ms: int | None
     ) -> int | None:
-        hours = self._config.backup.every_hours
+        """Times beyond now are of a clock that was wrong, and count for nothing."""
+        hours, now_ms = self._config.backup.every_hours, self._clock.wall_ms()
         if not hours or since_ms is None:
             return None
-        last_ms = max([since_ms, *(one.created_at_ms for one in backups)])
+        known = [since_ms, *(one.created_at_ms for one in backups)]
+        last_ms = max((at_ms for at_ms in known if at_ms <= now_ms), default=now_ms)
         due_at_ms = last_ms + hours * 3_600_000
-        retry_at_ms = failure.at_ms + limits.BACKUP_RETRY_MS if failure else 0
-        return max(due_at_ms, retry_at_ms)
+        if failure is None or failure.at_ms > now_ms:
+            return due_at_ms
+        return max(due_at_ms, failure.at_ms + limits.BACKUP_RETRY_MS)
 
     def _claim(self) -> None:
         if self._running is not None:
@@ -225,7 +229,7 @@ class Backups:
     def _fail(self, tx: Transaction, reason: str, now_ms: int) -> None:
         before, _ = _notes(tx)
         told_at_ms = before.told_at_ms if before is not None else 0
-        if now_ms - told_at_ms >= limits.BACKUP_TOLD_AGAIN_MS:
+        if not 0 <= now_ms - told_at_ms < limits.BACKUP_TOLD_AGAIN_MS:
             told_at_ms = now_ms
             title = "Something is wrong with the backups"
             tell_admins(tx, self._letterhead, title, reason, PAGE, now_ms)

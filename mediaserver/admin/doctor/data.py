@@ -98,6 +98,10 @@ def backups(config: Config, now_ms: int) -> Finding:
     if not made:
         meaning = f"There is none in {folder}."
         return warn("backups", title, meaning, "Make one: mediaserver backup")
+    if made[0].created_at_ms > now_ms:
+        meaning = f"{made[0].name} in {folder} has a date beyond now."
+        advice = "Set the clock of this machine, and delete or rename what has a wrong date."
+        return warn("backups", title, meaning, advice)
     age_hours = (now_ms - made[0].created_at_ms) // 3_600_000
     meaning = f"{len(made)} in {folder}; the newest is {_age(age_hours)}."
     if age_hours > max(2 * hours, limits.DOCTOR_BACKUP_HOURS_OLD):

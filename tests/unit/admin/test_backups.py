@@ -95,6 +95,13 @@ async def test_the_one_just_made_stays_whatever_the_others_are_called(
         (storage / "backups" / f"mediaserver-{year}0101-000000.tar").write_text("a wrong clock")
     made = await back_up_stopped_site(config, clock, None, 1)
     assert made.path.exists()
+    clock.advance(1000)
+    made = await back_up_stopped_site(config, clock, None, 1)
+    assert [one.name for one in list_backups(storage / "backups")] == [
+        "mediaserver-20310101-000000.tar",
+        "mediaserver-20300101-000000.tar",
+        made.path.name,
+    ]
 
 
 async def test_into_another_folder(
@@ -340,6 +347,28 @@ async def test_a_backup_is_made_when_one_is_due(
         config.backup.every_hours = 0
         assert await look_after(1000) == 2
         assert (await backups.standing()).due_at_ms is None
+
+
+async def test_times_beyond_now_keep_no_backup_from_being_made(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    """As after a start with a wrong clock: a failure, a backup, the beginning of the first day."""
+    (storage / "backups").write_text("in the way")
+    async with Database(config.database_url, Events()) as db:
+        backups = _backups(db, clock, config)
+        clock.advance(1000 * HOUR_MS)
+        await backups.look()
+        with pytest.raises(Unavailable):
+            await backups.make(None, None)
+        (storage / "backups").unlink()
+        write(storage / "backups" / "mediaserver-20990101-000000.tar", b"made in 2099")
+        clock.set_wall(-1000 * HOUR_MS)
+        await backups.look()
+        assert (await backups.standing()).due_at_ms == clock.wall_ms() + 24 * HOUR_MS
+        clock.advance(24 * HOUR_MS)
+        await backups.look()
+        await _made(backups)
+        assert len((await backups.standing()).backups) == 2
 
 
 async def test_a_failure_is_kept_told_once_a_day_and_forgotten(
