@@ -39,7 +39,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.db.lock import DatabaseInUse, FileLock
 from mediaserver.kernel.errors import Conflict, Unavailable
 
-_NAME = re.compile(r"mediaserver-(\d{8}-\d{6})\.tar")
+_NAME = re.compile(r"mediaserver-(\d{8}-\d{6})(-faulty)?\.tar")
 _TIME = "%Y%m%d-%H%M%S"
 _UNFINISHED = ".mediaserver-*"
 
@@ -61,11 +61,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup in the folder."""
+    """A backup in the folder. `is_faulty`: something was wrong in the database that it holds."""
 
     name: str
     byte_count: int
     created_at_ms: int
+    is_faulty: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,9 @@ def list_backups(folder: Path) -> list[Backup]:
     for path in folder.iterdir() if folder.is_dir() else ():
         if (match := _NAME.fullmatch(path.name)) and path.is_file():
             created = datetime.strptime(match[1], _TIME).replace(tzinfo=UTC)
-            found.append(Backup(path.name, path.stat().st_size, int(created.timestamp()) * 1000))
+            created_at_ms = int(created.timestamp()) * 1000
+            is_faulty = match[2] is not None
+            found.append(Backup(path.name, path.stat().st_size, created_at_ms, is_faulty))
     return sorted(found, key=lambda one: one.name, reverse=True)
 
 
@@ -100,25 +103,24 @@ def make_backup(
     step: Callable[[str], None],
     stop: Stop,
 ) -> Made:
-    """Make a backup in `folder`, where it and the newest `keep - 1` others stay. `step` is told
-    what is being done.
+    """Make a backup in `folder`, where it and the newest `keep - 1` others of its kind stay:
+    faulty ones never push out what came before something broke. `step` is told what is being done.
 
     Raises `Conflict` (another one is being made), `Unavailable` (the disk doesn't take it, the
     database is damaged), or what `stop` raises; no half file is left then.
     """
-    name = f"mediaserver-{datetime.fromtimestamp(now_ms / 1000, UTC).strftime(_TIME)}.tar"
+    stem = f"mediaserver-{datetime.fromtimestamp(now_ms / 1000, UTC).strftime(_TIME)}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _alone_in(folder):
             _clear(folder)
-            if (folder / name).exists():
+            if any(one.name.startswith(stem) for one in list_backups(folder)):
                 raise Conflict("There is a backup of this very second.")
             try:
-                made = _make(source, folder, name, now_ms, step, stop)
+                made = _make(source, folder, stem, now_ms, step, stop)
             finally:
                 _clear(folder)
-            if not made.manifest.findings:  # what came before something broke stays
-                _rotate(made.path, keep, now_ms)
+            _rotate(made, keep, now_ms)
     except OSError as error:
         reason = error.strerror or error
         raise Unavailable(f"The backup can't be written to {folder}: {reason}.") from error
@@ -126,11 +128,11 @@ def make_backup(
 
 
 def _make(
-    source: Source, folder: Path, name: str, now_ms: int, step: Callable[[str], None], stop: Stop
+    source: Source, folder: Path, stem: str, now_ms: int, step: Callable[[str], None], stop: Stop
 ) -> Made:
     database = sqlite_file(source.database_url)
     _check_room(folder, database, (path for _, path in _files(source, folder)))
-    copy, part = folder / f".{name}.db", folder / f".{name}.part"
+    copy, part = folder / f".{stem}.db", folder / f".{stem}.part"
     step("Copying the database")
     if database is not None:
         copy_sqlite(database, copy, stop, alone=source.alone)
@@ -162,20 +164,23 @@ def _make(
     step("Checking the backup")
     with part.open("rb") as file:
         Archive(file).check(stop)
-    part.rename(folder / name)
+    path = folder / f"{stem}{'-faulty' if manifest.findings else ''}.tar"
+    part.rename(path)
     sync_folder(folder)
-    return Made(folder / name, (folder / name).stat().st_size, manifest)
+    return Made(path, path.stat().st_size, manifest)
 
 
-def _rotate(made: Path, keep: int, now_ms: int) -> None:
+def _rotate(made: Made, keep: int, now_ms: int) -> None:
     """What was just made stays, and what has a date beyond now, as nobody knows how old it is."""
     others = [
         one
-        for one in list_backups(made.parent)
-        if one.name != made.name and one.created_at_ms <= now_ms
+        for one in list_backups(made.path.parent)
+        if one.is_faulty == bool(made.manifest.findings)
+        and one.name != made.path.name
+        and one.created_at_ms <= now_ms
     ]
     for old in others[keep - 1 :]:
-        (made.parent / old.name).unlink()
+        (made.path.parent / old.name).unlink()
 
 
 def sync_folder(folder: Path) -> None:

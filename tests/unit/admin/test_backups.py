@@ -291,7 +291,7 @@ async def test_a_damaged_database_is_not_backed_up_and_nothing_old_goes(
     assert len(list_backups(storage / "backups")) == 1
 
 
-async def test_a_broken_audit_log_is_found_and_old_backups_stay(
+async def test_a_broken_audit_log_is_found_and_whole_backups_stay(
     storage: Path, config: Config, clock: FakeClock
 ) -> None:
     await back_up_stopped_site(config, clock, None, None)
@@ -301,10 +301,15 @@ async def test_a_broken_audit_log_is_found_and_old_backups_stay(
     database.execute("UPDATE audit_entry SET actor = 'somebody else' WHERE sequence = 2")
     database.commit()
     database.close()
-    made = await back_up_stopped_site(config, clock, None, 1)
+    whole = list_backups(storage / "backups")[0].name
+    for _ in range(3):
+        made = await back_up_stopped_site(config, clock, None, 1)
+        clock.advance(1000)
     (finding,) = made.manifest.findings
     assert "entry 2" in finding
-    assert len(list_backups(storage / "backups")) == 2, "the whole one before it stays"
+    assert made.path.name.endswith("-faulty.tar")
+    left = [(one.name, one.is_faulty) for one in list_backups(storage / "backups")]
+    assert left == [(made.path.name, True), (whole, False)], "the whole one before them stays"
 
 
 async def test_two_at_once(storage: Path, config: Config, clock: FakeClock) -> None:
