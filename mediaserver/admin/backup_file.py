@@ -24,7 +24,6 @@ from mediaserver.admin.archive import (
     SQLITE_FILE,
     Archive,
     Manifest,
-    Stop,
     Writer,
 )
 from mediaserver.admin.database_copy import (
@@ -35,6 +34,7 @@ from mediaserver.admin.database_copy import (
     files_of,
     sqlite_file,
 )
+from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import limits
 from mediaserver.kernel.db.lock import DatabaseInUse, FileLock
 from mediaserver.kernel.errors import Conflict, Unavailable

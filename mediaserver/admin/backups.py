@@ -18,6 +18,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.engine import make_url
 
+from mediaserver.admin import long_work
 from mediaserver.admin.backup_file import (
     Backup,
     Made,
@@ -27,6 +28,7 @@ from mediaserver.admin.backup_file import (
     make_backup,
 )
 from mediaserver.admin.database_copy import examine_postgresql, sqlite_file
+from mediaserver.admin.long_work import GivenUp
 from mediaserver.kernel import audit, limits
 from mediaserver.kernel.audit import Actor, Target
 from mediaserver.kernel.clock import Clock
@@ -43,10 +45,6 @@ _log = structlog.get_logger(__name__)
 _FAILURE = "backup_failure"
 _SINCE = "backup_since"
 PAGE = "/admin/backups"
-
-
-class _Stopped(Unavailable):
-    """The site stops while a backup is being made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +203,7 @@ class Backups:
             made = await asyncio.to_thread(
                 make_backup, source, folder, most, began_ms, step, self._stop
             )
-        except (Conflict, _Stopped):
+        except (Conflict, GivenUp):
             raise
         except MediaserverError as error:
             await self._keep_failure(error.message)
@@ -219,7 +217,7 @@ class Backups:
 
     def _stop(self) -> None:
         if self._stopping.is_set():
-            raise _Stopped("The site stops; the backup was given up.")
+            raise GivenUp("The site stops; the backup was given up.")
 
     async def _keep_failure(self, reason: str) -> None:
         _log.error("a backup needs attention", reason=reason)
@@ -244,7 +242,7 @@ class Backups:
 async def back_up_stopped_site(
     config: Config, clock: Clock, to: Path | None, keep: int | None
 ) -> Made:
-    """Make a backup without a running site.
+    """Make a backup without a running site; cancelling it leaves nothing behind.
 
     Raises `DatabaseInUse` when one runs on this SQLite database: ask it instead.
     """
@@ -256,15 +254,10 @@ async def back_up_stopped_site(
         lock = FileLock(database.with_name(database.name + ".lock"))
         lock.acquire()
     try:
-        source = await _source(config, alone=True)
-        return await asyncio.to_thread(
-            make_backup,
-            source,
-            to or config.backup_folder,
-            keep or config.backup.keep,
-            clock.wall_ms(),
-            lambda _: None,
-            lambda: None,
+        source, now_ms = await _source(config, alone=True), clock.wall_ms()
+        folder, most = to or config.backup_folder, keep or config.backup.keep
+        return await long_work.run(
+            lambda stop: make_backup(source, folder, most, now_ms, lambda _: None, stop)
         )
     finally:
         if lock is not None:

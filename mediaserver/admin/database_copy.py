@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import audit, limits
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.db.migrate import current
 from mediaserver.kernel.errors import Unavailable
-
-Stop = Callable[[], None]
 
 _ENDINGS = ("", "-wal", "-shm", "-journal", ".lock")
 

@@ -473,6 +473,30 @@ async def test_a_site_that_stops_gives_up_its_backup(
         await asyncio.to_thread(_until_only_the_lock, storage / "backups")
 
 
+async def test_one_that_is_cancelled_on_the_command_line_is_given_up(
+    storage: Path, config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def copy(*arguments: object, **more: object) -> None:
+        loop.call_soon_threadsafe(began.set)
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(20)
+        arguments[2]()  # type: ignore[operator]
+
+    monkeypatch.setattr(backup_file, "copy_sqlite", copy)
+    making = asyncio.create_task(back_up_stopped_site(config, clock, None, None))
+    await began.wait()
+    making.cancel()
+    await asyncio.wait({making}, timeout=0)
+    with pytest.raises(DatabaseInUse):  # the thread still reads it
+        await back_up_stopped_site(config, clock, None, None)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    assert [path.name for path in (storage / "backups").iterdir()] == [".lock"]
+
+
 def _until_only_the_lock(folder: Path) -> None:
     for _ in range(1000):
         if [path.name for path in folder.iterdir()] == [".lock"]:

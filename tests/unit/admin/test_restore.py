@@ -425,6 +425,35 @@ async def test_a_disk_that_fills_up(
     assert sorted(path.name for path in storage.parent.iterdir()) == ["disk", "storage"]
 
 
+async def test_one_that_is_cancelled_leaves_everything_as_it_was(
+    backup: Path,
+    storage: Path,
+    config: Config,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def unpack(self: Archive, name: str, path: Path, stop: Callable[[], None]) -> None:
+        loop.call_soon_threadsafe(began.set)
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(20)
+        real(self, name, path, stop)
+
+    real = Archive.unpack
+    monkeypatch.setattr(Archive, "unpack", unpack)
+    before = contents(storage)
+    restoring_it = asyncio.create_task(restore(config, clock, backup, force=True))
+    await began.wait()
+    restoring_it.cancel()
+    await asyncio.wait({restoring_it}, timeout=0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await restoring_it
+    assert contents(storage) == before
+    assert sorted(path.name for path in storage.parent.iterdir()) == ["disk", "storage"]
+
+
 def test_no_single_flipped_bit_goes_unseen(tmp_path: Path, backup: Path) -> None:
     """Everywhere: headers, contents, padding, manifest, end."""
     whole = backup.read_bytes()
