@@ -13,13 +13,14 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, Unavailable
 
@@ -32,9 +33,6 @@ _BLOCK = 512
 _END = bytes(2 * _BLOCK)
 _USTAR_BYTES_MAX = 8**11
 _WRONG_PART = re.compile(r"|\.\.?|.*[\x00-\x1f\x7f\\:].*", re.DOTALL)
-
-Stop = Callable[[], None]
-"""Called now and then during long work; raises when the work isn't wanted any more."""
 
 
 class Damaged(Invalid):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,6 @@ from mediaserver.admin.archive import (
     SQLITE_FILE,
     Archive,
     Manifest,
-    Stop,
     Writer,
 )
 from mediaserver.admin.database_copy import (
@@ -32,13 +31,15 @@ from mediaserver.admin.database_copy import (
     copy_sqlite,
     dump_postgresql,
     examine_sqlite,
+    files_of,
     sqlite_file,
 )
+from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import limits
 from mediaserver.kernel.db.lock import DatabaseInUse, FileLock
 from mediaserver.kernel.errors import Conflict, Unavailable
 
-_NAME = re.compile(r"mediaserver-(\d{8}-\d{6})\.tar")
+_NAME = re.compile(r"mediaserver-(\d{8}-\d{6})(-faulty)?\.tar")
 _TIME = "%Y%m%d-%H%M%S"
 _UNFINISHED = ".mediaserver-*"
 
@@ -60,11 +61,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup in the folder."""
+    """A backup in the folder. `is_faulty`: something was wrong in the database that it holds."""
 
     name: str
     byte_count: int
     created_at_ms: int
+    is_faulty: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,9 @@ def list_backups(folder: Path) -> list[Backup]:
     for path in folder.iterdir() if folder.is_dir() else ():
         if (match := _NAME.fullmatch(path.name)) and path.is_file():
             created = datetime.strptime(match[1], _TIME).replace(tzinfo=UTC)
-            found.append(Backup(path.name, path.stat().st_size, int(created.timestamp()) * 1000))
+            created_at_ms = int(created.timestamp()) * 1000
+            is_faulty = match[2] is not None
+            found.append(Backup(path.name, path.stat().st_size, created_at_ms, is_faulty))
     return sorted(found, key=lambda one: one.name, reverse=True)
 
 
@@ -99,25 +103,24 @@ def make_backup(
     step: Callable[[str], None],
     stop: Stop,
 ) -> Made:
-    """Make a backup in `folder`, where the newest `keep` stay. `step` is told what is being done.
+    """Make a backup in `folder`, where it and the newest `keep - 1` others of its kind stay:
+    faulty ones never push out what came before something broke. `step` is told what is being done.
 
     Raises `Conflict` (another one is being made), `Unavailable` (the disk doesn't take it, the
     database is damaged), or what `stop` raises; no half file is left then.
     """
-    name = f"mediaserver-{datetime.fromtimestamp(now_ms / 1000, UTC).strftime(_TIME)}.tar"
+    stem = f"mediaserver-{datetime.fromtimestamp(now_ms / 1000, UTC).strftime(_TIME)}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _alone_in(folder):
             _clear(folder)
-            if (folder / name).exists():
+            if any(one.name.startswith(stem) for one in list_backups(folder)):
                 raise Conflict("There is a backup of this very second.")
             try:
-                made = _make(source, folder, name, now_ms, step, stop)
+                made = _make(source, folder, stem, now_ms, step, stop)
             finally:
                 _clear(folder)
-            if not made.manifest.findings:  # what came before something broke stays
-                for old in list_backups(folder)[keep:]:
-                    (folder / old.name).unlink()
+            _rotate(made, keep, now_ms)
     except OSError as error:
         reason = error.strerror or error
         raise Unavailable(f"The backup can't be written to {folder}: {reason}.") from error
@@ -125,11 +128,11 @@ def make_backup(
 
 
 def _make(
-    source: Source, folder: Path, name: str, now_ms: int, step: Callable[[str], None], stop: Stop
+    source: Source, folder: Path, stem: str, now_ms: int, step: Callable[[str], None], stop: Stop
 ) -> Made:
-    database, files = sqlite_file(source.database_url), list(_files(source, folder))
-    _check_room(folder, database, [path for _, path in files])
-    copy, part = folder / f".{name}.db", folder / f".{name}.part"
+    database = sqlite_file(source.database_url)
+    _check_room(folder, database, (path for _, path in _files(source, folder)))
+    copy, part = folder / f".{stem}.db", folder / f".{stem}.part"
     step("Copying the database")
     if database is not None:
         copy_sqlite(database, copy, stop, alone=source.alone)
@@ -145,10 +148,10 @@ def _make(
         writer = Writer(file, now_ms, stop)
         writer.add(SQLITE_FILE if database is not None else POSTGRESQL_FILE, copy)
         copy.unlink()
-        for kept_name, path in files:
+        for kept_name, path in _files(source, folder):  # after the database that refers to them
             try:
                 writer.add(kept_name, path)
-            except FileNotFoundError:  # deleted after the database was copied
+            except FileNotFoundError:  # deleted meanwhile
                 continue
         manifest = writer.close(
             mediaserver=mediaserver.__version__,
@@ -161,9 +164,23 @@ def _make(
     step("Checking the backup")
     with part.open("rb") as file:
         Archive(file).check(stop)
-    part.rename(folder / name)
+    path = folder / f"{stem}{'-faulty' if manifest.findings else ''}.tar"
+    part.rename(path)
     sync_folder(folder)
-    return Made(folder / name, (folder / name).stat().st_size, manifest)
+    return Made(path, path.stat().st_size, manifest)
+
+
+def _rotate(made: Made, keep: int, now_ms: int) -> None:
+    """What was just made stays, and what has a date beyond now, as nobody knows how old it is."""
+    others = [
+        one
+        for one in list_backups(made.path.parent)
+        if one.is_faulty == bool(made.manifest.findings)
+        and one.name != made.path.name
+        and one.created_at_ms <= now_ms
+    ]
+    for old in others[keep - 1 :]:
+        (made.path.parent / old.name).unlink()
 
 
 def sync_folder(folder: Path) -> None:
@@ -196,26 +213,29 @@ def _clear(folder: Path) -> None:
 
 
 def _files(source: Source, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file of the storage that is kept, with its name in the backup.
+    """Every file of the storage that is kept, with its name in the backup; the database, wherever
+    it is in there, is copied apart.
 
     A folder right in the storage may be a link to another disk; further down links aren't followed.
     """
     database = sqlite_file(source.database_url)
+    passed_over = files_of(database) if database is not None else frozenset()
     for top in sorted(source.storage.iterdir()):
         if top.name in NOT_KEPT or top.resolve() == folder.resolve():
             continue
-        if database is not None and top.name.startswith(database.name):
-            continue
         if top.is_file():
-            yield f"storage/{top.name}", top
+            if top.resolve() not in passed_over:
+                yield f"storage/{top.name}", top
         elif top.is_dir():
             for path in sorted(top.resolve().rglob("*")):
-                if path.is_file() and not path.is_symlink() and path.suffix != ".new":
+                if path in passed_over or path.suffix == ".new":
+                    continue
+                if path.is_file() and not path.is_symlink():
                     inner = path.relative_to(top.resolve()).as_posix()
                     yield f"storage/{top.name}/{inner}", path
 
 
-def _check_room(folder: Path, database: Path | None, files: list[Path]) -> None:
+def _check_room(folder: Path, database: Path | None, files: Iterable[Path]) -> None:
     """The copy of the database stands beside the archive that it goes into."""
     needed = limits.BACKUP_SPARE_BYTES
     if database is not None:

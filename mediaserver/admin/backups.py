@@ -18,6 +18,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.engine import make_url
 
+from mediaserver.admin import long_work
 from mediaserver.admin.backup_file import (
     Backup,
     Made,
@@ -27,6 +28,7 @@ from mediaserver.admin.backup_file import (
     make_backup,
 )
 from mediaserver.admin.database_copy import examine_postgresql, sqlite_file
+from mediaserver.admin.long_work import GivenUp
 from mediaserver.kernel import audit, limits
 from mediaserver.kernel.audit import Actor, Target
 from mediaserver.kernel.clock import Clock
@@ -43,10 +45,6 @@ _log = structlog.get_logger(__name__)
 _FAILURE = "backup_failure"
 _SINCE = "backup_since"
 PAGE = "/admin/backups"
-
-
-class _Stopped(Unavailable):
-    """The site stops while a backup is being made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +131,12 @@ class Backups:
     async def look(self) -> None:
         """Make a backup if one is due. A failed one is tried again an hour later."""
         failure, since_ms = await self._db.read(_notes)
-        if since_ms is None:
-            await self._db.write(values.put, _SINCE, "", self._clock.wall_ms())
+        now_ms = self._clock.wall_ms()
+        if since_ms is None or since_ms > now_ms:
+            await self._db.write(values.put, _SINCE, "", now_ms)
             return
         due_at_ms = self._due_at_ms(await self._list(), failure, since_ms)
-        if due_at_ms is None or due_at_ms > self._clock.wall_ms() or self._running:
+        if due_at_ms is None or due_at_ms > now_ms or self._running:
             return
         self._claim()
         self._tasks.start(self._make_quietly(), "make")
@@ -169,13 +168,16 @@ class Backups:
     def _due_at_ms(
         self, backups: list[Backup], failure: Failure | None, since_ms: int | None
     ) -> int | None:
-        hours = self._config.backup.every_hours
+        """Times beyond now are of a clock that was wrong, and count for nothing."""
+        hours, now_ms = self._config.backup.every_hours, self._clock.wall_ms()
         if not hours or since_ms is None:
             return None
-        last_ms = max([since_ms, *(one.created_at_ms for one in backups)])
+        known = [since_ms, *(one.created_at_ms for one in backups)]
+        last_ms = max((at_ms for at_ms in known if at_ms <= now_ms), default=now_ms)
         due_at_ms = last_ms + hours * 3_600_000
-        retry_at_ms = failure.at_ms + limits.BACKUP_RETRY_MS if failure else 0
-        return max(due_at_ms, retry_at_ms)
+        if failure is None or failure.at_ms > now_ms:
+            return due_at_ms
+        return max(due_at_ms, failure.at_ms + limits.BACKUP_RETRY_MS)
 
     def _claim(self) -> None:
         if self._running is not None:
@@ -201,7 +203,7 @@ class Backups:
             made = await asyncio.to_thread(
                 make_backup, source, folder, most, began_ms, step, self._stop
             )
-        except (Conflict, _Stopped):
+        except (Conflict, GivenUp):
             raise
         except MediaserverError as error:
             await self._keep_failure(error.message)
@@ -215,7 +217,7 @@ class Backups:
 
     def _stop(self) -> None:
         if self._stopping.is_set():
-            raise _Stopped("The site stops; the backup was given up.")
+            raise GivenUp("The site stops; the backup was given up.")
 
     async def _keep_failure(self, reason: str) -> None:
         _log.error("a backup needs attention", reason=reason)
@@ -225,7 +227,7 @@ class Backups:
     def _fail(self, tx: Transaction, reason: str, now_ms: int) -> None:
         before, _ = _notes(tx)
         told_at_ms = before.told_at_ms if before is not None else 0
-        if now_ms - told_at_ms >= limits.BACKUP_TOLD_AGAIN_MS:
+        if not 0 <= now_ms - told_at_ms < limits.BACKUP_TOLD_AGAIN_MS:
             told_at_ms = now_ms
             title = "Something is wrong with the backups"
             tell_admins(tx, self._letterhead, title, reason, PAGE, now_ms)
@@ -240,7 +242,7 @@ class Backups:
 async def back_up_stopped_site(
     config: Config, clock: Clock, to: Path | None, keep: int | None
 ) -> Made:
-    """Make a backup without a running site.
+    """Make a backup without a running site; cancelling it leaves nothing behind.
 
     Raises `DatabaseInUse` when one runs on this SQLite database: ask it instead.
     """
@@ -252,15 +254,10 @@ async def back_up_stopped_site(
         lock = FileLock(database.with_name(database.name + ".lock"))
         lock.acquire()
     try:
-        source = await _source(config, alone=True)
-        return await asyncio.to_thread(
-            make_backup,
-            source,
-            to or config.backup_folder,
-            keep or config.backup.keep,
-            clock.wall_ms(),
-            lambda _: None,
-            lambda: None,
+        source, now_ms = await _source(config, alone=True), clock.wall_ms()
+        folder, most = to or config.backup_folder, keep or config.backup.keep
+        return await long_work.run(
+            lambda stop: make_backup(source, folder, most, now_ms, lambda _: None, stop)
         )
     finally:
         if lock is not None:

@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import audit, limits
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.db.migrate import current
 from mediaserver.kernel.errors import Unavailable
 
-Stop = Callable[[], None]
+_ENDINGS = ("", "-wal", "-shm", "-journal", ".lock")
 
 
 class BrokenDatabase(Unavailable):
@@ -59,6 +60,12 @@ def sqlite_file(database_url: str) -> Path | None:
         return None
     assert url.database
     return Path(url.database).absolute()
+
+
+def files_of(database: Path) -> frozenset[Path]:
+    """A SQLite database with what SQLite and our lock keep beside it, as resolved paths."""
+    path = database.resolve()
+    return frozenset(path.with_name(path.name + end) for end in _ENDINGS)
 
 
 def copy_sqlite(source: Path, target: Path, stop: Stop, *, alone: bool) -> None:

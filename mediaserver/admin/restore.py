@@ -7,9 +7,7 @@ folders change places; the old one is kept. Called by the command line.
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-import errno
 import os
 import shutil
 import sys
@@ -23,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from mediaserver.admin import long_work
 from mediaserver.admin.archive import POSTGRESQL_FILE, SQLITE_FILE, Archive, Damaged, Manifest
 from mediaserver.admin.backup_file import sync_folder
 from mediaserver.admin.database_copy import (
@@ -31,6 +30,7 @@ from mediaserver.admin.database_copy import (
     load_postgresql,
     sqlite_file,
 )
+from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
@@ -64,26 +64,28 @@ async def restore(config: Config, clock: Clock, file: Path, *, force: bool) -> R
     """Put `file` in the place of the storage; with `force` also where a site is already.
 
     Raises `Invalid` (damaged, of another kind), `Conflict` (there is a site, or it runs),
-    `SchemaTooNew`, or `Unavailable` (no room, not writable); nothing has changed then.
+    `SchemaTooNew`, or `Unavailable` (no room, not writable). Nothing has changed then, nor when it
+    is cancelled; only an empty database of PostgreSQL may be filled already.
     """
     if sqlite_file(config.database_url) is None:
         await _check_empty(config.database_url)
-    return await asyncio.to_thread(_restore, config, clock.wall_ms(), file, force)
+    now_ms = clock.wall_ms()
+    return await long_work.run(lambda stop: _restore(config, now_ms, file, force, stop))
 
 
-def _restore(config: Config, now_ms: int, file: Path, force: bool) -> Restored:
+def _restore(config: Config, now_ms: int, file: Path, force: bool, stop: Stop) -> Restored:
     place = _place(config)
     try:
         with ExitStack() as stack:
             archive = Archive(stack.enter_context(file.open("rb")))
             _check_fit(archive.manifest, place)
-            archive.check(_go_on)
+            archive.check(stop)
             _hold(stack, place, force)
             _check_room(place, archive.manifest)
             stack.callback(shutil.rmtree, place.new, ignore_errors=True)
             shutil.rmtree(place.new, ignore_errors=True)
-            _unpack(archive, place)
-            _fill_database(config, archive.manifest, place)
+            _unpack(archive, place, stop)
+            _fill_database(config, archive.manifest, place, stop)
             kept = _swap(place, now_ms)
             return Restored(place.storage, archive.manifest, kept)
     except FileNotFoundError as error:
@@ -161,7 +163,7 @@ def _check_room(place: _Place, manifest: Manifest) -> None:
         )
 
 
-def _unpack(archive: Archive, place: _Place) -> None:
+def _unpack(archive: Archive, place: _Place, stop: Stop) -> None:
     place.new.mkdir(mode=0o700)
     for name in archive.manifest.files:
         kind, _, inner = name.partition("/")
@@ -169,19 +171,19 @@ def _unpack(archive: Archive, place: _Place) -> None:
             target = place.new / (place.database or Path(inner))
         else:
             target = place.new / inner
-        archive.unpack(name, target, _go_on)
+        archive.unpack(name, target, stop)
     for folder in {path.parent for path in place.new.rglob("*")} | {place.new}:
         sync_folder(folder)
 
 
-def _fill_database(config: Config, manifest: Manifest, place: _Place) -> None:
+def _fill_database(config: Config, manifest: Manifest, place: _Place, stop: Stop) -> None:
     if place.database is None:
         dump = place.new / Path(POSTGRESQL_FILE).name
-        load_postgresql(make_url(config.database_url), dump, _go_on)
+        load_postgresql(make_url(config.database_url), dump, stop)
         dump.unlink()
         return
     try:
-        examined = examine_sqlite(place.new / place.database, _go_on)
+        examined = examine_sqlite(place.new / place.database, stop)
     except BrokenDatabase as error:
         raise Damaged(error.message) from error
     if examined.schema != manifest.schema:
@@ -189,7 +191,11 @@ def _fill_database(config: Config, manifest: Manifest, place: _Place) -> None:
 
 
 def _swap(place: _Place, now_ms: int) -> Path | None:
-    """The new folder takes the name of the old one, which stays under another."""
+    """The new folder takes the name of the old one, which stays under another.
+
+    Both change places in one step, so whenever this process is killed, the old one is whole: under
+    its own name, or under one that no later restore deletes.
+    """
     if not place.storage.exists():
         place.new.rename(place.storage)
         sync_folder(place.storage.parent)
@@ -198,9 +204,9 @@ def _swap(place: _Place, now_ms: int) -> Path | None:
     kept = place.storage.with_name(f"{place.storage.name}.before-restore-{moment}")
     if kept.exists():
         raise Conflict(f"{kept} exists already. Move it away first.")
-    if _exchange(place.new, place.storage):
-        place.new.rename(kept)
-    else:
+    place.new.rename(kept)
+    if not _exchange(kept, place.storage):
+        kept.rename(place.new)
         place.storage.rename(kept)
         try:
             place.new.rename(place.storage)
@@ -215,19 +221,15 @@ def _swap(place: _Place, now_ms: int) -> Path | None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Have two folders change places; False where the system can't."""
+    """Have two folders change places; False where the system can't or won't."""
     if sys.platform != "linux":
         return False
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
     if rename is None:
         return False
     at_cwd = -100
-    if rename(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), _EXCHANGE) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
-        return False
-    raise OSError(code, os.strerror(code))
+    done: int = rename(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), _EXCHANGE)
+    return done == 0
 
 
 async def _check_empty(database_url: str) -> None:
@@ -245,7 +247,3 @@ async def _check_empty(database_url: str) -> None:
             "The PostgreSQL database is not empty. Make a new one (createdb), name it in "
             "database.url and restore again; the old one stays as it is."
         )
-
-
-def _go_on() -> None:
-    """Nothing but Ctrl-C stops a restore."""

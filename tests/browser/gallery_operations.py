@@ -44,6 +44,7 @@ def _backups(case: str, now_ms: int) -> dict[str, Any]:
                 "name": f"mediaserver-2026111{9 - day}-030000.tar",
                 "size": "1.8 GB",
                 "created_at_ms": now_ms - (24 * day + 5) * _HOUR_MS,
+                "is_faulty": day == 2,
             }
             for day in made
         ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from mediaserver.admin.database_copy import (
     sqlite_connection,
 )
 from mediaserver.admin.doctor.finding import Finding, bad, ok, warn
+from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import limits
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.db.migrate import current, head
@@ -42,7 +42,7 @@ class Work:
     late_mail: int
 
 
-def sqlite_database(path: Path, now_ms: int, stop: Callable[[], None]) -> list[Finding]:
+def sqlite_database(path: Path, now_ms: int, stop: Stop) -> list[Finding]:
     """Everything about a SQLite file. Blocks."""
     if not path.is_file():
         return [ok("database", "Database", f"{path} isn't there yet; the first start makes it.")]
@@ -98,6 +98,10 @@ def backups(config: Config, now_ms: int) -> Finding:
     if not made:
         meaning = f"There is none in {folder}."
         return warn("backups", title, meaning, "Make one: mediaserver backup")
+    if made[0].created_at_ms > now_ms:
+        meaning = f"{made[0].name} in {folder} has a date beyond now."
+        advice = "Set the clock of this machine, and delete or rename what has a wrong date."
+        return warn("backups", title, meaning, advice)
     age_hours = (now_ms - made[0].created_at_ms) // 3_600_000
     meaning = f"{len(made)} in {folder}; the newest is {_age(age_hours)}."
     if age_hours > max(2 * hours, limits.DOCTOR_BACKUP_HOURS_OLD):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from mediaserver.admin.database_copy import sqlite_file
 from mediaserver.admin.doctor import data, machine, network
 from mediaserver.admin.doctor.finding import Finding
+from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
@@ -64,7 +65,7 @@ class Doctor:
             *machine.certificate(self._config, now_ms),
         ]
 
-    def _deadline(self) -> Callable[[], None]:
+    def _deadline(self) -> Stop:
         ends_ms = self._clock.monotonic_ms() + int(limits.DOCTOR_DATABASE_TIMEOUT_S * 1000)
 
         def stop() -> None:

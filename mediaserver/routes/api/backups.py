@@ -16,7 +16,9 @@ api = Operations("Backups", Scope.ADMIN)
 
 
 class BackupOut(Answer):
-    """A backup in the folder. It was read back and compared when it was made."""
+    """A backup in the folder. It was read back and compared when it was made. The name ends in
+    `-faulty.tar` when something was wrong in the database that it holds.
+    """
 
     name: str = Field(examples=["mediaserver-20260401-030000.tar"])
     bytes: int
@@ -64,8 +66,8 @@ async def list_backups(request: web.Request) -> BackupsOut:
     errors=(Conflict,),
 )
 async def make_backup(request: web.Request) -> BackupsOut:
-    """Begins one; the list tells how it goes. When there are more than `backup.keep`, the oldest
-    goes once it is done.
+    """Begins one; the list tells how it goes. When there are more than `backup.keep` of its kind
+    (whole or faulty), the oldest goes once it is done.
     """
     await request.app[BACKUPS].begin(acting(request, Action.MAKE_BACKUPS))
     return await _answer(request)

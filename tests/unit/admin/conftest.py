@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 async def read_value(config: Config, key: str) -> str | None:
     async with Database(config.database_url, Events()) as db:
         return await db.read(values.get, key)
+
+
+def environment(storage: Path) -> dict[str, str]:
+    """For a Python of its own, which works on this storage."""
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "MEDIASERVER_STORAGE__PATH": str(storage),
+    }

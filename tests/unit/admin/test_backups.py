@@ -32,7 +32,7 @@ from mediaserver.kernel.errors import Conflict, NotFound, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.notifications.notices import notice
-from tests.unit.admin.conftest import KEPT, NOT_KEPT, contents, read_value
+from tests.unit.admin.conftest import KEPT, NOT_KEPT, contents, environment, read_value, write
 
 HOUR_MS = 3_600_000
 
@@ -87,6 +87,23 @@ async def test_only_the_newest_are_kept(storage: Path, config: Config, clock: Fa
     assert (storage / "backups" / "my own notes.tar").exists()
 
 
+async def test_the_one_just_made_stays_whatever_the_others_are_called(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    (storage / "backups").mkdir()
+    for year in (2030, 2031):
+        (storage / "backups" / f"mediaserver-{year}0101-000000.tar").write_text("a wrong clock")
+    made = await back_up_stopped_site(config, clock, None, 1)
+    assert made.path.exists()
+    clock.advance(1000)
+    made = await back_up_stopped_site(config, clock, None, 1)
+    assert [one.name for one in list_backups(storage / "backups")] == [
+        "mediaserver-20310101-000000.tar",
+        "mediaserver-20300101-000000.tar",
+        made.path.name,
+    ]
+
+
 async def test_into_another_folder(
     storage: Path, config: Config, clock: FakeClock, tmp_path: Path
 ) -> None:
@@ -118,6 +135,19 @@ async def test_a_file_that_is_deleted_meanwhile_is_left_out(
     made = await back_up_stopped_site(config, clock, None, None)
     assert "storage/images/avatars/avt_1.webp" not in made.manifest.files
     assert "storage/images/emotes/emo_1.webp" in made.manifest.files
+
+
+async def test_a_file_that_comes_before_the_database_is_copied_is_in(
+    storage: Path, config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_and_copy(*arguments: object, **more: object) -> None:
+        write(storage / "images" / "avatars" / "avt_3.webp", b"uploaded just now")
+        backup_file_copy(*arguments, **more)
+
+    backup_file_copy = backup_file.copy_sqlite
+    monkeypatch.setattr(backup_file, "copy_sqlite", add_and_copy)
+    made = await back_up_stopped_site(config, clock, None, None)
+    assert "storage/images/avatars/avt_3.webp" in made.manifest.files
 
 
 # What goes wrong ----------------------------------------------------------------------------------
@@ -198,7 +228,7 @@ async def test_a_copy_of_the_database_that_the_system_refuses(
         [sys.executable, "-c", LIMITED, str(bytes_max)],
         capture_output=True,
         text=True,
-        env=_environment(storage),
+        env=environment(storage),
         timeout=60,
         check=False,
     )
@@ -231,7 +261,7 @@ async def test_what_a_killed_process_leaves_is_no_backup_and_goes_with_the_next(
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-c", KILLED, after],
-        env=_environment(storage),
+        env=environment(storage),
         timeout=60,
         check=False,
     )
@@ -261,7 +291,7 @@ async def test_a_damaged_database_is_not_backed_up_and_nothing_old_goes(
     assert len(list_backups(storage / "backups")) == 1
 
 
-async def test_a_broken_audit_log_is_found_and_old_backups_stay(
+async def test_a_broken_audit_log_is_found_and_whole_backups_stay(
     storage: Path, config: Config, clock: FakeClock
 ) -> None:
     await back_up_stopped_site(config, clock, None, None)
@@ -271,10 +301,15 @@ async def test_a_broken_audit_log_is_found_and_old_backups_stay(
     database.execute("UPDATE audit_entry SET actor = 'somebody else' WHERE sequence = 2")
     database.commit()
     database.close()
-    made = await back_up_stopped_site(config, clock, None, 1)
+    whole = list_backups(storage / "backups")[0].name
+    for _ in range(3):
+        made = await back_up_stopped_site(config, clock, None, 1)
+        clock.advance(1000)
     (finding,) = made.manifest.findings
     assert "entry 2" in finding
-    assert len(list_backups(storage / "backups")) == 2, "the whole one before it stays"
+    assert made.path.name.endswith("-faulty.tar")
+    left = [(one.name, one.is_faulty) for one in list_backups(storage / "backups")]
+    assert left == [(made.path.name, True), (whole, False)], "the whole one before them stays"
 
 
 async def test_two_at_once(storage: Path, config: Config, clock: FakeClock) -> None:
@@ -317,6 +352,28 @@ async def test_a_backup_is_made_when_one_is_due(
         config.backup.every_hours = 0
         assert await look_after(1000) == 2
         assert (await backups.standing()).due_at_ms is None
+
+
+async def test_times_beyond_now_keep_no_backup_from_being_made(
+    storage: Path, config: Config, clock: FakeClock
+) -> None:
+    """As after a start with a wrong clock: a failure, a backup, the beginning of the first day."""
+    (storage / "backups").write_text("in the way")
+    async with Database(config.database_url, Events()) as db:
+        backups = _backups(db, clock, config)
+        clock.advance(1000 * HOUR_MS)
+        await backups.look()
+        with pytest.raises(Unavailable):
+            await backups.make(None, None)
+        (storage / "backups").unlink()
+        write(storage / "backups" / "mediaserver-20990101-000000.tar", b"made in 2099")
+        clock.set_wall(-1000 * HOUR_MS)
+        await backups.look()
+        assert (await backups.standing()).due_at_ms == clock.wall_ms() + 24 * HOUR_MS
+        clock.advance(24 * HOUR_MS)
+        await backups.look()
+        await _made(backups)
+        assert len((await backups.standing()).backups) == 2
 
 
 async def test_a_failure_is_kept_told_once_a_day_and_forgotten(
@@ -416,6 +473,30 @@ async def test_a_site_that_stops_gives_up_its_backup(
         await asyncio.to_thread(_until_only_the_lock, storage / "backups")
 
 
+async def test_one_that_is_cancelled_on_the_command_line_is_given_up(
+    storage: Path, config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def copy(*arguments: object, **more: object) -> None:
+        loop.call_soon_threadsafe(began.set)
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(20)
+        arguments[2]()  # type: ignore[operator]
+
+    monkeypatch.setattr(backup_file, "copy_sqlite", copy)
+    making = asyncio.create_task(back_up_stopped_site(config, clock, None, None))
+    await began.wait()
+    making.cancel()
+    await asyncio.wait({making}, timeout=0)
+    with pytest.raises(DatabaseInUse):  # the thread still reads it
+        await back_up_stopped_site(config, clock, None, None)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    assert [path.name for path in (storage / "backups").iterdir()] == [".lock"]
+
+
 def _until_only_the_lock(folder: Path) -> None:
     for _ in range(1000):
         if [path.name for path in folder.iterdir()] == [".lock"]:
@@ -466,11 +547,3 @@ async def _made(backups: Backups) -> None:
 
 def _notices(tx: object) -> list[str]:
     return list(tx.execute(select(notice.c.title)).scalars())  # type: ignore[attr-defined]
-
-
-def _environment(storage: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "MEDIASERVER_STORAGE__PATH": str(storage),
-    }

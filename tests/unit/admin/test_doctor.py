@@ -252,6 +252,9 @@ async def test_backups(storage: Path, config: Config) -> None:
     assert data.backups(config, NOW_MS + 74 * HOUR_MS).result == Result.WARN
     config.backup.every_hours = 240
     assert data.backups(config, NOW_MS + 74 * HOUR_MS).result == Result.OK
+    from_the_future = data.backups(config, NOW_MS - HOUR_MS)
+    assert from_the_future.result == Result.WARN
+    assert "beyond now" in from_the_future.meaning
 
 
 # Ports, addresses, mail ---------------------------------------------------------------------------

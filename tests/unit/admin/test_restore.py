@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
 import random
+import signal
 import sqlite3
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +20,7 @@ import pytest
 
 from mediaserver.admin import restore as restoring
 from mediaserver.admin.archive import Archive, Damaged
-from mediaserver.admin.backups import back_up_stopped_site
+from mediaserver.admin.backups import Backups, back_up_stopped_site
 from mediaserver.admin.restore import restore
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import Config
@@ -24,7 +28,8 @@ from mediaserver.kernel.db import Database, values
 from mediaserver.kernel.db.migrate import SchemaTooNew, head
 from mediaserver.kernel.errors import Conflict, Invalid, MediaserverError, Unavailable
 from mediaserver.kernel.events import Events
-from tests.unit.admin.conftest import KEPT, contents, fill, read_value, write
+from mediaserver.kernel.mail import Letterhead
+from tests.unit.admin.conftest import KEPT, contents, environment, fill, read_value, write
 
 BLOCK = 512
 
@@ -87,6 +92,44 @@ async def test_without_the_system_call_that_swaps(
     assert await read_value(config, "colour") == "green"
 
 
+KILLED = """\
+import asyncio, os, signal, sys
+from pathlib import Path
+from mediaserver.admin import restore
+from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.config import load_config
+exchange = restore._exchange
+def killed(one, other):
+    if sys.argv[2] == "after":
+        assert exchange(one, other)
+    os.kill(os.getpid(), signal.SIGKILL)
+restore._exchange = killed
+asyncio.run(restore.restore(load_config(None), FakeClock(1), Path(sys.argv[1]), force=True))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one step on Linux alone")
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_killed_while_the_folders_change_places_no_site_is_lost(
+    backup: Path, storage: Path, config: Config, clock: FakeClock, moment: str
+) -> None:
+    write(storage / "images" / "avatars" / "avt_9.webp", b"newer than the backup")
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", KILLED, str(backup), moment],
+        env=environment(storage),
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    is_new = not (storage / "images" / "avatars" / "avt_9.webp").exists()
+    assert is_new == (moment == "after")
+    await restore(config, clock, backup, force=True)  # clears what a killed one left
+    kept = [path for path in storage.parent.rglob("avt_9.webp") if "before-restore" in str(path)]
+    assert [path.read_bytes() for path in kept] == [b"newer than the backup"]
+    assert (kept[0].parents[2] / "mediaserver.db").exists()
+
+
 async def test_an_older_backup_is_brought_up_to_date_at_the_next_start(
     tmp_path: Path, elsewhere: Config, clock: FakeClock
 ) -> None:
@@ -104,6 +147,19 @@ async def test_an_older_backup_is_brought_up_to_date_at_the_next_start(
     assert database.execute("SELECT version_num FROM alembic_version").fetchone() == (head(),)
     assert database.execute("SELECT count(*) FROM user_account").fetchone() != (0,)
     database.close()
+
+
+async def test_a_database_in_a_folder_of_its_own(
+    config: Config, storage: Path, clock: FakeClock, tmp_path: Path
+) -> None:
+    config.database.url = f"sqlite+aiosqlite:///{storage / 'db' / 'site.db'}"
+    (storage / "db").mkdir()
+    async with Database(config.database_url, Events()) as db:
+        await db.write(fill)
+        backups = Backups(db, clock, config, Letterhead(lambda: "", lambda: ""))
+        made = await backups.make(tmp_path / "disk", None)  # with its log and its lock beside it
+    await restore(config, clock, made.path, force=True)
+    assert await read_value(config, "colour") == "green"
 
 
 async def test_a_running_site_is_left_alone(
@@ -365,6 +421,35 @@ async def test_a_disk_that_fills_up(
     before = contents(storage)
     with pytest.raises(Unavailable, match="No space left"):
         await restore(config, clock, backup, force=True)
+    assert contents(storage) == before
+    assert sorted(path.name for path in storage.parent.iterdir()) == ["disk", "storage"]
+
+
+async def test_one_that_is_cancelled_leaves_everything_as_it_was(
+    backup: Path,
+    storage: Path,
+    config: Config,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def unpack(self: Archive, name: str, path: Path, stop: Callable[[], None]) -> None:
+        loop.call_soon_threadsafe(began.set)
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(20)
+        real(self, name, path, stop)
+
+    real = Archive.unpack
+    monkeypatch.setattr(Archive, "unpack", unpack)
+    before = contents(storage)
+    restoring_it = asyncio.create_task(restore(config, clock, backup, force=True))
+    await began.wait()
+    restoring_it.cancel()
+    await asyncio.wait({restoring_it}, timeout=0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await restoring_it
     assert contents(storage) == before
     assert sorted(path.name for path in storage.parent.iterdir()) == ["disk", "storage"]
 

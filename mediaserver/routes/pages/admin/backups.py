@@ -72,6 +72,7 @@ async def _backups(request: web.Request, error: FormError | None = None) -> web.
                 "name": backup.name,
                 "size": _megabytes(backup.byte_count),
                 "created_at_ms": backup.created_at_ms,
+                "is_faulty": backup.is_faulty,
             }
             for backup in standing.backups
         ],
