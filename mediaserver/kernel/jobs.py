@@ -166,8 +166,9 @@ def _is_due(now_ms: int) -> Any:
     )
 
 
-def is_any_due(tx: Transaction, now_ms: int) -> bool:
-    return tx.execute(select(job.c.id).where(_is_due(now_ms)).limit(1)).first() is not None
+def is_any_due(tx: Transaction, kinds: Sequence[str], now_ms: int) -> bool:
+    due = select(job.c.id).where(_is_due(now_ms), job.c.kind.in_(kinds)).limit(1)
+    return tx.execute(due).first() is not None
 
 
 def claim(tx: Transaction, kinds: Sequence[str], most: int, now_ms: int) -> list[Job]:
@@ -216,12 +217,17 @@ def fail(tx: Transaction, work: Job, reason: str, is_last: bool, now_ms: int) ->
         tx.emit(JobDied(work.id, work.kind))
 
 
-def release(tx: Transaction, work: Job) -> None:
-    """The site stops: this attempt doesn't count."""
+def release(tx: Transaction, work: Job, run_at_ms: int) -> None:
+    """It is done later: this attempt doesn't count."""
     tx.execute(
         update(job)
         .where(_own(work))
-        .values(state="waiting", lease_until_ms=None, attempts=work.attempts - 1)
+        .values(
+            state="waiting",
+            lease_until_ms=None,
+            attempts=work.attempts - 1,
+            run_at_ms=run_at_ms,
+        )
     )
 
 
