@@ -143,6 +143,8 @@ class Worker:
                 await self._start_due()
             except MediaserverError as error:
                 _log.warning("jobs wait", reason=error.message)
+            except Exception:  # whatever it is: mail depends on the next look
+                _log.exception("jobs wait")
             try:
                 async with asyncio.timeout(limits.JOB_CHECK_S):
                     await self._woken.wait()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 
 from mediaserver.kernel import jobs as jobs_table
 from mediaserver.kernel import limits
@@ -87,6 +88,14 @@ async def test_a_key_makes_it_happen_once(jobs: Worker, db: Database, clock: Fak
     await jobs.run_due()
     assert await add(db, {"n": 3}, clock, key="k") is None
     assert worker.done == [{"n": 1}]
+
+
+async def test_a_key_makes_it_happen_once_among_many_at_once(
+    db: Database, clock: FakeClock
+) -> None:
+    """As when several processes want what repeats."""
+    made = await asyncio.gather(*(add(db, {}, clock, key="k") for _ in range(8)))
+    assert sum(one is not None for one in made) == 1
 
 
 async def test_a_delay(jobs: Worker, db: Database, clock: FakeClock) -> None:
@@ -303,6 +312,29 @@ async def test_a_running_site_does_new_jobs_at_once(
     async with working(jobs):
         await add(db, {}, clock)
         await done.wait()
+
+
+async def test_an_error_of_the_database_ends_no_worker(
+    jobs: Worker, db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed, done = asyncio.Event(), asyncio.Event()
+
+    async def handle(payload: Payload) -> None:
+        done.set()
+
+    def fails(*_: Any) -> bool:
+        failed.set()
+        raise IntegrityError("SELECT", {}, Exception("no"))
+
+    jobs.register("test", handle)
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs_table, "is_any_due", fails)
+        await jobs.__aenter__()
+        await failed.wait()
+    async with asyncio.timeout(20):
+        await add(db, {}, clock)
+        await done.wait()
+    await jobs.__aexit__(None, None, None)
 
 
 async def test_a_slow_job_holds_up_no_other(jobs: Worker, db: Database, clock: FakeClock) -> None:
