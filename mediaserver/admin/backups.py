@@ -208,6 +208,9 @@ class Backups:
         except MediaserverError as error:
             await self._keep_failure(error.message)
             raise
+        except Exception as error:
+            await self._keep_failure(f"Making a backup crashed: {error!r}.")
+            raise
         if made.manifest.findings:
             await self._keep_failure(" ".join(made.manifest.findings))
         else:

@@ -21,11 +21,11 @@ from sqlalchemy import (
     and_,
     delete,
     func,
-    insert,
     or_,
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Transaction
@@ -105,11 +105,9 @@ def enqueue(
     """
     text_of_payload = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
     assert len(text_of_payload.encode()) <= limits.JOB_PAYLOAD_BYTES_MAX, kind
-    if key is not None and tx.execute(select(job.c.id).where(job.c.key == key)).first():
-        return None
     job_id = new_id("job")
-    tx.execute(
-        insert(job).values(
+    made = tx.execute(
+        _insert_unless_known(tx).values(
             id=job_id,
             kind=kind,
             key=key,
@@ -120,8 +118,16 @@ def enqueue(
             created_at_ms=now_ms,
         )
     )
+    if made.rowcount == 0:
+        return None
     tx.emit(JobQueued())
     return job_id
+
+
+def _insert_unless_known(tx: Transaction) -> Any:
+    """Does nothing when there is a job with the key, or another process is just making one."""
+    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    return insert(job).on_conflict_do_nothing(index_elements=[job.c.key])
 
 
 def page(
@@ -166,8 +172,9 @@ def _is_due(now_ms: int) -> Any:
     )
 
 
-def is_any_due(tx: Transaction, now_ms: int) -> bool:
-    return tx.execute(select(job.c.id).where(_is_due(now_ms)).limit(1)).first() is not None
+def is_any_due(tx: Transaction, kinds: Sequence[str], now_ms: int) -> bool:
+    due = select(job.c.id).where(_is_due(now_ms), job.c.kind.in_(kinds)).limit(1)
+    return tx.execute(due).first() is not None
 
 
 def claim(tx: Transaction, kinds: Sequence[str], most: int, now_ms: int) -> list[Job]:
@@ -216,12 +223,17 @@ def fail(tx: Transaction, work: Job, reason: str, is_last: bool, now_ms: int) ->
         tx.emit(JobDied(work.id, work.kind))
 
 
-def release(tx: Transaction, work: Job) -> None:
-    """The site stops: this attempt doesn't count."""
+def release(tx: Transaction, work: Job, run_at_ms: int) -> None:
+    """It is done later: this attempt doesn't count."""
     tx.execute(
         update(job)
         .where(_own(work))
-        .values(state="waiting", lease_until_ms=None, attempts=work.attempts - 1)
+        .values(
+            state="waiting",
+            lease_until_ms=None,
+            attempts=work.attempts - 1,
+            run_at_ms=run_at_ms,
+        )
     )
 
 

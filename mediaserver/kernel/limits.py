@@ -735,7 +735,7 @@ HOUSEKEEPING_INTERVAL_MS: Final = 3600 * 1000
 """Expired sessions, tokens and throttles are removed so often."""
 
 JOBS_AT_ONCE_MAX: Final = 8
-"""Jobs under way; nearly all of them wait for another server."""
+"""Jobs under way, but for kinds with places of their own; nearly all wait for another server."""
 
 JOB_CHECK_S: Final = 5.0
 """How often to look for work that is due, beside being woken when some is made."""
@@ -984,6 +984,9 @@ STORAGE_MEASURED_MS: Final = 60 * 1000
 WEBHOOKS_MAX: Final = 10
 """Of one channel, and as many of the site as a whole."""
 
+WEBHOOK_DELIVERIES_AT_ONCE_MAX: Final = 4
+"""Deliveries under way; they take no place from mail."""
+
 WEBHOOK_PAUSES_MS: Final = (
     5 * 1000,
     60 * 1000,
@@ -995,6 +998,16 @@ WEBHOOK_PAUSES_MS: Final = (
     24 * 3600 * 1000,
 )
 """Before each further attempt: nine of them in 45 hours, so that a weekend's outage passes."""
+
+WEBHOOK_REST_MS_MIN: Final = WEBHOOK_PAUSES_MS[0]
+WEBHOOK_REST_MS_MAX: Final = 10 * 60 * 1000
+"""A webhook that took nothing is left alone for as long as it has been failing already, within
+these bounds: less than its pauses, so that it holds up only what else there is for it."""
+
+WEBHOOK_SLOW_MS: Final = 1_000
+WEBHOOK_SLOW_RESTS: Final = 10
+"""One that takes longer to answer is left alone for ten times as long as it took, so that a
+streamer's slow webhooks, ten at most, keep one place busy."""
 
 WEBHOOK_FAILING_MS_MAX: Final = 5 * 24 * 3600 * 1000
 """A webhook that took nothing for so long is turned off."""

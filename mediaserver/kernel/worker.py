@@ -6,8 +6,9 @@ Features write jobs (`kernel/jobs.py enqueue`) and hand the worker the functions
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +16,7 @@ import structlog
 
 from mediaserver.kernel import jobs, limits
 from mediaserver.kernel.clock import Clock
-from mediaserver.kernel.db import Database
+from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import MediaserverError
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.jobs import Job, JobQueued, Payload, State
@@ -30,11 +31,29 @@ class GiveUp(Exception):
     """Raised by a handler when trying again can't help; the message is for the admin."""
 
 
+class TooEarly(Exception):
+    """Raised by a handler to be called again at a moment, in ms; this attempt doesn't count."""
+
+    def __init__(self, until_ms: int) -> None:
+        super().__init__(until_ms)
+        self.until_ms = until_ms
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Kinds of jobs that share places, and how many of these are taken."""
+
+    places: int
+    kinds: list[str] = field(default_factory=list)
+    taken: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     handle: Handler
     attempts_max: int
     keeps_payload: bool
+    lane: _Lane
 
 
 class Worker:
@@ -45,6 +64,8 @@ class Worker:
         self._clock = clock
 
         self._kinds: dict[str, _Kind] = {}
+        self._common = _Lane(limits.JOBS_AT_ONCE_MAX)
+        self._lanes = [self._common]
         self._intervals_ms: dict[str, int] = {}
         self._woken = asyncio.Event()
         self._tasks = Tasks("jobs")
@@ -59,13 +80,22 @@ class Worker:
         *,
         attempts_max: int = limits.JOB_ATTEMPTS_MAX,
         keeps_payload: bool = True,
+        own_places: int | None = None,
     ) -> None:
-        """`handle` gets the payload; it ends, raises `GiveUp`, or anything else to be run again.
+        """`handle` gets the payload; it ends, raises `GiveUp` or `TooEarly`, or anything else to be
+        run again.
 
         Without `keeps_payload` a job's payload is emptied once it is done, since it holds a secret.
+        A kind of which there may be many slow ones gets `own_places`: so many at once, while all
+        other kinds share theirs.
         """
         assert kind not in self._kinds, kind
-        self._kinds[kind] = _Kind(handle, attempts_max, keeps_payload)
+        lane = self._common
+        if own_places is not None:
+            lane = _Lane(own_places)
+            self._lanes.append(lane)
+        lane.kinds.append(kind)
+        self._kinds[kind] = _Kind(handle, attempts_max, keeps_payload, lane)
 
     def repeat(self, kind: str, handle: Callable[[], Awaitable[None]], interval_ms: int) -> None:
         """Have `handle` run once in each interval, also when the site was off for a while."""
@@ -94,7 +124,7 @@ class Worker:
 
     async def run_due(self) -> int:
         """Do what is due now and wait for it; how many jobs that were."""
-        claimed = await self._claim(limits.JOBS_AT_ONCE_MAX)
+        claimed = await self._claim()
         await asyncio.gather(*(self._do(work) for work in claimed))
         return len(claimed)
 
@@ -113,6 +143,8 @@ class Worker:
                 await self._start_due()
             except MediaserverError as error:
                 _log.warning("jobs wait", reason=error.message)
+            except Exception:  # whatever it is: mail depends on the next look
+                _log.exception("jobs wait")
             try:
                 async with asyncio.timeout(limits.JOB_CHECK_S):
                     await self._woken.wait()
@@ -120,18 +152,25 @@ class Worker:
                 pass
 
     async def _start_due(self) -> None:
-        """Fill the free places; one slow job holds up no other."""
-        free = limits.JOBS_AT_ONCE_MAX - len(self._running)
-        for work in await self._claim(free) if free else []:
+        """Fill the free places. Slow jobs hold up others only where they share all places."""
+        for work in await self._claim():
+            lane = self._kinds[work.kind].lane
+            lane.taken += 1
             task = self._running.start(self._do(work), work.kind)
-            task.add_done_callback(lambda _: self._woken.set())
+            task.add_done_callback(partial(self._ended, lane))
 
-    async def _claim(self, most: int) -> list[Job]:
+    def _ended(self, lane: _Lane, _: object) -> None:
+        lane.taken -= 1
+        self._woken.set()
+
+    async def _claim(self) -> list[Job]:
         now_ms = self._clock.wall_ms()
         await self._enqueue_repeated(now_ms)
-        if not await self._db.read(jobs.is_any_due, now_ms):
+        free = [lane for lane in self._lanes if lane.taken < lane.places]
+        kinds = [kind for lane in free for kind in lane.kinds]
+        if not await self._db.read(jobs.is_any_due, kinds, now_ms):
             return []  # nearly always: no need to write
-        return await self._db.write(jobs.claim, list(self._kinds), most, now_ms)
+        return await self._db.write(_claim, free, now_ms)
 
     async def _enqueue_repeated(self, now_ms: int) -> None:
         missing = [
@@ -150,10 +189,12 @@ class Worker:
                 await kind.handle(work.payload)
         except GiveUp as error:
             await self._failed(work, str(error), is_last=True)
+        except TooEarly as early:
+            await self._db.write(jobs.release, work, early.until_ms)
         except asyncio.CancelledError:
             if not self._closing:
                 raise
-            await self._db.write(jobs.release, work)
+            await self._db.write(jobs.release, work, work.run_at_ms)
             raise
         except TimeoutError:
             await self._failed(work, "It took too long.", work.attempts >= kind.attempts_max)
@@ -170,3 +211,12 @@ class Worker:
             "job failed", kind=work.kind, job=work.id, attempt=work.attempts, reason=reason
         )
         await self._db.write(jobs.fail, work, reason, is_last, self._clock.wall_ms())
+
+
+def _claim(tx: Transaction, lanes: Sequence[_Lane], now_ms: int) -> list[Job]:
+    """Take what is due, for each lane as much as it has places."""
+    return [
+        work
+        for lane in lanes
+        for work in jobs.claim(tx, lane.kinds, lane.places - lane.taken, now_ms)
+    ]

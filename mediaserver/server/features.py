@@ -159,7 +159,9 @@ async def add_webhooks(base: Foundations, app: web.Application) -> None:
     """Programs that are told what happens."""
     db, clock, vault, throttles = base.db, base.clock, base.vault, base.accounts.throttles
     sender = Sender(db, clock, vault, base.outbound, throttles, base.letterhead)
-    base.jobs.register(deliveries.JOB, sender.handle)
+    base.jobs.register(
+        deliveries.JOB, sender.handle, own_places=limits.WEBHOOK_DELIVERIES_AT_ONCE_MAX
+    )
     base.tidy(delete_old_deliveries=sender.delete_old)
     await base.stack.enter_async_context(Feed(db, clock, base.events, base.letterhead))
     app[keys.WEBHOOKS] = Webhooks(db, clock, vault, base.outbound)

@@ -94,11 +94,12 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt went: an answer with its beginning, or an error."""
+    """How an attempt went: an answer with its beginning, or an error; and how long it took."""
 
     status: int | None = None
     answer: str | None = None
     error: str | None = None
+    took_ms: int = 0
 
     @property
     def is_taken(self) -> bool:
@@ -146,13 +147,20 @@ def send_one(
     channel = channels.get_by_id(tx, found.channel_id) if found.channel_id else None
     event_id = new_id(_EVENT_ID)
     body = render(event_id, event, at, _ref(letterhead, channel), data)
-    return add(tx, found.id, event_id, event, body, at)
+    return add(tx, found.id, event_id, event, body, at, is_by_hand=True)
 
 
 def add(
-    tx: Transaction, webhook_id: str, event_id: str, event: EventType, body: str, now_ms: int
+    tx: Transaction,
+    webhook_id: str,
+    event_id: str,
+    event: EventType,
+    body: str,
+    now_ms: int,
+    *,
+    is_by_hand: bool = False,
 ) -> Delivery:
-    """A new delivery, and the job of its first attempt."""
+    """A new delivery, and the job of its first attempt: with `is_by_hand` also while it rests."""
     made = Delivery(
         new_id(_ID),
         webhook_id,
@@ -181,7 +189,7 @@ def add(
             created_at_ms=now_ms,
         )
     )
-    _enqueue(tx, made.id, 1, now_ms)
+    _enqueue(tx, made.id, 1, now_ms, is_by_hand=is_by_hand)
     return made
 
 
@@ -235,17 +243,28 @@ def record(
             ended_at_ms=None if state == "waiting" else now_ms,
         )
     )
-    if outcome.is_taken:
-        webhooks.set_failing(tx, hook.id, None)
+    failing_since_ms = None if outcome.is_taken else hook.failing_since_ms or now_ms
+    rest_ms = _rest_ms(outcome, failing_since_ms, now_ms)
+    rests_until_ms = now_ms + rest_ms if rest_ms else None
+    webhooks.set_standing(tx, hook.id, failing_since_ms, rests_until_ms)
+    if failing_since_ms is None:
         return
-    failing_since_ms = hook.failing_since_ms or now_ms
-    webhooks.set_failing(tx, hook.id, failing_since_ms)
     if outcome.status == GONE:
         _turn_off(tx, letterhead, hook, "gone", now_ms)
     elif now_ms - failing_since_ms >= limits.WEBHOOK_FAILING_MS_MAX:
         _turn_off(tx, letterhead, hook, "failing", now_ms)
     elif state == "waiting":
         _enqueue(tx, tried.id, attempts + 1, now_ms, pause_ms)
+
+
+def postpone(tx: Transaction, delivery_id: str, until_ms: int) -> None:
+    """Its webhook rests: the next attempt is made then."""
+    log = webhook_delivery.c
+    tx.execute(
+        update(webhook_delivery)
+        .where(log.id == delivery_id, log.state == "waiting")
+        .values(next_at_ms=until_ms)
+    )
 
 
 def drop_waiting(tx: Transaction, webhook_id: str, now_ms: int) -> None:
@@ -312,10 +331,26 @@ def _has_room(tx: Transaction, hook: Webhook) -> bool:
     return bool(waiting < limits.WEBHOOK_WAITING_MAX)
 
 
+def _rest_ms(outcome: Outcome, failing_since_ms: int | None, now_ms: int) -> int:
+    """How long to leave a webhook alone, so that it doesn't keep places from others."""
+    is_slow = outcome.took_ms > limits.WEBHOOK_SLOW_MS
+    slow_ms = outcome.took_ms * limits.WEBHOOK_SLOW_RESTS if is_slow else 0
+    if failing_since_ms is None:
+        return slow_ms
+    failing_ms = max(now_ms - failing_since_ms, limits.WEBHOOK_REST_MS_MIN)
+    return max(slow_ms, min(failing_ms, limits.WEBHOOK_REST_MS_MAX))
+
+
 def _enqueue(
-    tx: Transaction, delivery_id: str, attempt: int, now_ms: int, delay_ms: int = 0
+    tx: Transaction,
+    delivery_id: str,
+    attempt: int,
+    now_ms: int,
+    delay_ms: int = 0,
+    *,
+    is_by_hand: bool = False,
 ) -> None:
-    payload = {"delivery_id": delivery_id}
+    payload = {"delivery_id": delivery_id, "is_by_hand": is_by_hand}
     key = f"{JOB}/{delivery_id}/{attempt}"
     enqueue(tx, JOB, payload, now_ms, key=key, delay_ms=delay_ms)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from mediaserver.accounts.throttles import Rule, Throttles
@@ -13,6 +14,7 @@ from mediaserver.kernel.errors import Conflict, Invalid, Unavailable
 from mediaserver.kernel.jobs import Payload
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.vault import Vault
+from mediaserver.kernel.worker import TooEarly
 from mediaserver.webhooks import deliveries, signature, webhooks
 from mediaserver.webhooks.deliveries import Delivery, Outcome
 from mediaserver.webhooks.envelopes import EventType, Test
@@ -65,7 +67,10 @@ class Sender:
         if not hook.is_on:
             await self._db.write(deliveries.drop_waiting, hook.id, self._clock.wall_ms())
             return
+        if hook.rests_until_ms and not payload["is_by_hand"]:
+            await self._let_rest(delivery, hook.rests_until_ms)
         body = delivery.body.encode()
+        began_ms = self._clock.monotonic_ms()
         timestamp_s = self._clock.wall_ms() // 1000
         headers = signature.headers(secrets, delivery.event_id, timestamp_s, body)
         try:
@@ -75,9 +80,16 @@ class Sender:
             outcome = Outcome(answer.status, _excerpt(answer.body))
         except (Invalid, Unavailable) as error:
             outcome = Outcome(error=error.message)
+        outcome = replace(outcome, took_ms=self._clock.monotonic_ms() - began_ms)
         await self._db.write(
             deliveries.record, self._letterhead, delivery, outcome, self._clock.wall_ms()
         )
+
+    async def _let_rest(self, delivery: Delivery, until_ms: int) -> None:
+        """Raises `TooEarly` while its webhook rests."""
+        if self._clock.wall_ms() < until_ms:
+            await self._db.write(deliveries.postpone, delivery.id, until_ms)
+            raise TooEarly(until_ms)
 
     async def page(
         self, asker: Asker, webhook_id: str, *, after: str | None = None
@@ -137,7 +149,9 @@ def _send_again(
     before = deliveries.get(tx, found.id, delivery_id)
     if before.state == "waiting":
         raise Conflict("This is still being tried.", code="still_waiting")
-    return deliveries.add(tx, found.id, before.event_id, before.event, before.body, now_ms)
+    return deliveries.add(
+        tx, found.id, before.event_id, before.event, before.body, now_ms, is_by_hand=True
+    )
 
 
 def _get_on(tx: Transaction, asker: Asker, webhook_id: str) -> Webhook:

@@ -42,6 +42,7 @@ webhook = table(
     text("off_reason", nullable=True),
     int64("created_at_ms"),
     int64("failing_since_ms", nullable=True),
+    int64("rests_until_ms", nullable=True),
     CheckConstraint("is_on IN (0, 1)", name="is_on"),
     CheckConstraint("off_reason IN ('asked', 'gone', 'failing')", name="off_reason"),
     CheckConstraint("(is_on = 0) = (off_reason IS NOT NULL)", name="off"),
@@ -59,8 +60,9 @@ OffReason = Literal["asked", "gone", "failing"]
 class Webhook:
     """One address without its secret. Without a `channel_id` it is told of the whole site.
 
-    `failing_since_ms`: nothing was taken since then. `off_reason`: somebody asked for it, the
-    other site said that it is gone for good, or it failed for too long.
+    `failing_since_ms`: nothing was taken since then. `rests_until_ms`: it is left alone as long,
+    because it failed or was slow. `off_reason`: somebody asked for it, the other site said that it
+    is gone for good, or it failed for too long.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Webhook:
     off_reason: OffReason | None
     created_at_ms: int
     failing_since_ms: int | None
+    rests_until_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,7 @@ class Webhooks:
         if is_on is not None and is_on != before.is_on:
             changed |= {"is_on": int(is_on), "off_reason": None if is_on else "asked"}
         if changed.get("is_on") or "url" in changed:
-            changed["failing_since_ms"] = None
+            changed |= {"failing_since_ms": None, "rests_until_ms": None}
         if changed:
             tx.execute(update(webhook).where(webhook.c.id == before.id).values(changed))
             tx.emit(WebhooksChanged())
@@ -274,8 +277,15 @@ def secrets_of(tx: Transaction, vault: Vault, webhook_id: str, now_ms: int) -> l
     return [vault.unseal(one, _place(webhook_id)) for one in sealed]
 
 
-def set_failing(tx: Transaction, webhook_id: str, since_ms: int | None) -> None:
-    tx.execute(update(webhook).where(webhook.c.id == webhook_id).values(failing_since_ms=since_ms))
+def set_standing(
+    tx: Transaction, webhook_id: str, failing_since_ms: int | None, rests_until_ms: int | None
+) -> None:
+    """After an attempt: since when it fails, if it does, and until when to leave it alone."""
+    tx.execute(
+        update(webhook)
+        .where(webhook.c.id == webhook_id)
+        .values(failing_since_ms=failing_since_ms, rests_until_ms=rests_until_ms)
+    )
 
 
 def turn_off(tx: Transaction, webhook_id: str, reason: OffReason) -> None:
@@ -356,4 +366,5 @@ def _to_webhook(row: Row[Any]) -> Webhook:
         row.off_reason,
         row.created_at_ms,
         row.failing_since_ms,
+        row.rests_until_ms,
     )

@@ -125,8 +125,10 @@ async def test_what_is_dangerous_asks_for_the_password_again(
     assert (status, response.headers["Location"]) == (303, f"/confirm?next={path}")
     status, _, response = await admin.post(f"{PAGE}/delete", {"name": backup["name"]})
     assert (status, response.headers["Location"]) == (303, f"/confirm?next={PAGE}")
-    for method in ("GET", "DELETE"):
-        status, answer = await admin.api(method, path)
+    status, _, response = await admin.post(PAGE)  # where too many are kept, the oldest goes
+    assert (status, response.headers["Location"]) == (303, f"/confirm?next={PAGE}")
+    for method, where in (("GET", path), ("DELETE", path), ("POST", PAGE)):
+        status, answer = await admin.api(method, where)
         assert (status, answer["error"]["code"]) == (403, "confirm")
     await _listed(admin, 1)
 

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from mediaserver.channels.category_changes import ICONS
+from mediaserver.kernel import limits
 from tests.functional.desk import make_admin
 from tests.functional.platform_site import Person, Site, running_site
 from tests.pictures import png
@@ -109,7 +110,9 @@ async def test_two_become_one(site: Site, boss: Person) -> None:
     assert answer["entries"][0]["details"] == {"into": "crafts"}
 
 
-async def test_emotes_of_the_site(site: Site, boss: Person) -> None:
+async def test_emotes_of_the_site(
+    site: Site, boss: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mira = await site.streamer("mira")
     _, text, _ = await boss.get("/admin/emotes")
     assert "No emotes yet" in text
@@ -123,6 +126,12 @@ async def test_emotes_of_the_site(site: Site, boss: Person) -> None:
         assert status == wanted, text
     _, answer = await mira.api("GET", "/channels/mira/emotes")
     assert [one["code"] for one in answer["emotes"]] == ["wave"]
+    with monkeypatch.context() as patched:
+        patched.setattr(limits, "CONFIRMED_MS", 0)
+        status, _, response = await boss.post("/admin/emotes/remove", {"code": "wave"})
+        assert (status, response.headers["Location"]) == (303, "/confirm?next=/admin/emotes")
+        status, answer = await boss.api("DELETE", "/emotes/wave")
+        assert (status, answer["error"]["code"]) == (403, "confirm")
     status, _, _ = await boss.post("/admin/emotes/remove", {"code": "wave"})
     assert status == 303
     status, text, _ = await boss.post("/admin/emotes/remove", {"code": "wave"})

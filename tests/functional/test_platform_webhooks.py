@@ -200,6 +200,32 @@ async def test_an_admin_is_told_of_the_whole_site(site: Site, there: Receiver) -
     assert (await carol.post("/admin/webhooks", {"url": there.url}))[0] == 403
 
 
+async def test_where_the_sites_events_go_asks_for_the_password_again(
+    site: Site, there: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = await _admin(site)
+    hook = {"url": there.url, "events": ["user.created"]}
+    status, made = await root.api("POST", "/admin/webhooks", hook)
+    assert status == 201, made
+    monkeypatch.setattr(limits, "CONFIRMED_MS", 0)
+    one = f"/admin/webhooks/{made['id']}"
+    for method, path, body in (
+        ("POST", "/admin/webhooks", hook),
+        ("PATCH", one, {"is_on": False}),
+        ("POST", f"{one}/rotate", None),
+        ("DELETE", one, None),
+    ):
+        status, answer = await root.api(method, path, body)
+        assert (status, answer["error"]["code"]) == (403, "confirm"), path
+    for path in ("/admin/webhooks", one, f"{one}/off", f"{one}/rotate", f"{one}/delete"):
+        back = path if path == "/admin/webhooks" else one
+        status, _, response = await root.post(path, {"url": there.url})
+        assert (status, response.headers["Location"]) == (303, f"/confirm?next={back}"), path
+    assert (await root.get(one))[0] == 200
+    assert (await root.post(f"{one}/test"))[0] == 303
+    assert json.loads((await there.next()).body)["type"] == "webhook.test"
+
+
 async def test_a_body_for_an_avatar_is_a_picture_never_an_address(site: Site) -> None:
     """Nothing is fetched for people but by webhooks: no body of the API takes a picture's URL."""
     _, text, _ = await site.person().get("/api/openapi.json")

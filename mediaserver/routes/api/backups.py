@@ -63,7 +63,8 @@ async def list_backups(request: web.Request) -> BackupsOut:
     answer=BackupsOut,
     status=202,
     sign_in=True,
-    errors=(Conflict,),
+    confirm=True,
+    errors=(Conflict, Forbidden),
 )
 async def make_backup(request: web.Request) -> BackupsOut:
     """Begins one; the list tells how it goes. When there are more than `backup.keep` of its kind

@@ -122,6 +122,7 @@ async def put_site_emote(request: web.Request, picture: bytes) -> EmoteOut:
     "Remove an emote of the site",
     scope=Scope.ADMIN,
     sign_in=True,
+    confirm=True,
     errors=_WRITES,
 )
 async def remove_site_emote(request: web.Request) -> None:

@@ -50,6 +50,7 @@ async def list_site_webhooks(request: web.Request) -> WebhookList:
     answer=NewWebhookOut,
     status=201,
     sign_in=True,
+    confirm=True,
     errors=(Forbidden, Conflict),
 )
 async def create_site_webhook(request: web.Request, body: NewWebhook) -> NewWebhookOut:
@@ -69,6 +70,7 @@ async def show_site_webhook(request: web.Request) -> WebhookOut:
     body=WebhookChange,
     answer=WebhookOut,
     sign_in=True,
+    confirm=True,
     errors=MANAGED,
 )
 async def change_site_webhook(request: web.Request, body: WebhookChange) -> WebhookOut:
@@ -80,7 +82,7 @@ async def change_site_webhook(request: web.Request, body: WebhookChange) -> Webh
     )
 
 
-@api.delete(_ONE, "Delete a webhook of the site", sign_in=True, errors=MANAGED)
+@api.delete(_ONE, "Delete a webhook of the site", sign_in=True, confirm=True, errors=MANAGED)
 async def remove_site_webhook(request: web.Request) -> None:
     """Its log goes too, and what still waits for it is not sent."""
     await request.app[WEBHOOKS].remove(_asker(request), request.match_info["id"])
@@ -91,6 +93,7 @@ async def remove_site_webhook(request: web.Request) -> None:
     "Make a new secret for a webhook of the site",
     answer=NewWebhookOut,
     sign_in=True,
+    confirm=True,
     errors=MANAGED,
 )
 async def rotate_site_webhook(request: web.Request) -> NewWebhookOut:

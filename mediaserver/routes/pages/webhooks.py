@@ -38,7 +38,12 @@ class Place:
     render: Render
 
 
-OpenPlace = Callable[[web.Request], Awaitable[Place]]
+class OpenPlace(Protocol):
+    """Finds who works where; `changing`: what the site tells whom, by this request."""
+
+    async def __call__(self, request: web.Request, *, changing: bool) -> Place: ...
+
+
 _Handler = Callable[[web.Request, Place], Awaitable[web.Response]]
 
 
@@ -239,10 +244,14 @@ _ROUTES: tuple[tuple[str, str, _Handler], ...] = (
 def routes_at(path: str, open_place: OpenPlace) -> list[web.RouteDef]:
     """The pages below `path`, for whoever `open_place` finds there."""
 
-    def bound(handler: _Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def bound(method: str, handler: _Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+        changing = method == "POST" and handler not in (send_test, send_again)
+
         async def handle(request: web.Request) -> web.Response:
-            return await handler(request, await open_place(request))
+            return await handler(request, await open_place(request, changing=changing))
 
         return handle
 
-    return [web.route(method, path + tail, bound(handler)) for method, tail, handler in _ROUTES]
+    return [
+        web.route(method, path + tail, bound(method, handler)) for method, tail, handler in _ROUTES
+    ]

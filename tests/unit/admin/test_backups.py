@@ -376,6 +376,22 @@ async def test_times_beyond_now_keep_no_backup_from_being_made(
         assert len((await backups.standing()).backups) == 2
 
 
+async def test_a_crash_is_kept_as_a_failure(
+    storage: Path, config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("mediaserver.admin.backups.make_backup", crash)
+    async with Database(config.database_url, Events()) as db:
+        backups = _backups(db, clock, config)
+        with pytest.raises(ValueError, match="a bug"):
+            await backups.make(None, None)
+        failure = (await backups.standing()).failure
+    assert failure is not None
+    assert "a bug" in failure.reason
+
+
 async def test_a_failure_is_kept_told_once_a_day_and_forgotten(
     database_url: str, storage: Path, db: Database, clock: FakeClock, config: Config, admin: User
 ) -> None:

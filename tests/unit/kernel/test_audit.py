@@ -66,7 +66,9 @@ async def test_the_database_refuses_to_change_it(
     [
         ("UPDATE audit_entry SET actor = 'bob' WHERE sequence = 2", Broken(2, "changed")),
         ("UPDATE audit_entry SET details = '{}' WHERE sequence = 1", Broken(1, "changed")),
+        ("UPDATE audit_entry SET details = '{' WHERE sequence = 2", Broken(2, "changed")),
         ("UPDATE audit_entry SET at_ms = 5 WHERE sequence = 3", Broken(3, "changed")),
+        ("UPDATE site_value SET value = 'x' WHERE key = 'audit_head'", Broken(4, "cut off")),
         ("DELETE FROM audit_entry WHERE sequence = 2", Broken(2, "missing")),
         ("DELETE FROM audit_entry WHERE sequence = 1", Broken(1, "missing")),
         ("DELETE FROM audit_entry WHERE sequence = 3", Broken(3, "cut off")),
@@ -79,6 +81,33 @@ async def test_what_was_done_behind_its_back_is_found(
     await add(db, clock, "a.a", "b.b", "c.c")
     await tamper(db, statement)
     assert await db.read(audit.verify) == broken
+
+
+@pytest.mark.parametrize(
+    ("statement", "broken"),
+    [
+        ("UPDATE site_value SET value = 'x' WHERE key = 'audit_head'", Broken(3, "changed")),
+        ("UPDATE site_value SET value = '1 x' WHERE key = 'audit_head'", Broken(3, "changed")),
+        ("DELETE FROM site_value WHERE key = 'audit_head'", Broken(3, "changed")),
+        ("DELETE FROM audit_entry WHERE sequence = 2", Broken(2, "changed")),
+    ],
+)
+async def test_the_site_goes_on_and_the_check_finds_it_ever_after(
+    db: Database, clock: FakeClock, statement: str, broken: Broken
+) -> None:
+    await add(db, clock, "a.a", "b.b")
+    await tamper(db, statement)
+    await add(db, clock, "c.c", "d.d")
+    assert await db.read(audit.verify) == broken
+
+
+async def test_what_cannot_be_read_is_shown_as_it_is(db: Database, clock: FakeClock) -> None:
+    await add(db, clock, "a.a", "b.b")
+    await tamper(db, "UPDATE audit_entry SET details = '[1' WHERE sequence = 2")
+    assert [one.details for one in await db.read(audit.page)] == [
+        {"unreadable": "[1"},
+        {"reason": "ü\n"},
+    ]
 
 
 async def test_the_chain_is_read_in_pages(

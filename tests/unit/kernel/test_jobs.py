@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 
 from mediaserver.kernel import jobs as jobs_table
 from mediaserver.kernel import limits
@@ -17,7 +18,7 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Conflict, NotFound, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.jobs import Job, JobDied, Payload, State, enqueue, job, pause_ms
-from mediaserver.kernel.worker import GiveUp, Worker
+from mediaserver.kernel.worker import GiveUp, TooEarly, Worker
 
 
 @pytest.fixture
@@ -87,6 +88,14 @@ async def test_a_key_makes_it_happen_once(jobs: Worker, db: Database, clock: Fak
     await jobs.run_due()
     assert await add(db, {"n": 3}, clock, key="k") is None
     assert worker.done == [{"n": 1}]
+
+
+async def test_a_key_makes_it_happen_once_among_many_at_once(
+    db: Database, clock: FakeClock
+) -> None:
+    """As when several processes want what repeats."""
+    made = await asyncio.gather(*(add(db, {}, clock, key="k") for _ in range(8)))
+    assert sum(one is not None for one in made) == 1
 
 
 async def test_a_delay(jobs: Worker, db: Database, clock: FakeClock) -> None:
@@ -188,7 +197,7 @@ async def test_a_job_whose_process_died_is_taken_up_again(
     lost, worker = Worker(db, clock, events), Recorder()
     lost.register("test", worker)
     await add(db, {}, clock)
-    assert len(await lost._claim(1)) == 1  # and then the power went
+    assert len(await lost._claim()) == 1  # and then the power went
     other = Worker(db, clock, events)
     other.register("test", worker)
     assert await other.run_due() == 0
@@ -205,7 +214,7 @@ async def test_a_late_worker_changes_nothing(
     slow.register("test", Recorder(GiveUp("too late")))
     quick.register("test", Recorder())
     await add(db, {}, clock)
-    (claimed,) = await slow._claim(1)
+    (claimed,) = await slow._claim()
     clock.advance(limits.JOB_LEASE_MS)
     await quick.run_due()
     await slow._do(claimed)
@@ -305,6 +314,29 @@ async def test_a_running_site_does_new_jobs_at_once(
         await done.wait()
 
 
+async def test_an_error_of_the_database_ends_no_worker(
+    jobs: Worker, db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed, done = asyncio.Event(), asyncio.Event()
+
+    async def handle(payload: Payload) -> None:
+        done.set()
+
+    def fails(*_: Any) -> bool:
+        failed.set()
+        raise IntegrityError("SELECT", {}, Exception("no"))
+
+    jobs.register("test", handle)
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs_table, "is_any_due", fails)
+        await jobs.__aenter__()
+        await failed.wait()
+    async with asyncio.timeout(20):
+        await add(db, {}, clock)
+        await done.wait()
+    await jobs.__aexit__(None, None, None)
+
+
 async def test_a_slow_job_holds_up_no_other(jobs: Worker, db: Database, clock: FakeClock) -> None:
     done, never = asyncio.Event(), asyncio.Event()
 
@@ -317,6 +349,43 @@ async def test_a_slow_job_holds_up_no_other(jobs: Worker, db: Database, clock: F
         await add(db, {"slow": True}, clock)
         await add(db, {"slow": False}, clock)
         await done.wait()
+
+
+async def test_a_flood_of_one_kind_holds_up_no_other(
+    jobs: Worker, db: Database, clock: FakeClock
+) -> None:
+    done, never, begun = asyncio.Event(), asyncio.Event(), 0
+
+    async def flood(payload: Payload) -> None:
+        nonlocal begun
+        begun += 1
+        await never.wait()
+
+    async def handle(payload: Payload) -> None:
+        done.set()
+
+    jobs.register("flood", flood, own_places=2)
+    jobs.register("test", handle)
+    for _ in range(limits.JOBS_AT_ONCE_MAX + 1):
+        await db.write(enqueue, "flood", {}, clock.wall_ms())
+    async with working(jobs):
+        await add(db, {}, clock)
+        await done.wait()
+        assert begun == 2
+
+
+async def test_too_early_counts_as_no_attempt(jobs: Worker, db: Database, clock: FakeClock) -> None:
+    later_ms = clock.wall_ms() + 1_000
+    worker = Recorder(TooEarly(later_ms))
+    jobs.register("test", worker)
+    await add(db, {}, clock)
+    await jobs.run_due()
+    waiting = await only(db)
+    assert (waiting.state, waiting.attempts, waiting.run_at_ms) == ("waiting", 0, later_ms)
+    assert await jobs.run_due() == 0
+    clock.advance(1_000)
+    await jobs.run_due()
+    assert (await only(db)).state == "done"
 
 
 async def test_what_a_stop_interrupts_counts_as_no_attempt(

@@ -31,11 +31,14 @@ URL = "https://site.example/hook"
 class OtherSite:
     """What was sent to it, and what it answers next: a status, an answer, or an error."""
 
+    clock: FakeClock
     answers: list[int | Answer | MediaserverError] = field(default_factory=lambda: [204])
+    takes_ms: int = 0
     taken: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         self.taken.append((url, body, headers))
+        self.clock.advance(self.takes_ms)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, MediaserverError):
             raise answer
@@ -53,8 +56,8 @@ def letterhead() -> Letterhead:
 
 
 @pytest.fixture
-def other_site() -> OtherSite:
-    return OtherSite()
+def other_site(clock: FakeClock) -> OtherSite:
+    return OtherSite(clock)
 
 
 @pytest.fixture

@@ -146,6 +146,59 @@ async def test_what_is_not_taken_is_tried_again(
     assert first[2]["webhook-timestamp"] != second[2]["webhook-timestamp"]
 
 
+async def test_one_that_fails_is_left_alone_for_a_while(
+    db: Database,
+    clock: FakeClock,
+    letterhead: Letterhead,
+    channel: Channel,
+    hook: Webhook,
+    jobs: Worker,
+    sender: Sender,
+    webhooks: Webhooks,
+    owner: Asker,
+    other_site: OtherSite,
+) -> None:
+    """What else there is for it waits, so that it doesn't keep places from others."""
+    other_site.answers = [503]
+    await _announce(db, clock, letterhead, channel)
+    await jobs.run_due()
+    clock.advance(limits.WEBHOOK_REST_MS_MIN - 1)
+    await _announce(db, clock, letterhead, channel)
+    await jobs.run_due()
+    assert len(other_site.taken) == 1
+    newest, _ = await sender.page(owner, hook.id)
+    rests_until_ms = (await webhooks.get(owner, hook.id)).rests_until_ms
+    assert (newest.attempts, newest.next_at_ms) == (0, rests_until_ms)
+
+    await sender.send_test(owner, hook.id)
+    await jobs.run_due()
+    assert len(other_site.taken) == 2, "by hand means now"
+    clock.advance(2 * limits.WEBHOOK_REST_MS_MIN)
+    other_site.answers = [204]
+    await jobs.run_due()
+    assert len(other_site.taken) == 5, "and then all of them"
+    assert (await webhooks.get(owner, hook.id)).rests_until_ms is None
+
+
+async def test_one_that_answers_slowly_is_left_alone_for_a_while(
+    db: Database,
+    clock: FakeClock,
+    letterhead: Letterhead,
+    channel: Channel,
+    hook: Webhook,
+    jobs: Worker,
+    other_site: OtherSite,
+) -> None:
+    other_site.takes_ms = limits.WEBHOOK_SLOW_MS + 1
+    for _ in range(2):
+        await _announce(db, clock, letterhead, channel)
+        await jobs.run_due()
+    assert len(other_site.taken) == 1
+    clock.advance(other_site.takes_ms * limits.WEBHOOK_SLOW_RESTS)
+    await jobs.run_due()
+    assert len(other_site.taken) == 2
+
+
 async def test_it_is_given_up_after_the_last_attempt(
     db: Database,
     clock: FakeClock,

@@ -24,9 +24,9 @@ async def show_backups(request: web.Request) -> web.Response:
 
 
 async def make_backup(request: web.Request) -> web.Response:
-    user = await admin(request, Action.MAKE_BACKUPS)
+    actor = await confirmed_admin(request, Action.MAKE_BACKUPS, _PAGE)  # an older one may go
     try:
-        await request.app[BACKUPS].begin(Actor(user.id, user.username, request.remote))
+        await request.app[BACKUPS].begin(actor)
     except FORM_ERRORS as error:
         return await _backups(request, error)
     return noticed(request, _PAGE, "backup-begun")

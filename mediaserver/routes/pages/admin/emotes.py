@@ -9,8 +9,8 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound, TooLarge
 from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
 from mediaserver.routes.keys import EMOTES
-from mediaserver.routes.page import noticed
-from mediaserver.routes.pages.admin.frame import admin, admin_page
+from mediaserver.routes.page import noticed, signed_in
+from mediaserver.routes.pages.admin.frame import admin, admin_page, confirmed_admin
 from mediaserver.routes.uploads import read_upload
 
 _PAGE = "/admin/emotes"
@@ -36,7 +36,8 @@ async def add_emote(request: web.Request) -> web.Response:
 
 
 async def remove_emote(request: web.Request) -> web.Response:
-    user = await admin(request, Action.CHANGE_SITE_EMOTES)
+    await confirmed_admin(request, Action.CHANGE_SITE_EMOTES, _PAGE)
+    user = signed_in(request)
     form = await read_form(request)
     try:
         await request.app[EMOTES].remove(user, None, form.get("code", ""))

@@ -13,7 +13,7 @@ from mediaserver.routes.pages.webhooks import Place, routes_at
 from mediaserver.webhooks.webhooks import Asker
 
 
-async def _open(request: web.Request) -> Place:
+async def _open(request: web.Request, *, changing: bool) -> Place:
     studio = await open_studio(request)
 
     async def render(

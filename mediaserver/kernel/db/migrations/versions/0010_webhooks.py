@@ -32,6 +32,7 @@ def upgrade() -> None:
         text("off_reason", nullable=True),
         int64("created_at_ms"),
         int64("failing_since_ms", nullable=True),
+        int64("rests_until_ms", nullable=True),
         foreign("webhook", "channel_id", "channel", "CASCADE"),
         foreign("webhook", "owner_id", "user_account", "SET NULL"),
         check("webhook_is_on", "is_on IN (0, 1)"),
