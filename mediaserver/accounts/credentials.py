@@ -33,6 +33,7 @@ from mediaserver.accounts.users import (
     set_password_hash,
 )
 from mediaserver.kernel import limits
+from mediaserver.kernel.addresses import network_of
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Invalid, Unauthorized
@@ -103,7 +104,9 @@ class Credentials:
     async def forget_password(self, email: str, *, address: str) -> CodeSent:
         """Somebody at `address` forgot their password. Raises `Invalid` or `RateLimited`."""
         email = checked_email(email)
-        await self._throttles.charge((_ASK, _ASK.key(address)), (_SEND, _SEND.key(email)))
+        await self._throttles.charge(
+            (_ASK, _ASK.key(network_of(address))), (_SEND, _SEND.key(email))
+        )
         handle = await self._db.write(self._forget_password, email, self._clock.wall_ms())
         return CodeSent(handle, email, limits.CODE_MS // 1000)
 
@@ -114,14 +117,14 @@ class Credentials:
         A password that is refused uses up neither code nor try.
         """
         check_rules(new)
-        await self._throttles.charge((_TRY, _TRY.key(address)))
+        await self._throttles.charge((_TRY, _TRY.key(network_of(address))))
         hashed = await self._passwords.hash(new)
         user = await self._db.write(
             self._reset_password, handle, code, new, hashed, self._clock.wall_ms()
         )
         if user is None:
             raise Invalid("That code is wrong or too old.", field="code", code="wrong_code")
-        await self._throttles.refund((_TRY, _TRY.key(address)))
+        await self._throttles.refund((_TRY, _TRY.key(network_of(address))))
         return user
 
     async def begin_email_change(self, user: User, new: str) -> CodeSent:

@@ -22,6 +22,7 @@ from mediaserver.accounts.passwords import Passwords, check_rules
 from mediaserver.accounts.retired_names import Kind, is_retired
 from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.kernel import limits
+from mediaserver.kernel.addresses import network_of
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import flag, identifier, int64, table, text
@@ -145,9 +146,10 @@ class Users:
         name = username.strip().lower()
         row = await self._db.read(_credentials, name)
         subject = row.id if row else name
-        known = (_KNOWN, _KNOWN.key(subject, address))
-        here = (_PER_ACCOUNT, _PER_ACCOUNT.key(subject, address))
-        others = [(_PER_ADDRESS, _PER_ADDRESS.key(address))]
+        network = network_of(address)
+        known = (_KNOWN, _KNOWN.key(subject, network))
+        here = (_PER_ACCOUNT, _PER_ACCOUNT.key(subject, network))
+        others = [(_PER_ADDRESS, _PER_ADDRESS.key(network))]
         if not await self._throttles.is_full(known):
             others.append((_ANYWHERE, _ANYWHERE.key(subject)))
         await self._throttles.charge(here, *others)
