@@ -42,9 +42,7 @@ from mediaserver.kernel.vault import Vault
 
 _log = structlog.get_logger(__name__)
 
-_SEND = Rule("code-email", limits.CODES_PER_EMAIL_BURST, limits.CODES_PER_EMAIL_INTERVAL_MS)
 _ASK = Rule("reset-address", limits.RESET_PER_ADDRESS_BURST, limits.RESET_PER_ADDRESS_INTERVAL_MS)
-_TRY = Rule("code-address", limits.CODE_TRIES_BURST, limits.CODE_TRIES_INTERVAL_MS)
 _PASSWORD = Rule("password-account", limits.CONFIRM_BURST, limits.CONFIRM_INTERVAL_MS)
 
 
@@ -104,9 +102,8 @@ class Credentials:
     async def forget_password(self, email: str, *, address: str) -> CodeSent:
         """Somebody at `address` forgot their password. Raises `Invalid` or `RateLimited`."""
         email = checked_email(email)
-        await self._throttles.charge(
-            (_ASK, _ASK.key(network_of(address))), (_SEND, _SEND.key(email))
-        )
+        network = network_of(address)
+        await self._throttles.charge((_ASK, _ASK.key(network)), *codes.sending(email, network))
         handle = await self._db.write(self._forget_password, email, self._clock.wall_ms())
         return CodeSent(handle, email, limits.CODE_MS // 1000)
 
@@ -117,14 +114,15 @@ class Credentials:
         A password that is refused uses up neither code nor try.
         """
         check_rules(new)
-        await self._throttles.charge((_TRY, _TRY.key(network_of(address))))
+        bucket = codes.trying(network_of(address))
+        await self._throttles.charge(bucket)
         hashed = await self._passwords.hash(new)
         user = await self._db.write(
             self._reset_password, handle, code, new, hashed, self._clock.wall_ms()
         )
         if user is None:
             raise Invalid("That code is wrong or too old.", field="code", code="wrong_code")
-        await self._throttles.refund((_TRY, _TRY.key(network_of(address))))
+        await self._throttles.refund(bucket)
         return user
 
     async def begin_email_change(self, user: User, new: str) -> CodeSent:
@@ -136,13 +134,13 @@ class Credentials:
         new = checked_email(new)
         if new == user.email:
             raise Invalid("That is your address already.", field="email")
-        await self._throttles.charge((_SEND, _SEND.key(new)), (_ASK, _ASK.key(user.id)))
+        await self._throttles.charge((_ASK, _ASK.key(user.id)), *codes.sending(new, user.id))
         handle = await self._db.write(self._begin_email_change, user, new, self._clock.wall_ms())
         return CodeSent(handle, new, limits.CODE_MS // 1000)
 
     async def confirm_email_change(self, user: User, handle: str, code: str) -> User:
         """The user with their new address; the old one is told. Raises `Invalid`, `RateLimited`."""
-        bucket = (_TRY, _TRY.key(user.id))
+        bucket = codes.trying(user.id)
         await self._throttles.charge(bucket)
         changed = await self._db.write(
             self._confirm_email_change, user, handle, code, self._clock.wall_ms()

@@ -1,4 +1,4 @@
-"""Network addresses: lists of them as settings name them, what counts as one visitor, and which ones
+"""Network addresses: lists of them as settings name them, what counts as one visitor, and which
 belong to the open internet."""
 
 from __future__ import annotations

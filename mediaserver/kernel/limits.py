@@ -347,9 +347,14 @@ CODE_TRIES_MAX: Final = 5
 CODE_KEEP_MS: Final = 24 * 3600 * 1000
 """A mailed code: one guess in 2·10^7 gets through (ASVS 5.0 6.6.3)."""
 
-CODES_PER_EMAIL_BURST: Final = 3
-CODES_PER_EMAIL_INTERVAL_MS: Final = 20 * 60 * 1000
-"""Mails with codes to one address: 3 at once, then three an hour, whoever asks."""
+CODES_PER_ASKER_BURST: Final = 3
+CODES_PER_ASKER_INTERVAL_MS: Final = 20 * 60 * 1000
+"""Mails with codes to one address that one asker causes: 3 at once, then three an hour."""
+
+CODES_PER_EMAIL_BURST: Final = 15
+CODES_PER_EMAIL_INTERVAL_MS: Final = 4 * 60 * 1000
+"""The same of all askers together: more than one may cause, so that nobody alone can keep somebody
+else from a code; few enough for a mailbox, and for five guesses at each."""
 
 CODE_TRIES_BURST: Final = 20
 CODE_TRIES_INTERVAL_MS: Final = 10_000
