@@ -68,19 +68,25 @@ def proxies(trusted: AddressList) -> Middleware:
         remote = request.remote or ""
         if remote not in trusted:
             return await handler(request)
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
-        for hop in reversed(hops):
+        for hop in reversed(_listed(request, "X-Forwarded-For")):
             try:
                 remote = str(ipaddress.ip_address(hop))
             except ValueError:
                 break
             if remote not in trusted:
                 break
-        proto = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+        proto = _listed(request, "X-Forwarded-Proto")[-1].lower()
         scheme = proto if proto in ("http", "https") else request.scheme
         return await handler(request.clone(remote=remote, scheme=scheme))
 
     return middleware
+
+
+def _listed(request: web.Request, name: str) -> list[str]:
+    """What a header lists, over all its lines: some proxies add a line of their own below the one
+    that the visitor sent.
+    """
+    return [part.strip() for part in ",".join(request.headers.getall(name, ())).split(",")]
 
 
 @web.middleware
