@@ -43,7 +43,10 @@ from mediaserver.kernel.vault import Vault
 _log = structlog.get_logger(__name__)
 
 _ASK = Rule("reset-address", limits.RESET_PER_ADDRESS_BURST, limits.RESET_PER_ADDRESS_INTERVAL_MS)
-_PASSWORD = Rule("password-account", limits.CONFIRM_BURST, limits.CONFIRM_INTERVAL_MS)
+_CONFIRM = Rule("password-log-in", limits.CONFIRM_BURST, limits.CONFIRM_INTERVAL_MS)
+_CONFIRM_ANYWHERE = Rule(
+    "password-account", limits.CONFIRM_ANYWHERE_BURST, limits.CONFIRM_ANYWHERE_INTERVAL_MS
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +77,34 @@ class Credentials:
         self._throttles = throttles
         self._letterhead = letterhead
 
-    async def confirm_password(self, user: User, password: str) -> None:
-        """Raises `Unauthorized` unless it is the user's password, `RateLimited` after many."""
-        bucket = (_PASSWORD, _PASSWORD.key(user.id))
-        await self._throttles.charge(bucket)
+    async def confirm_password(self, user: User, password: str, *, log_in: str) -> None:
+        """Raises `Unauthorized` unless it is the user's password, `RateLimited` after many.
+
+        `log_in`: the id of the session, or of the program's log-in, that asks. Whoever stole one
+        uses up its own tries, not those of the owner.
+        """
+        buckets = (
+            (_CONFIRM, _CONFIRM.key(log_in)),
+            (_CONFIRM_ANYWHERE, _CONFIRM_ANYWHERE.key(user.id)),
+        )
+        await self._throttles.charge(*buckets)
         stored = await self._db.read(password_hash_of, user.id)
         too_long = len(password) > limits.PASSWORD_CHARS_MAX
         if too_long or not await self._passwords.verify(stored, password):
             _log.info("password refused", user=user.id)
             raise Unauthorized("That isn't your password.", code="wrong_password")
-        await self._throttles.refund(bucket)
+        await self._throttles.refund(*buckets)
 
     async def change_password(
-        self, user: User, current: str, new: str, *, keep_session: str | None
+        self, user: User, current: str, new: str, *, log_in: str, keep_session: str | None
     ) -> None:
         """Every session but the one with the token `keep_session` ends, and every API token.
+        `log_in` as in `confirm_password`.
 
         Raises `Unauthorized` (the current password is wrong), `Invalid` or `RateLimited`.
         """
         self._check_new(new, user)
-        await self.confirm_password(user, current)
+        await self.confirm_password(user, current, log_in=log_in)
         hashed = await self._passwords.hash(new)
         await self._db.write(
             self._set_password, user, hashed, self._clock.wall_ms(), keep_session=keep_session

@@ -366,7 +366,11 @@ RESET_PER_ADDRESS_INTERVAL_MS: Final = 60_000
 
 CONFIRM_BURST: Final = 8
 CONFIRM_INTERVAL_MS: Final = 30_000
-"""Wrong passwords of somebody who is logged in and asked again."""
+"""Wrong passwords of somebody who is logged in and asked again, in one log-in."""
+
+CONFIRM_ANYWHERE_BURST: Final = 100
+CONFIRM_ANYWHERE_INTERVAL_MS: Final = 10_000
+"""The same in all log-ins of an account: one that was stolen doesn't hold the others up."""
 
 CONFIRMED_MS: Final = 5 * 60 * 1000
 """After the password or a code was given, what is dangerous is not asked for again so long."""
@@ -383,7 +387,13 @@ FIRST_STEP_S: Final = 5 * 60
 
 SECOND_FACTOR_BURST: Final = 5
 SECOND_FACTOR_INTERVAL_MS: Final = 60_000
-"""Wrong codes of an authenticator app: three of a million are right at any time."""
+"""Wrong codes of an authenticator app, at the log-ins of an account or, once more, in one that is
+open: three of a million are right at any time.
+"""
+
+SECOND_FACTOR_ANYWHERE_BURST: Final = 20
+SECOND_FACTOR_ANYWHERE_INTERVAL_MS: Final = 30_000
+"""Wrong codes in all open log-ins of an account together."""
 
 RECOVERY_CODES: Final = 10
 RECOVERY_CODE_CHARS: Final = 10

@@ -42,7 +42,7 @@ async def test_change_of_password(
     sessions, here, there, secret = await opened(db, clock, alice)
     tokens = await Tokens.open(db, clock, vault)
     pair = await tokens.issue(alice)
-    await credentials.change_password(alice, OLD, NEW, keep_session=here)
+    await credentials.change_password(alice, OLD, NEW, log_in="ses_1", keep_session=here)
     assert await users.log_in("alice", NEW, address=HERE) == alice
     with pytest.raises(Unauthorized):
         await users.log_in("alice", OLD, address=HERE)
@@ -57,20 +57,29 @@ async def test_change_of_password(
 
 async def test_the_current_password_is_needed(credentials: Credentials, alice: User) -> None:
     with pytest.raises(Unauthorized):
-        await credentials.change_password(alice, "wrong password", NEW, keep_session=None)
+        await credentials.change_password(
+            alice, "wrong password", NEW, log_in="ses_1", keep_session=None
+        )
     for weak in ("short", "password1", "alice@example.org"):
         with pytest.raises(Invalid):
-            await credentials.change_password(alice, OLD, weak, keep_session=None)
+            await credentials.change_password(alice, OLD, weak, log_in="ses_1", keep_session=None)
 
 
 async def test_guessing_the_current_password_is_slowed_down(
     credentials: Credentials, alice: User
 ) -> None:
+    """In one log-in, so that who stole one doesn't hold its owner off; and generously in all."""
     for _ in range(limits.CONFIRM_BURST):
         with pytest.raises(Unauthorized):
-            await credentials.confirm_password(alice, "wrong password")
+            await credentials.confirm_password(alice, "wrong password", log_in="ses_thief")
     with pytest.raises(RateLimited):
-        await credentials.confirm_password(alice, OLD)
+        await credentials.confirm_password(alice, OLD, log_in="ses_thief")
+    await credentials.confirm_password(alice, OLD, log_in="ses_owner")
+    for number in range(limits.CONFIRM_ANYWHERE_BURST - limits.CONFIRM_BURST):
+        with pytest.raises(Unauthorized):
+            await credentials.confirm_password(alice, "x" * 300, log_in=f"ses_{number}")
+    with pytest.raises(RateLimited):
+        await credentials.confirm_password(alice, OLD, log_in="ses_owner")
 
 
 async def test_a_forgotten_password(
