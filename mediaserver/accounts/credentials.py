@@ -77,7 +77,9 @@ class Credentials:
         self._throttles = throttles
         self._letterhead = letterhead
 
-    async def confirm_password(self, user: User, password: str, *, log_in: str) -> None:
+    async def confirm_password(
+        self, user: User, password: str, *, log_in: str, address: str
+    ) -> None:
         """Raises `Unauthorized` unless it is the user's password, `RateLimited` after many.
 
         `log_in`: the id of the session, or of the program's log-in, that asks. Whoever stole one
@@ -89,14 +91,21 @@ class Credentials:
         )
         await self._throttles.charge(*buckets)
         stored = await self._db.read(password_hash_of, user.id)
-        too_long = len(password) > limits.PASSWORD_CHARS_MAX
-        if too_long or not await self._passwords.verify(stored, password):
+        network = network_of(address)
+        if not await self._passwords.verify(stored, password, network=network):
             _log.info("password refused", user=user.id)
             raise Unauthorized("That isn't your password.", code="wrong_password")
         await self._throttles.refund(*buckets)
 
     async def change_password(
-        self, user: User, current: str, new: str, *, log_in: str, keep_session: str | None
+        self,
+        user: User,
+        current: str,
+        new: str,
+        *,
+        log_in: str,
+        address: str,
+        keep_session: str | None,
     ) -> None:
         """Every session but the one with the token `keep_session` ends, and every API token.
         `log_in` as in `confirm_password`.
@@ -104,8 +113,8 @@ class Credentials:
         Raises `Unauthorized` (the current password is wrong), `Invalid` or `RateLimited`.
         """
         self._check_new(new, user)
-        await self.confirm_password(user, current, log_in=log_in)
-        hashed = await self._passwords.hash(new)
+        await self.confirm_password(user, current, log_in=log_in, address=address)
+        hashed = await self._passwords.hash(new, network=network_of(address))
         await self._db.write(
             self._set_password, user, hashed, self._clock.wall_ms(), keep_session=keep_session
         )
@@ -125,9 +134,10 @@ class Credentials:
         A password that is refused uses up neither code nor try.
         """
         check_rules(new)
-        bucket = codes.trying(network_of(address))
+        network = network_of(address)
+        bucket = codes.trying(network)
         await self._throttles.charge(bucket)
-        hashed = await self._passwords.hash(new)
+        hashed = await self._passwords.hash(new, network=network)
         user = await self._db.write(
             self._reset_password, handle, code, new, hashed, self._clock.wall_ms()
         )

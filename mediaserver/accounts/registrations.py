@@ -104,7 +104,7 @@ class Registrations:
         await self._throttles.charge(
             (_REGISTER, _REGISTER.key(network)), *codes.sending(email, network)
         )
-        hashed = await self._passwords.hash(password)
+        hashed = await self._passwords.hash(password, network=network)
         return await self._db.write(self._begin, username, email, hashed, self._clock.wall_ms())
 
     async def resend(self, handle: str, *, address: str) -> Registration:

@@ -72,7 +72,7 @@ class Setup:
         """
         await self.check(token, address=address)
         username, email = check_account(username, email, password)
-        hashed = await self._passwords.hash(password)
+        hashed = await self._passwords.hash(password, network=network_of(address))
 
         def transaction(tx: Transaction) -> tuple[User, T]:
             _check(tx, token)

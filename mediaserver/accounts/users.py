@@ -153,8 +153,8 @@ class Users:
         if not await self._throttles.is_full(known):
             others.append((_ANYWHERE, _ANYWHERE.key(subject)))
         await self._throttles.charge(here, *others)
-        password_ok = len(password) <= limits.PASSWORD_CHARS_MAX and await self._passwords.verify(
-            row.password_hash if row else None, password
+        password_ok = await self._passwords.verify(
+            row.password_hash if row else None, password, network=network
         )
         if row is None or not password_ok:
             _log.info("log-in refused", address=address, user=row.id if row else None)
@@ -164,7 +164,8 @@ class Users:
         with suppress(RateLimited):  # another log-in at the same moment was faster
             await self._throttles.charge(known)
         if self._passwords.is_outdated(row.password_hash):
-            await self._db.write(set_password_hash, row.id, await self._passwords.hash(password))
+            hashed = await self._passwords.hash(password, network=network)
+            await self._db.write(set_password_hash, row.id, hashed)
         _log.info("password was right", address=address, user=row.id)
         return to_user(row)
 

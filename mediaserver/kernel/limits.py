@@ -293,6 +293,9 @@ PASSWORD_THREADS: Final = 2
 PASSWORD_WAITING_MAX: Final = 32
 """Hashes in work and waiting: 16 ms and 19 MiB each, so a full queue is half a second."""
 
+PASSWORD_WAITING_PER_NETWORK_MAX: Final = 8
+"""Of them for one address: right passwords cost no attempt, and would fill the queue for all."""
+
 SESSION_IDLE_MS: Final = 14 * 24 * 3600 * 1000
 SESSION_ABSOLUTE_MS: Final = 30 * 24 * 3600 * 1000
 """A session ends after so long without a visit, and after so long in any case."""

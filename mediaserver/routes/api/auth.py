@@ -223,7 +223,10 @@ async def confirm(request: web.Request, body: Confirmation) -> web.Response:
         await accounts.second_factor.check(calls.user, body.code or "", log_in=calls.log_in_id)
     else:
         await accounts.credentials.confirm_password(
-            calls.user, body.password or "", log_in=calls.log_in_id
+            calls.user,
+            body.password or "",
+            log_in=calls.log_in_id,
+            address=request.remote or "",
         )
     response = web.Response(status=204, headers={"Cache-Control": "no-store"})
     if calls.session is not None:

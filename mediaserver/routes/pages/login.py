@@ -93,7 +93,10 @@ async def confirm(request: web.Request) -> web.Response:
             await accounts.second_factor.check(user, form.get("code", ""), log_in=opened.id)
         else:
             await accounts.credentials.confirm_password(
-                user, form.get("password", ""), log_in=opened.id
+                user,
+                form.get("password", ""),
+                log_in=opened.id,
+                address=request.remote or "",
             )
     except FORM_ERRORS as error:
         field = "password" if "password" in form else "code"

@@ -42,7 +42,9 @@ async def test_change_of_password(
     sessions, here, there, secret = await opened(db, clock, alice)
     tokens = await Tokens.open(db, clock, vault)
     pair = await tokens.issue(alice)
-    await credentials.change_password(alice, OLD, NEW, log_in="ses_1", keep_session=here)
+    await credentials.change_password(
+        alice, OLD, NEW, log_in="ses_1", address=HERE, keep_session=here
+    )
     assert await users.log_in("alice", NEW, address=HERE) == alice
     with pytest.raises(Unauthorized):
         await users.log_in("alice", OLD, address=HERE)
@@ -58,11 +60,13 @@ async def test_change_of_password(
 async def test_the_current_password_is_needed(credentials: Credentials, alice: User) -> None:
     with pytest.raises(Unauthorized):
         await credentials.change_password(
-            alice, "wrong password", NEW, log_in="ses_1", keep_session=None
+            alice, "wrong password", NEW, log_in="ses_1", address=HERE, keep_session=None
         )
     for weak in ("short", "password1", "alice@example.org"):
         with pytest.raises(Invalid):
-            await credentials.change_password(alice, OLD, weak, log_in="ses_1", keep_session=None)
+            await credentials.change_password(
+                alice, OLD, weak, log_in="ses_1", address=HERE, keep_session=None
+            )
 
 
 async def test_guessing_the_current_password_is_slowed_down(
@@ -71,15 +75,19 @@ async def test_guessing_the_current_password_is_slowed_down(
     """In one log-in, so that who stole one doesn't hold its owner off; and generously in all."""
     for _ in range(limits.CONFIRM_BURST):
         with pytest.raises(Unauthorized):
-            await credentials.confirm_password(alice, "wrong password", log_in="ses_thief")
+            await credentials.confirm_password(
+                alice, "wrong password", log_in="ses_thief", address=HERE
+            )
     with pytest.raises(RateLimited):
-        await credentials.confirm_password(alice, OLD, log_in="ses_thief")
-    await credentials.confirm_password(alice, OLD, log_in="ses_owner")
+        await credentials.confirm_password(alice, OLD, log_in="ses_thief", address=HERE)
+    await credentials.confirm_password(alice, OLD, log_in="ses_owner", address=HERE)
     for number in range(limits.CONFIRM_ANYWHERE_BURST - limits.CONFIRM_BURST):
         with pytest.raises(Unauthorized):
-            await credentials.confirm_password(alice, "x" * 300, log_in=f"ses_{number}")
+            await credentials.confirm_password(
+                alice, "x" * 300, log_in=f"ses_{number}", address=HERE
+            )
     with pytest.raises(RateLimited):
-        await credentials.confirm_password(alice, OLD, log_in="ses_owner")
+        await credentials.confirm_password(alice, OLD, log_in="ses_owner", address=HERE)
 
 
 async def test_a_forgotten_password(

@@ -28,11 +28,11 @@ class Work:
     def __init__(self, passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
 
-        async def hash_once(password: str) -> str:
+        async def hash_once(password: str, *, network: str | None = None) -> str:
             self.count += 1
             return "made"
 
-        async def verify_once(stored: str | None, password: str) -> bool:
+        async def verify_once(stored: str | None, password: str, *, network: str) -> bool:
             self.count += 1
             return stored is not None and password == PASSWORD
 

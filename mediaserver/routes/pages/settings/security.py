@@ -31,6 +31,7 @@ async def change_password(request: web.Request) -> web.Response:
             form.get("current_password", ""),
             form.get("password", ""),
             log_in=opened.id,
+            address=request.remote or "",
             keep_session=session_token(request),
         )
     except FORM_ERRORS as error:
