@@ -212,6 +212,7 @@ def checked_email(email: str) -> str:
     if (
         len(email) > limits.EMAIL_CHARS_MAX
         or not _EMAIL.fullmatch(email)
+        or "=?" in local  # mail programs decode it (RFC 2047): many spellings, one mailbox
         or ".." in local
         or local.startswith(".")
         or local.endswith(".")

@@ -60,6 +60,7 @@ def test_wrong_names(username: str) -> None:
         "x" * 65 + "@example.org",
         "x@" + "a" * 250 + ".org",
         "x\0@example.org",
+        "=?utf-8?q?bob?=@example.org",
     ],
 )
 def test_wrong_addresses(email: str) -> None:
