@@ -33,6 +33,7 @@ from mediaserver.accounts.users import (
     set_password_hash,
 )
 from mediaserver.kernel import limits
+from mediaserver.kernel.addresses import network_of
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Invalid, Unauthorized
@@ -41,10 +42,11 @@ from mediaserver.kernel.vault import Vault
 
 _log = structlog.get_logger(__name__)
 
-_SEND = Rule("code-email", limits.CODES_PER_EMAIL_BURST, limits.CODES_PER_EMAIL_INTERVAL_MS)
 _ASK = Rule("reset-address", limits.RESET_PER_ADDRESS_BURST, limits.RESET_PER_ADDRESS_INTERVAL_MS)
-_TRY = Rule("code-address", limits.CODE_TRIES_BURST, limits.CODE_TRIES_INTERVAL_MS)
-_PASSWORD = Rule("password-account", limits.CONFIRM_BURST, limits.CONFIRM_INTERVAL_MS)
+_CONFIRM = Rule("password-log-in", limits.CONFIRM_BURST, limits.CONFIRM_INTERVAL_MS)
+_CONFIRM_ANYWHERE = Rule(
+    "password-account", limits.CONFIRM_ANYWHERE_BURST, limits.CONFIRM_ANYWHERE_INTERVAL_MS
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +77,44 @@ class Credentials:
         self._throttles = throttles
         self._letterhead = letterhead
 
-    async def confirm_password(self, user: User, password: str) -> None:
-        """Raises `Unauthorized` unless it is the user's password, `RateLimited` after many."""
-        bucket = (_PASSWORD, _PASSWORD.key(user.id))
-        await self._throttles.charge(bucket)
+    async def confirm_password(
+        self, user: User, password: str, *, log_in: str, address: str
+    ) -> None:
+        """Raises `Unauthorized` unless it is the user's password, `RateLimited` after many.
+
+        `log_in`: the id of the session, or of the program's log-in, that asks. Whoever stole one
+        uses up its own tries, not those of the owner.
+        """
+        buckets = (
+            (_CONFIRM, _CONFIRM.key(log_in)),
+            (_CONFIRM_ANYWHERE, _CONFIRM_ANYWHERE.key(user.id)),
+        )
+        await self._throttles.charge(*buckets)
         stored = await self._db.read(password_hash_of, user.id)
-        too_long = len(password) > limits.PASSWORD_CHARS_MAX
-        if too_long or not await self._passwords.verify(stored, password):
+        network = network_of(address)
+        if not await self._passwords.verify(stored, password, network=network):
             _log.info("password refused", user=user.id)
             raise Unauthorized("That isn't your password.", code="wrong_password")
-        await self._throttles.refund(bucket)
+        await self._throttles.refund(*buckets)
 
     async def change_password(
-        self, user: User, current: str, new: str, *, keep_session: str | None
+        self,
+        user: User,
+        current: str,
+        new: str,
+        *,
+        log_in: str,
+        address: str,
+        keep_session: str | None,
     ) -> None:
         """Every session but the one with the token `keep_session` ends, and every API token.
+        `log_in` as in `confirm_password`.
 
         Raises `Unauthorized` (the current password is wrong), `Invalid` or `RateLimited`.
         """
         self._check_new(new, user)
-        await self.confirm_password(user, current)
-        hashed = await self._passwords.hash(new)
+        await self.confirm_password(user, current, log_in=log_in, address=address)
+        hashed = await self._passwords.hash(new, network=network_of(address))
         await self._db.write(
             self._set_password, user, hashed, self._clock.wall_ms(), keep_session=keep_session
         )
@@ -103,7 +122,8 @@ class Credentials:
     async def forget_password(self, email: str, *, address: str) -> CodeSent:
         """Somebody at `address` forgot their password. Raises `Invalid` or `RateLimited`."""
         email = checked_email(email)
-        await self._throttles.charge((_ASK, _ASK.key(address)), (_SEND, _SEND.key(email)))
+        network = network_of(address)
+        await self._throttles.charge((_ASK, _ASK.key(network)), *codes.sending(email, network))
         handle = await self._db.write(self._forget_password, email, self._clock.wall_ms())
         return CodeSent(handle, email, limits.CODE_MS // 1000)
 
@@ -114,14 +134,16 @@ class Credentials:
         A password that is refused uses up neither code nor try.
         """
         check_rules(new)
-        await self._throttles.charge((_TRY, _TRY.key(address)))
-        hashed = await self._passwords.hash(new)
+        network = network_of(address)
+        bucket = codes.trying(network)
+        await self._throttles.charge(bucket)
+        hashed = await self._passwords.hash(new, network=network)
         user = await self._db.write(
             self._reset_password, handle, code, new, hashed, self._clock.wall_ms()
         )
         if user is None:
             raise Invalid("That code is wrong or too old.", field="code", code="wrong_code")
-        await self._throttles.refund((_TRY, _TRY.key(address)))
+        await self._throttles.refund(bucket)
         return user
 
     async def begin_email_change(self, user: User, new: str) -> CodeSent:
@@ -133,13 +155,13 @@ class Credentials:
         new = checked_email(new)
         if new == user.email:
             raise Invalid("That is your address already.", field="email")
-        await self._throttles.charge((_SEND, _SEND.key(new)), (_ASK, _ASK.key(user.id)))
+        await self._throttles.charge((_ASK, _ASK.key(user.id)), *codes.sending(new, user.id))
         handle = await self._db.write(self._begin_email_change, user, new, self._clock.wall_ms())
         return CodeSent(handle, new, limits.CODE_MS // 1000)
 
     async def confirm_email_change(self, user: User, handle: str, code: str) -> User:
         """The user with their new address; the old one is told. Raises `Invalid`, `RateLimited`."""
-        bucket = (_TRY, _TRY.key(user.id))
+        bucket = codes.trying(user.id)
         await self._throttles.charge(bucket)
         changed = await self._db.write(
             self._confirm_email_change, user, handle, code, self._clock.wall_ms()

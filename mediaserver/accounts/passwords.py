@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,7 +78,11 @@ def _bare(word: str) -> str:
 
 
 class Passwords:
-    """Hashes and checks. Close it to end its threads."""
+    """Hashes and checks. Close it to end its threads.
+
+    `network` says for whom (kernel/addresses.py `network_of`), None for the operator: each may have
+    a part of the queue only.
+    """
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(
@@ -84,25 +90,30 @@ class Passwords:
         )
 
         self._executor = ThreadPoolExecutor(limits.PASSWORD_THREADS, "password")
-        self._waiting = 0
+        self._waiting: Counter[str | None] = Counter()
         self._dummy: str | None = None
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, *, network: str | None = None) -> str:
         """The encoded hash to store. Raises `Unavailable` when the queue is full."""
-        return await self._run(self._hasher.hash, normalised(password))
+        return await self._run(network, self._hasher.hash, normalised(password))
 
-    async def verify(self, stored: str | None, password: str) -> bool:
-        """Whether `password` belongs to `stored`.
+    async def verify(
+        self, stored: str | None, password: str, *, network: str | None = None
+    ) -> bool:
+        """Whether `password` belongs to `stored`. Raises `Unavailable` when the queue is full.
 
         Without a stored hash the same work is done against a dummy, so that the time of the answer
-        doesn't tell which users exist.
+        doesn't tell which users exist. What is longer than any password costs no work.
         """
+        password = normalised(password)
+        if len(password) > limits.PASSWORD_CHARS_MAX:
+            return False
         known = stored is not None
         if stored is None:
             if self._dummy is None:
-                self._dummy = await self.hash("no account has this password")
+                self._dummy = await self.hash("no account has this password", network=network)
             stored = self._dummy
-        return await self._run(self._verify, stored, normalised(password)) and known
+        return await self._run(network, self._verify, stored, password) and known
 
     def is_outdated(self, stored: str) -> bool:
         """Made with other parameters than today's: hash again at the next log-in."""
@@ -117,15 +128,20 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, fn: Callable[..., T], *args: str) -> T:
-        if self._waiting >= limits.PASSWORD_WAITING_MAX:
+    async def _run(self, network: str | None, fn: Callable[..., T], *args: str) -> T:
+        if (
+            self._waiting.total() >= limits.PASSWORD_WAITING_MAX
+            or self._waiting[network] >= limits.PASSWORD_WAITING_PER_NETWORK_MAX
+        ):
             raise Unavailable("Too many people are signing in right now. Try again in a moment.")
-        self._waiting += 1
+        self._waiting[network] += 1
         future = asyncio.get_running_loop().run_in_executor(self._executor, fn, *args)
-        future.add_done_callback(self._done)
+        future.add_done_callback(partial(self._done, network))
         return await asyncio.shield(future)  # a caller that gives up doesn't free the thread
 
-    def _done(self, future: asyncio.Future[Any]) -> None:
-        self._waiting -= 1
+    def _done(self, network: str | None, future: asyncio.Future[Any]) -> None:
+        self._waiting[network] -= 1
+        if not self._waiting[network]:
+            del self._waiting[network]
         if not future.cancelled():
             future.exception()  # seen, also when the caller has gone

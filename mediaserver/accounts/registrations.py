@@ -25,6 +25,7 @@ from mediaserver.accounts.users import (
     username_exists,
 )
 from mediaserver.kernel import limits
+from mediaserver.kernel.addresses import network_of
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database, Transaction
@@ -52,8 +53,6 @@ registration = table(
 _REGISTER = Rule(
     "register-address", limits.REGISTER_PER_ADDRESS_BURST, limits.REGISTER_PER_ADDRESS_INTERVAL_MS
 )
-_SEND = Rule("code-email", limits.CODES_PER_EMAIL_BURST, limits.CODES_PER_EMAIL_INTERVAL_MS)
-_TRY = Rule("code-address", limits.CODE_TRIES_BURST, limits.CODE_TRIES_INTERVAL_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +100,11 @@ class Registrations:
         username, email = check_account(username, email, password, site_name=site_name)
         if username in RESERVED_USERNAMES:
             raise Conflict("That name is taken.", field="username")
-        await self._throttles.charge((_REGISTER, _REGISTER.key(address)), (_SEND, _SEND.key(email)))
-        hashed = await self._passwords.hash(password)
+        network = network_of(address)
+        await self._throttles.charge(
+            (_REGISTER, _REGISTER.key(network)), *codes.sending(email, network)
+        )
+        hashed = await self._passwords.hash(password, network=network)
         return await self._db.write(self._begin, username, email, hashed, self._clock.wall_ms())
 
     async def resend(self, handle: str, *, address: str) -> Registration:
@@ -113,16 +115,18 @@ class Registrations:
         found = await self._db.read(codes.subject_of, Purpose.REGISTER, handle)
         if found is None:
             raise _over()
-        await self._throttles.charge((_SEND, _SEND.key(found.email)), (_TRY, _TRY.key(address)))
+        network = network_of(address)
+        await self._throttles.charge(*codes.sending(found.email, network), codes.trying(network))
         return await self._db.write(self._resend, handle, self._clock.wall_ms())
 
     async def confirm(self, handle: str, code: str, *, address: str) -> User:
         """The new account. Raises `Invalid` for a wrong or old code, or `RateLimited`."""
-        await self._throttles.charge((_TRY, _TRY.key(address)))
+        bucket = codes.trying(network_of(address))
+        await self._throttles.charge(bucket)
         user = await self._db.write(self._confirm, handle, code, self._clock.wall_ms())
         if user is None:
             raise Invalid("That code is wrong or too old.", field="code", code="wrong_code")
-        await self._throttles.refund((_TRY, _TRY.key(address)))
+        await self._throttles.refund(bucket)
         _log.info("registered", user=user.id)
         return user
 

@@ -48,6 +48,11 @@ _DIGITS = 6
 _DRIFT_STEPS = 1  # RFC 6238 §5.2: one step before and after, for clocks and slow typists
 
 _TRY = Rule("second-factor", limits.SECOND_FACTOR_BURST, limits.SECOND_FACTOR_INTERVAL_MS)
+_TRY_ANYWHERE = Rule(
+    "second-factor-account",
+    limits.SECOND_FACTOR_ANYWHERE_BURST,
+    limits.SECOND_FACTOR_ANYWHERE_INTERVAL_MS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +118,21 @@ class SecondFactor:
         await self._throttles.refund(bucket)
         return made
 
-    async def check(self, user: User, code: str) -> None:
+    async def check(self, user: User, code: str, *, log_in: str | None = None) -> None:
         """Use up a code of the app or a recovery code. Raises `Unauthorized` or `RateLimited`.
 
-        Whoever gets here knows the password: so many wrong codes slow only them down.
+        `log_in`: the id of the session, or of the program's log-in, that confirms once more; None
+        for somebody who logs in and has just given the password. Whoever stole a log-in uses up
+        its own tries, not those of the owner.
         """
-        bucket = (_TRY, _TRY.key(user.id))
-        await self._throttles.charge(bucket)
+        buckets = [(_TRY, _TRY.key(log_in or user.id))]
+        if log_in is not None:
+            buckets.append((_TRY_ANYWHERE, _TRY_ANYWHERE.key(user.id)))
+        await self._throttles.charge(*buckets)
         if not await self._db.write(self._check, user, code, self._clock.wall_ms()):
             _log.info("second factor refused", user=user.id)
             raise Unauthorized("That code is wrong or was used before.", code="wrong_code")
-        await self._throttles.refund(bucket)
+        await self._throttles.refund(*buckets)
         _log.info("second factor was right", user=user.id)
 
     async def new_recovery_codes(self, user: User) -> list[str]:

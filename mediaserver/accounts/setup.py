@@ -13,6 +13,7 @@ from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.accounts.users import User, admin_exists, check_account, insert_user
 from mediaserver.kernel import limits
+from mediaserver.kernel.addresses import network_of
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction, values
 from mediaserver.kernel.errors import Conflict, Unauthorized
@@ -48,11 +49,11 @@ class Setup:
 
     async def check(self, token: str, *, address: str) -> None:
         """Raise `Unauthorized` for a wrong token, `Conflict` when there is an admin already."""
-        await self._throttles.check((_ATTEMPTS, _ATTEMPTS.key(address)))
+        await self._throttles.check((_ATTEMPTS, _ATTEMPTS.key(network_of(address))))
         try:
             await self._db.read(_check, token)
         except Unauthorized:
-            await self._throttles.charge((_ATTEMPTS, _ATTEMPTS.key(address)))
+            await self._throttles.charge((_ATTEMPTS, _ATTEMPTS.key(network_of(address))))
             raise
 
     async def complete(
@@ -71,7 +72,7 @@ class Setup:
         """
         await self.check(token, address=address)
         username, email = check_account(username, email, password)
-        hashed = await self._passwords.hash(password)
+        hashed = await self._passwords.hash(password, network=network_of(address))
 
         def transaction(tx: Transaction) -> tuple[User, T]:
             _check(tx, token)

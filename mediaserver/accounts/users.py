@@ -22,6 +22,7 @@ from mediaserver.accounts.passwords import Passwords, check_rules
 from mediaserver.accounts.retired_names import Kind, is_retired
 from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.kernel import limits
+from mediaserver.kernel.addresses import network_of
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import flag, identifier, int64, table, text
@@ -145,14 +146,15 @@ class Users:
         name = username.strip().lower()
         row = await self._db.read(_credentials, name)
         subject = row.id if row else name
-        known = (_KNOWN, _KNOWN.key(subject, address))
-        here = (_PER_ACCOUNT, _PER_ACCOUNT.key(subject, address))
-        others = [(_PER_ADDRESS, _PER_ADDRESS.key(address))]
+        network = network_of(address)
+        known = (_KNOWN, _KNOWN.key(subject, network))
+        here = (_PER_ACCOUNT, _PER_ACCOUNT.key(subject, network))
+        others = [(_PER_ADDRESS, _PER_ADDRESS.key(network))]
         if not await self._throttles.is_full(known):
             others.append((_ANYWHERE, _ANYWHERE.key(subject)))
         await self._throttles.charge(here, *others)
-        password_ok = len(password) <= limits.PASSWORD_CHARS_MAX and await self._passwords.verify(
-            row.password_hash if row else None, password
+        password_ok = await self._passwords.verify(
+            row.password_hash if row else None, password, network=network
         )
         if row is None or not password_ok:
             _log.info("log-in refused", address=address, user=row.id if row else None)
@@ -162,7 +164,8 @@ class Users:
         with suppress(RateLimited):  # another log-in at the same moment was faster
             await self._throttles.charge(known)
         if self._passwords.is_outdated(row.password_hash):
-            await self._db.write(set_password_hash, row.id, await self._passwords.hash(password))
+            hashed = await self._passwords.hash(password, network=network)
+            await self._db.write(set_password_hash, row.id, hashed)
         _log.info("password was right", address=address, user=row.id)
         return to_user(row)
 
@@ -209,6 +212,7 @@ def checked_email(email: str) -> str:
     if (
         len(email) > limits.EMAIL_CHARS_MAX
         or not _EMAIL.fullmatch(email)
+        or "=?" in local  # mail programs decode it (RFC 2047): many spellings, one mailbox
         or ".." in local
         or local.startswith(".")
         or local.endswith(".")

@@ -11,6 +11,7 @@ from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.channels import channels, stream_keys, streams
 from mediaserver.channels.stream_keys import FoundKey
 from mediaserver.kernel import limits
+from mediaserver.kernel.addresses import network_of
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import RateLimited, Unavailable
@@ -43,7 +44,7 @@ class StreamKeyGate:
         self._clock = clock
 
     async def authorise(self, request: PublishRequest) -> PublishGrant:
-        bucket = (_FAILURES, _FAILURES.key(request.peer_address))
+        bucket = (_FAILURES, _FAILURES.key(network_of(request.peer_address)))
         try:
             await self._throttles.check(bucket)
             if request.app.strip("/") != APP:

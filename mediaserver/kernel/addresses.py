@@ -1,4 +1,5 @@
-"""Network addresses: lists of them as settings name them, and which belong to the open internet."""
+"""Network addresses: lists of them as settings name them, what counts as one visitor, and which
+belong to the open internet."""
 
 from __future__ import annotations
 
@@ -27,6 +28,20 @@ class AddressList:
         if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
             parsed = parsed.ipv4_mapped
         return any(parsed in network for network in self._networks)
+
+
+def network_of(address: str) -> str:
+    """What counts as one visitor where visitors are counted by address: with IPv6 everybody has at
+    least a /64, so 2^64 addresses. What is no address counts as it stands.
+    """
+    parsed = parsed_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    if parsed is None:
+        return address
+    if parsed.version == 4:
+        return str(parsed)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 _UNICAST = ipaddress.ip_network("2000::/3")

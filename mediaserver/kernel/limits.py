@@ -293,6 +293,9 @@ PASSWORD_THREADS: Final = 2
 PASSWORD_WAITING_MAX: Final = 32
 """Hashes in work and waiting: 16 ms and 19 MiB each, so a full queue is half a second."""
 
+PASSWORD_WAITING_PER_NETWORK_MAX: Final = 8
+"""Of them for one address: right passwords cost no attempt, and would fill the queue for all."""
+
 SESSION_IDLE_MS: Final = 14 * 24 * 3600 * 1000
 SESSION_ABSOLUTE_MS: Final = 30 * 24 * 3600 * 1000
 """A session ends after so long without a visit, and after so long in any case."""
@@ -347,9 +350,14 @@ CODE_TRIES_MAX: Final = 5
 CODE_KEEP_MS: Final = 24 * 3600 * 1000
 """A mailed code: one guess in 2·10^7 gets through (ASVS 5.0 6.6.3)."""
 
-CODES_PER_EMAIL_BURST: Final = 3
-CODES_PER_EMAIL_INTERVAL_MS: Final = 20 * 60 * 1000
-"""Mails with codes to one address: 3 at once, then three an hour, whoever asks."""
+CODES_PER_ASKER_BURST: Final = 3
+CODES_PER_ASKER_INTERVAL_MS: Final = 20 * 60 * 1000
+"""Mails with codes to one address that one asker causes: 3 at once, then three an hour."""
+
+CODES_PER_EMAIL_BURST: Final = 15
+CODES_PER_EMAIL_INTERVAL_MS: Final = 4 * 60 * 1000
+"""The same of all askers together: more than one may cause, so that nobody alone can keep somebody
+else from a code; few enough for a mailbox, and for five guesses at each."""
 
 CODE_TRIES_BURST: Final = 20
 CODE_TRIES_INTERVAL_MS: Final = 10_000
@@ -361,7 +369,11 @@ RESET_PER_ADDRESS_INTERVAL_MS: Final = 60_000
 
 CONFIRM_BURST: Final = 8
 CONFIRM_INTERVAL_MS: Final = 30_000
-"""Wrong passwords of somebody who is logged in and asked again."""
+"""Wrong passwords of somebody who is logged in and asked again, in one log-in."""
+
+CONFIRM_ANYWHERE_BURST: Final = 100
+CONFIRM_ANYWHERE_INTERVAL_MS: Final = 10_000
+"""The same in all log-ins of an account: one that was stolen doesn't hold the others up."""
 
 CONFIRMED_MS: Final = 5 * 60 * 1000
 """After the password or a code was given, what is dangerous is not asked for again so long."""
@@ -378,7 +390,13 @@ FIRST_STEP_S: Final = 5 * 60
 
 SECOND_FACTOR_BURST: Final = 5
 SECOND_FACTOR_INTERVAL_MS: Final = 60_000
-"""Wrong codes of an authenticator app: three of a million are right at any time."""
+"""Wrong codes of an authenticator app, at the log-ins of an account or, once more, in one that is
+open: three of a million are right at any time.
+"""
+
+SECOND_FACTOR_ANYWHERE_BURST: Final = 20
+SECOND_FACTOR_ANYWHERE_INTERVAL_MS: Final = 30_000
+"""Wrong codes in all open log-ins of an account together."""
 
 RECOVERY_CODES: Final = 10
 RECOVERY_CODE_CHARS: Final = 10

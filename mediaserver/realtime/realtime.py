@@ -7,7 +7,6 @@ browser ─▶ sockets.py ─▶ chat.py studio.py overlay.py ─▶ mediaserver
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections import Counter
 from types import TracebackType
 from typing import Self
@@ -21,6 +20,7 @@ from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokens
 from mediaserver.channels.follows import Follows
 from mediaserver.chat.chat import Chat
+from mediaserver.kernel.addresses import network_of
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import ChatConfig
 from mediaserver.kernel.errors import Forbidden, Unavailable
@@ -154,18 +154,18 @@ class Realtime:
         if len(self._server.eio.sockets) >= self._config.connections_max:
             self._metrics.refused.labels("full").inc()
             raise Unavailable("Too many people are here right now.", code="full")
-        address = _network(request.remote or "")
+        address = network_of(request.remote or "")
         if self._opened_by[address] >= self._config.connections_per_address_max:
             self._metrics.refused.labels("address").inc()
             raise Unavailable("Too many connections from your address.", code="too_many")
 
     def opened(self, socket: Socket) -> None:
-        self._opened_by[_network(socket.address)] += 1
+        self._opened_by[network_of(socket.address)] += 1
         self._metrics.sockets.inc()
         _log.debug("opened", peer=socket.address, id=socket.sid[:8])
 
     def closed(self, socket: Socket, why: str) -> None:
-        address = _network(socket.address)
+        address = network_of(socket.address)
         self._opened_by[address] -= 1
         if self._opened_by[address] <= 0:
             del self._opened_by[address]
@@ -175,14 +175,3 @@ class Realtime:
             _log.info("closed", peer=socket.address, id=socket.sid[:8], why=why)
         else:
             _log.debug("closed", peer=socket.address, id=socket.sid[:8], why=why)
-
-
-def _network(address: str) -> str:
-    """What counts as one address: with IPv6 everybody has at least a /64."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False))

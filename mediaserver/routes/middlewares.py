@@ -20,9 +20,9 @@ from mediaserver.accounts.sessions import Session
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
-from mediaserver.kernel.errors import Forbidden, MediaserverError
+from mediaserver.kernel.errors import Forbidden, MediaserverError, RateLimited
 from mediaserver.routes.cookies import SESSION_COOKIE, session_token
-from mediaserver.routes.errors import Problem, json_answer, page_answer, problem_of
+from mediaserver.routes.errors import STATUS, Problem, json_answer, page_answer, problem_of
 from mediaserver.routes.host_cookies import host_cookie_name
 from mediaserver.routes.keys import ACCOUNTS, CALLER_ID, CONFIG, NOTICES, SESSION, UNREAD, VIEWER
 from mediaserver.routes.render import CSP_PAGE
@@ -68,19 +68,25 @@ def proxies(trusted: AddressList) -> Middleware:
         remote = request.remote or ""
         if remote not in trusted:
             return await handler(request)
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
-        for hop in reversed(hops):
+        for hop in reversed(_listed(request, "X-Forwarded-For")):
             try:
                 remote = str(ipaddress.ip_address(hop))
             except ValueError:
                 break
             if remote not in trusted:
                 break
-        proto = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+        proto = _listed(request, "X-Forwarded-Proto")[-1].lower()
         scheme = proto if proto in ("http", "https") else request.scheme
         return await handler(request.clone(remote=remote, scheme=scheme))
 
     return middleware
+
+
+def _listed(request: web.Request, name: str) -> list[str]:
+    """What a header lists, over all its lines: some proxies add a line of their own below the one
+    that the visitor sent.
+    """
+    return [part.strip() for part in ",".join(request.headers.getall(name, ())).split(",")]
 
 
 @web.middleware
@@ -111,7 +117,10 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     with who was refused; what people mistype is not.
     """
     try:
-        return await handler(request)
+        response = await handler(request)
+        if response.status == STATUS[RateLimited]:  # forms say so in themselves
+            _log_refusal(request, response.status, RateLimited.code)
+        return response
     except web.HTTPException as error:
         if error.status < 400:  # a redirect; as a response it gets its headers too
             return web.Response(
@@ -128,16 +137,16 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         _log.exception("request failed", method=request.method, path=_told_path(request))
         problem = problem_of(error)
     if problem.status in _REFUSALS or problem.code in _BAD_LOG_INS:
-        _log_refusal(request, problem)
+        _log_refusal(request, problem.status, problem.code)
     return _answer(request, problem)
 
 
-def _log_refusal(request: web.Request, problem: Problem) -> None:
+def _log_refusal(request: web.Request, status: int, code: str) -> None:
     user = request.get(CALLER_ID) or getattr(request.get(VIEWER), "id", None)
     _log.info(
         "refused",
-        status=problem.status,
-        code=problem.code,
+        status=status,
+        code=code,
         method=request.method,
         path=_told_path(request),
         address=request.remote,

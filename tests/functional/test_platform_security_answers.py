@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from mediaserver.kernel import limits
 from tests.functional.platform_site import PASSWORD, Person, Site, running_site
 
 HTTPS = {"X-Forwarded-Proto": "https"}
@@ -163,8 +164,11 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 async def test_broken_requests_are_refused_without_internals(site: Site, case: str) -> None:
     """Request smuggling needs two readings of one message: whatever is ambiguous is refused."""
-    head, body = await _raw(site, BROKEN[case])
+    with capture_logs() as lines:
+        head, body = await _raw(site, BROKEN[case])
     assert head.split()[1] == "400", head
+    told = [(line["event"], line.get("address")) for line in lines]
+    assert ("broken request refused", "127.0.0.1") in told
     assert "\r\nServer: mediaserver" in head
     for internal in ("Traceback", "site-packages", ".py", "aiohttp", "Python/", "xyzzy"):
         assert internal not in head + body, internal
@@ -206,6 +210,37 @@ async def test_who_is_refused_stands_in_the_log(site: Site, alice: Person) -> No
         (403, "forbidden", "/admin/users", True),
         (403, "cross_site", "/logout", False),
         (401, "invalid_token", "/api/v1/me", False),
+    ]
+    assert {line["address"] for line in refused} == {"127.0.0.1"}
+    assert "xyzzy" not in str(lines)
+
+
+async def test_throttled_guesses_on_pages_stand_in_the_log(site: Site, alice: Person) -> None:
+    """Once each, also those that a form answers."""
+    guesser = site.person()
+    wrong = {"username": "alice", "password": "wrong xyzzy"}
+    forgotten = {"email": "alice@example.org"}
+    for _ in range(limits.LOGIN_PER_ACCOUNT_BURST):
+        assert (await guesser.post("/login", wrong))[0] == 422
+    for _ in range(limits.CODES_PER_ASKER_BURST):
+        await guesser.post("/password", forgotten)
+    for _ in range(limits.CONFIRM_BURST):
+        await alice.post("/confirm", {"password": "wrong xyzzy"})
+    with capture_logs() as lines:
+        assert (await guesser.post("/login", wrong))[0] == 429
+        assert (await guesser.api("POST", "/auth/login", wrong))[0] == 429
+        assert (await guesser.post("/password", forgotten))[0] == 429
+        assert (await alice.post("/confirm", {"password": "wrong xyzzy"}))[0] == 429
+        change = {"current_password": "wrong xyzzy", "password": "a fine password"}
+        assert (await alice.post("/settings/security/password", change))[0] == 429
+    refused = [line for line in lines if line["event"] == "refused"]
+    told = [(line["status"], line["code"], line["path"], bool(line["user"])) for line in refused]
+    assert told == [
+        (429, "rate_limited", "/login", False),
+        (429, "rate_limited", "/api/v1/auth/login", False),
+        (429, "rate_limited", "/password", False),
+        (429, "rate_limited", "/confirm", True),
+        (429, "rate_limited", "/settings/security/password", True),
     ]
     assert {line["address"] for line in refused} == {"127.0.0.1"}
     assert "xyzzy" not in str(lines)

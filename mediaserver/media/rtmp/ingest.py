@@ -16,6 +16,7 @@ from typing import cast
 import structlog
 
 from mediaserver.kernel import limits
+from mediaserver.kernel.addresses import network_of
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import RtmpConfig
 from mediaserver.kernel.errors import Unavailable
@@ -355,7 +356,7 @@ class _Connection(StreamReaderProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
-        address = str(peer[0]) if isinstance(peer, tuple) else "unix"
+        address = network_of(str(peer[0])) if isinstance(peer, tuple) else "unix"
         if not self._ingest.admit(address):
             cast("asyncio.Transport", transport).abort()  # uvloop's is no subclass
             return

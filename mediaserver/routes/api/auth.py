@@ -220,9 +220,14 @@ async def confirm(request: web.Request, body: Confirmation) -> web.Response:
     if calls.session is None and calls.log_in is None:
         raise Forbidden("A personal token can't confirm anything.", code="scope")
     if (await accounts.second_factor.standing(calls.user)).is_on:
-        await accounts.second_factor.check(calls.user, body.code or "")
+        await accounts.second_factor.check(calls.user, body.code or "", log_in=calls.log_in_id)
     else:
-        await accounts.credentials.confirm_password(calls.user, body.password or "")
+        await accounts.credentials.confirm_password(
+            calls.user,
+            body.password or "",
+            log_in=calls.log_in_id,
+            address=request.remote or "",
+        )
     response = web.Response(status=204, headers={"Cache-Control": "no-store"})
     if calls.session is not None:
         set_session_cookie(request, response, await accounts.sessions.confirm(calls.session))

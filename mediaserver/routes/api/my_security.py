@@ -146,6 +146,8 @@ async def change_password(request: web.Request, body: PasswordChange) -> None:
         caller(request),
         body.current_password,
         body.new_password,
+        log_in=caller_of(request).log_in_id,
+        address=request.remote or "",
         keep_session=session_token(request) if caller_of(request).session else None,
     )
 

@@ -90,9 +90,14 @@ async def confirm(request: web.Request) -> web.Response:
     assert opened is not None
     try:
         if (await accounts.second_factor.standing(user)).is_on:
-            await accounts.second_factor.check(user, form.get("code", ""))
+            await accounts.second_factor.check(user, form.get("code", ""), log_in=opened.id)
         else:
-            await accounts.credentials.confirm_password(user, form.get("password", ""))
+            await accounts.credentials.confirm_password(
+                user,
+                form.get("password", ""),
+                log_in=opened.id,
+                address=request.remote or "",
+            )
     except FORM_ERRORS as error:
         field = "password" if "password" in form else "code"
         if isinstance(error, Unauthorized):

@@ -6,6 +6,7 @@ import pytest
 
 from mediaserver.accounts.credentials import Credentials
 from mediaserver.accounts.personal_tokens import PersonalTokens, Scope
+from mediaserver.accounts.registrations import Registrations
 from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import User, Users
@@ -41,7 +42,9 @@ async def test_change_of_password(
     sessions, here, there, secret = await opened(db, clock, alice)
     tokens = await Tokens.open(db, clock, vault)
     pair = await tokens.issue(alice)
-    await credentials.change_password(alice, OLD, NEW, keep_session=here)
+    await credentials.change_password(
+        alice, OLD, NEW, log_in="ses_1", address=HERE, keep_session=here
+    )
     assert await users.log_in("alice", NEW, address=HERE) == alice
     with pytest.raises(Unauthorized):
         await users.log_in("alice", OLD, address=HERE)
@@ -56,20 +59,35 @@ async def test_change_of_password(
 
 async def test_the_current_password_is_needed(credentials: Credentials, alice: User) -> None:
     with pytest.raises(Unauthorized):
-        await credentials.change_password(alice, "wrong password", NEW, keep_session=None)
+        await credentials.change_password(
+            alice, "wrong password", NEW, log_in="ses_1", address=HERE, keep_session=None
+        )
     for weak in ("short", "password1", "alice@example.org"):
         with pytest.raises(Invalid):
-            await credentials.change_password(alice, OLD, weak, keep_session=None)
+            await credentials.change_password(
+                alice, OLD, weak, log_in="ses_1", address=HERE, keep_session=None
+            )
 
 
 async def test_guessing_the_current_password_is_slowed_down(
     credentials: Credentials, alice: User
 ) -> None:
+    """In one log-in, so that who stole one doesn't hold its owner off; and generously in all."""
     for _ in range(limits.CONFIRM_BURST):
         with pytest.raises(Unauthorized):
-            await credentials.confirm_password(alice, "wrong password")
+            await credentials.confirm_password(
+                alice, "wrong password", log_in="ses_thief", address=HERE
+            )
     with pytest.raises(RateLimited):
-        await credentials.confirm_password(alice, OLD)
+        await credentials.confirm_password(alice, OLD, log_in="ses_thief", address=HERE)
+    await credentials.confirm_password(alice, OLD, log_in="ses_owner", address=HERE)
+    for number in range(limits.CONFIRM_ANYWHERE_BURST - limits.CONFIRM_BURST):
+        with pytest.raises(Unauthorized):
+            await credentials.confirm_password(
+                alice, "x" * 300, log_in=f"ses_{number}", address=HERE
+            )
+    with pytest.raises(RateLimited):
+        await credentials.confirm_password(alice, OLD, log_in="ses_owner", address=HERE)
 
 
 async def test_a_forgotten_password(
@@ -131,14 +149,52 @@ async def test_a_code_for_one_thing_opens_no_other(
 
 
 async def test_asking_for_codes_is_slowed_down(credentials: Credentials, alice: User) -> None:
-    for _ in range(limits.CODES_PER_EMAIL_BURST):
+    for _ in range(limits.CODES_PER_ASKER_BURST):
         await credentials.forget_password(alice.email, address=HERE)
     with pytest.raises(RateLimited):
-        await credentials.forget_password(alice.email, address="2.2.2.2")
-    for number in range(limits.RESET_PER_ADDRESS_BURST - limits.CODES_PER_EMAIL_BURST):
+        await credentials.forget_password(alice.email, address=HERE)
+    for number in range(limits.RESET_PER_ADDRESS_BURST - limits.CODES_PER_ASKER_BURST):
         await credentials.forget_password(f"x{number}@example.org", address=HERE)
     with pytest.raises(RateLimited):
         await credentials.forget_password("y@example.org", address=HERE)
+
+
+async def test_all_mails_with_codes_to_one_address_are_bounded(
+    credentials: Credentials, alice: User
+) -> None:
+    for number in range(limits.CODES_PER_EMAIL_BURST):
+        await credentials.forget_password(alice.email, address=f"6.6.6.{number}")
+    with pytest.raises(RateLimited):
+        await credentials.forget_password(alice.email, address=HERE)
+
+
+async def test_nobody_keeps_the_owner_from_a_new_password(
+    credentials: Credentials,
+    registrations: Registrations,
+    alice: User,
+    clock: FakeClock,
+    outbox: Outbox,
+) -> None:
+    """Others ask for codes for the same address, before and after the owner does."""
+
+    async def pester(address: str) -> None:
+        for number in range(limits.CODES_PER_ASKER_BURST):
+            name = f"thief{address[0]}{number}"
+            await registrations.begin(name, alice.email, "a fine password", address=address)
+        with pytest.raises(RateLimited):
+            await credentials.forget_password(alice.email, address=address)
+
+    await pester("6.6.6.6")
+    clock.advance(1000)
+    sent = await credentials.forget_password(alice.email, address=HERE)
+    code = (await outbox.newest(alice.email)).code
+    await pester("7.7.7.7")
+    clock.advance(1000)
+    others = await credentials.forget_password(alice.email, address="8.8.8.8")
+    later = (await outbox.newest(alice.email)).code
+    assert await credentials.reset_password(sent.handle, code, NEW, address=HERE) == alice
+    with pytest.raises(Invalid):
+        await credentials.reset_password(others.handle, later, NEW, address="8.8.8.8")
 
 
 async def test_change_of_address(

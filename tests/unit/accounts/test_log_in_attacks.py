@@ -16,7 +16,7 @@ from mediaserver.accounts.users import User, Users, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
-from mediaserver.kernel.errors import RateLimited, Unauthorized
+from mediaserver.kernel.errors import Invalid, RateLimited, Unauthorized
 from mediaserver.kernel.vault import Vault
 
 PASSWORD = "correct horse"
@@ -28,11 +28,11 @@ class Work:
     def __init__(self, passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
 
-        async def hash_once(password: str) -> str:
+        async def hash_once(password: str, *, network: str | None = None) -> str:
             self.count += 1
             return "made"
 
-        async def verify_once(stored: str | None, password: str) -> bool:
+        async def verify_once(stored: str | None, password: str, *, network: str) -> bool:
             self.count += 1
             return stored is not None and password == PASSWORD
 
@@ -117,6 +117,47 @@ async def test_stuffing_many_accounts_from_one_address_is_slowed_down(
     assert await _guess(users, "alice", "6.6.6.6") is RateLimited
     assert work.count == limits.LOGIN_PER_ADDRESS_BURST, "what is refused costs no hash"
     assert await users.log_in("alice", PASSWORD, address="1.1.1.1") == alice
+
+
+async def test_a_network_of_ipv6_counts_as_one_address(
+    users: Users,
+    alice: User,
+    work: Work,
+    registrations: Registrations,
+    credentials: Credentials,
+) -> None:
+    def address(n: int) -> str:
+        return f"2001:db8::{n:x}"
+
+    for n in range(limits.LOGIN_PER_ACCOUNT_BURST):
+        assert await _guess(users, "alice", address(n)) is Unauthorized
+    assert await _guess(users, "alice", address(999)) is RateLimited
+    assert await _guess(users, "alice", "2001:db8:0:1::1") is Unauthorized, "another network"
+
+    for n in range(limits.LOGIN_PER_ADDRESS_BURST - limits.LOGIN_PER_ACCOUNT_BURST):
+        assert await _guess(users, f"user{n}", address(n)) is Unauthorized
+    assert await _guess(users, "somebody", address(999)) is RateLimited
+
+    async def attempts(most: int, attempt: Callable[[int], Awaitable[object]]) -> None:
+        for n in range(most):
+            with suppress(Invalid, Unauthorized):
+                await attempt(n)
+        with pytest.raises(RateLimited):
+            await attempt(999)
+
+    def register(n: int) -> Awaitable[object]:
+        email = f"x{n}@example.org"
+        return registrations.begin(f"user{n}", email, "a fine password", address=address(n))
+
+    def forget(n: int) -> Awaitable[object]:
+        return credentials.forget_password(f"x{n}@example.com", address=address(n))
+
+    def reset(n: int) -> Awaitable[object]:
+        return credentials.reset_password("otc_x", "1", "a fine password", address=address(n))
+
+    await attempts(limits.REGISTER_PER_ADDRESS_BURST, register)
+    await attempts(limits.RESET_PER_ADDRESS_BURST, forget)
+    await attempts(limits.CODE_TRIES_BURST, reset)
 
 
 async def test_a_name_that_nobody_has_is_refused_as_soon_as_one_that_somebody_has(

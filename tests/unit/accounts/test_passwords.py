@@ -99,6 +99,19 @@ async def test_a_full_queue_is_an_answer(
     await passwords.hash("correct horse")
 
 
+async def test_nobody_fills_the_queue_for_others(passwords: Passwords) -> None:
+    """With right passwords neither: they cost no attempt."""
+    hashes = [passwords.hash("correct horse", network="6.6.6.6") for _ in range(20)]
+    checks = [passwords.verify("nonsense", "correct horse", network="6.6.6.6") for _ in range(20)]
+    *results, other = await asyncio.gather(
+        *hashes, *checks, passwords.hash("correct horse", network="1.1.1.1"), return_exceptions=True
+    )
+    refused = [result for result in results if isinstance(result, Unavailable)]
+    assert len(results) - len(refused) == limits.PASSWORD_WAITING_PER_NETWORK_MAX
+    assert isinstance(other, str)
+    await passwords.hash("correct horse", network="6.6.6.6")
+
+
 async def test_callers_that_give_up_keep_their_place_until_the_thread_is_done(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:

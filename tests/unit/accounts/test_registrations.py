@@ -137,12 +137,12 @@ async def test_another_code_takes_the_place_of_the_first(
 async def test_codes_to_one_address_are_few(registrations: Registrations) -> None:
     begun = await registrations.begin(NAME, EMAIL, PASSWORD, address=HERE)
     handle = begun.handle
-    for _ in range(limits.CODES_PER_EMAIL_BURST - 1):
+    for _ in range(limits.CODES_PER_ASKER_BURST - 1):
         handle = (await registrations.resend(handle, address=HERE)).handle
     with pytest.raises(RateLimited):
         await registrations.resend(handle, address=HERE)
     with pytest.raises(RateLimited):
-        await registrations.begin("another", EMAIL, PASSWORD, address="2.2.2.2")
+        await registrations.begin("another", EMAIL, PASSWORD, address=HERE)
 
 
 async def test_a_name_waits_for_its_code_and_no_longer(

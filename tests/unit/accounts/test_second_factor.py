@@ -120,6 +120,23 @@ async def test_guessing_is_slowed_down(
     await second_factor.check(alice, app.code())
 
 
+async def test_a_stolen_log_in_holds_its_owner_off_nowhere(
+    second_factor: SecondFactor, alice: User, app: App, clock: FakeClock
+) -> None:
+    for _ in range(limits.SECOND_FACTOR_BURST):
+        with pytest.raises(Unauthorized):
+            await second_factor.check(alice, "12345", log_in="ses_thief")
+    with pytest.raises(RateLimited):
+        await second_factor.check(alice, app.code(), log_in="ses_thief")
+    await second_factor.check(alice, app.code())
+    await second_factor.check(alice, app.code(+1), log_in="ses_owner")
+    for number in range(limits.SECOND_FACTOR_ANYWHERE_BURST - limits.SECOND_FACTOR_BURST):
+        with pytest.raises(Unauthorized):
+            await second_factor.check(alice, "12345", log_in=f"ses_{number}")
+    with pytest.raises(RateLimited):
+        await second_factor.check(alice, "12345", log_in="ses_more")
+
+
 async def test_recovery_codes(
     second_factor: SecondFactor, alice: User, bob: User, app: App, outbox: Outbox
 ) -> None:

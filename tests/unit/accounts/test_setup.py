@@ -57,11 +57,11 @@ async def test_a_wrong_token(setup: Setup) -> None:
 async def test_wrong_tokens_are_slowed_down(setup: Setup) -> None:
     token = await setup.open()
     assert token is not None
-    for _ in range(limits.SETUP_PER_ADDRESS_BURST):
+    for number in range(limits.SETUP_PER_ADDRESS_BURST):
         with pytest.raises(Unauthorized):
-            await setup.check("x" * 43, address="6.6.6.6")
+            await setup.check("x" * 43, address=f"2001:db8::{number}")
     with pytest.raises(RateLimited):
-        await setup.check(token, address="6.6.6.6")
+        await setup.check(token, address="2001:db8::6:6:6")
     await setup.check(token, address="1.1.1.1")
 
 

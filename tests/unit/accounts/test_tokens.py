@@ -9,6 +9,7 @@ import json
 import jwt
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from mediaserver.accounts.tokens import Tokens
 from mediaserver.accounts.users import User
@@ -46,8 +47,10 @@ async def test_refresh_works_once_and_reuse_ends_the_family(tokens: Tokens, alic
     second = await tokens.refresh(first.refresh_token)
     third = await tokens.refresh(second.refresh_token)
     assert await tokens.user(third.access_token) == alice
-    with pytest.raises(Unauthorized):
+    with capture_logs() as lines, pytest.raises(Unauthorized):
         await tokens.refresh(first.refresh_token)  # the thief, or the robbed one
+    (line,) = lines
+    assert (line["event"], line["user"]) == ("refresh token used twice, family ended", alice.id)
     for pair in (first, second, third):
         with pytest.raises(Unauthorized):
             await tokens.refresh(pair.refresh_token)

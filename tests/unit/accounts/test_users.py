@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 
 import pytest
 
+from mediaserver.accounts.credentials import Credentials
 from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.users import User, Users, check_account
 from mediaserver.kernel import limits
@@ -58,6 +60,7 @@ def test_wrong_names(username: str) -> None:
         "x" * 65 + "@example.org",
         "x@" + "a" * 250 + ".org",
         "x\0@example.org",
+        "=?utf-8?q?bob?=@example.org",
     ],
 )
 def test_wrong_addresses(email: str) -> None:
@@ -109,9 +112,9 @@ async def test_unknown_user_costs_a_hash_too(
     verified: list[str | None] = []
     verify = passwords.verify
 
-    async def counting(stored: str | None, password: str) -> bool:
+    async def counting(stored: str | None, password: str, *, network: str | None) -> bool:
         verified.append(stored)
-        return await verify(stored, password)
+        return await verify(stored, password, network=network)
 
     monkeypatch.setattr(passwords, "verify", counting)
     with pytest.raises(Unauthorized):
@@ -140,7 +143,7 @@ async def test_guessing_one_account_is_slowed_down(
 async def test_trying_many_accounts_from_one_address_is_slowed_down(
     users: Users, monkeypatch: pytest.MonkeyPatch, passwords: Passwords
 ) -> None:
-    async def never(stored: str | None, password: str) -> bool:
+    async def never(stored: str | None, password: str, *, network: str) -> bool:
         return False
 
     monkeypatch.setattr(passwords, "verify", never)
@@ -174,9 +177,9 @@ async def test_an_old_hash_is_renewed_at_log_in(
     hashed = []
     make = passwords.hash
 
-    async def counting(password: str) -> str:
+    async def counting(password: str, *, network: str | None) -> str:
         hashed.append(password)
-        return await make(password)
+        return await make(password, network=network)
 
     monkeypatch.setattr(passwords, "hash", counting)
     await users.log_in("alice", "correct horse", address="1.1.1.1")
@@ -186,3 +189,12 @@ async def test_an_old_hash_is_renewed_at_log_in(
         await users.log_in("alice", "correct horse", address="1.1.1.1")
     assert hashed == ["correct horse"]
     assert await users.log_in("alice", "correct horse", address="1.1.1.1") == alice
+
+
+async def test_a_password_typed_in_other_pieces(users: Users, credentials: Credentials) -> None:
+    """Some keyboards send an accent as a character of its own, so that 129 letters are 258."""
+    password = unicodedata.normalize("NFD", "éàü" * 43)
+    assert len(password) > limits.PASSWORD_CHARS_MAX
+    dave = await users.create("dave", "dave@example.org", password, is_admin=False)
+    assert await users.log_in("dave", password, address="1.1.1.1") == dave
+    await credentials.confirm_password(dave, password, log_in="ses_1", address="1.1.1.1")

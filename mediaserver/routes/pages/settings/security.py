@@ -11,7 +11,7 @@ from mediaserver.routes.confirming import session_of
 from mediaserver.routes.cookies import NEW_EMAIL, session_token
 from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
 from mediaserver.routes.keys import ACCOUNTS, CONFIG
-from mediaserver.routes.page import noticed, redirect, see_other, signed_in
+from mediaserver.routes.page import noticed, redirect, see_other
 from mediaserver.routes.pages.settings.frame import confirmed, settings_page
 from mediaserver.routes.qr_code import qr_code
 
@@ -23,13 +23,15 @@ async def show_security(request: web.Request) -> web.Response:
 
 
 async def change_password(request: web.Request) -> web.Response:
-    user = signed_in(request)
+    opened = session_of(request)
     form = await read_form(request)
     try:
         await request.app[ACCOUNTS].credentials.change_password(
-            user,
+            opened.user,
             form.get("current_password", ""),
             form.get("password", ""),
+            log_in=opened.id,
+            address=request.remote or "",
             keep_session=session_token(request),
         )
     except FORM_ERRORS as error:
