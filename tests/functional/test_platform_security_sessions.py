@@ -100,6 +100,22 @@ async def test_logging_devices_out_asks_who_it_is(
     assert (status, answer["error"]["code"]) == (403, "confirm")
 
 
+async def test_logging_all_others_out_ends_a_program_too(site: Site) -> None:
+    """What somebody does who sees a log-in that isn't theirs."""
+    alice, thief = await site.member("alice"), site.person()
+    pair = await thief.log_in_as_program("alice")
+    _, answer = await alice.api("GET", "/me/sessions")
+    assert [one["kind"] for one in answer["sessions"]].count("program") == 2
+    assert [one["kind"] for one in answer["sessions"] if one["is_this"]] == ["program"]
+    _, text, _ = await alice.get("/settings/security")
+    assert text.count("Log out") >= 2
+    assert (await alice.post("/settings/security/devices/revoke-others"))[0] == 303
+    assert (await thief.api("GET", "/me"))[0] == 401
+    status, _ = await thief.api("POST", "/auth/refresh", {"refresh_token": pair["refresh_token"]})
+    assert status == 401
+    assert (await alice.get("/settings/security"))[0] == 200, "but this browser stays"
+
+
 async def test_the_desk_asks_again_after_a_day_of_work(
     boss: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

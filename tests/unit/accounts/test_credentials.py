@@ -40,7 +40,7 @@ async def test_change_of_password(
 ) -> None:
     sessions, here, there, secret = await opened(db, clock, alice)
     tokens = await Tokens.open(db, clock, vault)
-    pair = await tokens.issue(alice)
+    pair = await tokens.issue(alice, address="1.1.1.1", user_agent="x")
     await credentials.change_password(alice, OLD, NEW, keep_session=here)
     assert await users.log_in("alice", NEW, address=HERE) == alice
     with pytest.raises(Unauthorized):
