@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mediaserver.accounts.administration import Administration
 from mediaserver.accounts.credentials import Credentials
+from mediaserver.accounts.devices import Devices
 from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.personal_tokens import PersonalTokens
 from mediaserver.accounts.profiles import Profiles
@@ -35,6 +36,7 @@ class Accounts:
     throttles: Throttles
     users: Users
     sessions: Sessions
+    devices: Devices
     tokens: Tokens
     personal_tokens: PersonalTokens
     tickets: Tickets
@@ -61,6 +63,7 @@ class Accounts:
             throttles=throttles,
             users=Users(db, clock, passwords, throttles),
             sessions=Sessions(db, clock),
+            devices=Devices(db, clock),
             tokens=await Tokens.open(db, clock, vault),
             personal_tokens=PersonalTokens(db, clock),
             tickets=Tickets(db, clock),

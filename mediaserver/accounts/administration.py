@@ -15,9 +15,9 @@ from sqlalchemy import func, select, update
 from mediaserver.accounts import (
     codes,
     credentials,
+    devices,
     letters,
     second_factor,
-    sessions,
     user_list,
 )
 from mediaserver.accounts.codes import Purpose
@@ -170,9 +170,8 @@ def count(tx: Transaction) -> int:
 
 def _dossier(tx: Transaction, username: str, now_ms: int) -> Dossier:
     user = _get(tx, username)
-    return Dossier(
-        user, second_factor.standing(tx, user.id).is_on, sessions.list_of(tx, user.id, now_ms)
-    )
+    has_app = second_factor.standing(tx, user.id).is_on
+    return Dossier(user, has_app, devices.list_of(tx, user.id, now_ms))
 
 
 def _get(tx: Transaction, username: str) -> User:

@@ -14,10 +14,9 @@ import structlog
 from mediaserver.accounts import (
     barred_emails,
     codes,
+    devices,
     letters,
     personal_tokens,
-    sessions,
-    tokens,
 )
 from mediaserver.accounts.codes import Purpose
 from mediaserver.accounts.passwords import Passwords, check_rules
@@ -230,6 +229,5 @@ class Credentials:
 
 def end_all(tx: Transaction, user_id: str, now_ms: int, *, keep_session: str | None = None) -> None:
     """Log a user out everywhere, but for the session with the token `keep_session`."""
-    sessions.end_all(tx, user_id, keep=keep_session)
-    tokens.revoke_all(tx, user_id, now_ms)
+    devices.end_all(tx, user_id, now_ms, keep_session=keep_session)
     personal_tokens.revoke_all(tx, user_id, now_ms)

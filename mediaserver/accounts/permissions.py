@@ -5,12 +5,14 @@ and who moderates it is handed in as a `Thing` by the feature that knows.
 
     role   what somebody is on the site:   visitor < normal < premium < admin
     rank   what they are to one thing:     viewer < moderator < owner < admin
+
+An admin who is off duty (routes/duty.py says when) has the rank of anybody else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 
 from mediaserver.accounts.users import User
@@ -147,7 +149,7 @@ def role_of(actor: User | None) -> Role:
 def rank_of(actor: User | None, thing: Thing) -> Rank:
     if actor is None:
         return Rank.VIEWER
-    if actor.is_admin:
+    if actor.is_admin and not actor.is_off_duty:
         return Rank.ADMIN
     if thing.owner_id == actor.id:
         return Rank.OWNER
@@ -170,6 +172,10 @@ def check(actor: User | None, action: Action, thing: Thing = SITE) -> None:
         raise Unauthorized("Log in first.", code="log_in")
     if actor.is_banned:
         raise Forbidden("This account is banned.", code="banned")
+    if actor.is_off_duty and can(replace(actor, is_off_duty=False), action, thing):
+        raise Forbidden(
+            "You aren't acting as an admin here. Open the admin desk first.", code="off_duty"
+        )
     raise Forbidden(_refusal(action))
 
 

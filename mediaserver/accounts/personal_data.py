@@ -20,6 +20,7 @@ from mediaserver.accounts import (
     profiles,
     second_factor,
     sessions,
+    tokens,
 )
 from mediaserver.accounts.retired_names import Kind, retire
 from mediaserver.accounts.sessions import SessionEnded
@@ -113,6 +114,7 @@ class PersonalData:
                 "avatar": profile.avatar,
             },
             "sessions": sessions.export(tx, user_id),
+            "programs": tokens.export(tx, user_id),
             "personal_tokens": personal_tokens.export(tx, user_id),
             **{source.name: source.export(tx, user_id) for source in self._sources},
         }

@@ -6,7 +6,7 @@ Owns the table `session`. The cookie itself is made by routes/cookies.py.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     CheckConstraint,
@@ -25,7 +25,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import Int64, identifier, int64, table, text
-from mediaserver.kernel.errors import NotFound, Unauthorized
+from mediaserver.kernel.errors import Unauthorized
 from mediaserver.kernel.ids import digest, new_id, new_secret
 
 session = table(
@@ -43,6 +43,8 @@ session = table(
     CheckConstraint("length(token_digest) = 64", name="token_digest"),
     CheckConstraint("expires_at_ms > created_at_ms", name="expires_at"),
 )
+
+ID = "ses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A session as its owner sees it in a list."""
+    """A browser's session, or a program's family of tokens, as its owner sees it in a list."""
 
     id: str
+    kind: Literal["browser", "program"]
     address: str
     user_agent: str
     created_at_ms: int
@@ -83,13 +86,13 @@ class SessionEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class NewDevice:
-    """Somebody has logged in while they are logged in elsewhere, and nothing there is alike:
-    neither the address nor the browser.
-    """
+class LoggedIn:
+    """Somebody has logged in, in a browser or by a program; `log_in_id` names the row."""
 
     user_id: str
+    log_in_id: str
     address: str
+    user_agent: str
     at_ms: int
 
 
@@ -107,7 +110,7 @@ class Sessions:
         that a token planted before the log-in opens nothing after it.
         """
         token = new_secret()
-        agent = user_agent[: limits.USER_AGENT_CHARS_MAX]
+        agent = kept_agent(user_agent)
         await self._db.write(
             _start, user.id, token, address, agent, replaces, self._clock.wall_ms()
         )
@@ -122,17 +125,12 @@ class Sessions:
         if found is None:
             return None
         opened, seen_at_ms = found
-        is_stale = opened.user.is_admin and now_ms - seen_at_ms >= limits.DESK_IDLE_MS
+        is_stale = is_desk_left(opened.user, seen_at_ms, now_ms)
         if is_stale:
             opened = replace(opened, confirmed_at_ms=0)
         if now_ms - seen_at_ms >= limits.SESSION_TOUCH_MS:
             await self._db.write(_touch, opened.id, now_ms, is_stale=is_stale)
         return opened
-
-    async def user(self, token: str) -> User | None:
-        """Whose session this is; None when there is none or it has expired."""
-        opened = await self.find(token)
-        return None if opened is None else opened.user
 
     async def confirm(self, opened: Session) -> NewSession:
         """The user has just given the password, or a code, once more: the same session goes on
@@ -143,23 +141,21 @@ class Sessions:
         expires_at_ms = await self._db.write(_confirm, opened.id, token, now_ms)
         return NewSession(token, max(1, (expires_at_ms - now_ms) // 1000))
 
-    async def list(self, user: User) -> list[Device]:
-        """Where `user` is logged in, last seen first."""
-        return await self._db.read(list_of, user.id, self._clock.wall_ms())
-
-    async def revoke(self, user: User, session_id: str) -> None:
-        """Log one device out. Raises `NotFound`."""
-        await self._db.write(_revoke, user.id, session_id)
-
     async def end(self, token: str) -> None:
         await self._db.write(_end, token)
 
-    async def end_all(self, user: User, *, keep: str | None = None) -> None:
-        """Sign `user` out everywhere, but for the session with the token `keep`."""
-        await self._db.write(end_all, user.id, keep=keep)
-
     async def delete_expired(self) -> None:
         await self._db.write(_delete_expired, self._clock.wall_ms())
+
+
+def kept_agent(user_agent: str) -> str:
+    """What is kept of the User-Agent header; its bytes may be any."""
+    return user_agent.encode(errors="replace").decode()[: limits.USER_AGENT_CHARS_MAX]
+
+
+def is_desk_left(user: User, seen_at_ms: int, now_ms: int) -> bool:
+    """Whether an admin was away for so long that their desk must not open by itself."""
+    return user.is_admin and now_ms - seen_at_ms >= limits.DESK_IDLE_MS
 
 
 def _start(
@@ -173,13 +169,6 @@ def _start(
 ) -> None:
     if replaces is not None:
         _end(tx, replaces)
-    known = tx.execute(
-        select(session.c.address, session.c.user_agent).where(
-            session.c.user_id == user_id, session.c.expires_at_ms > now_ms
-        )
-    ).all()
-    if known and all(one.address != address and one.user_agent != user_agent for one in known):
-        tx.emit(NewDevice(user_id, address, now_ms))
     oldest = (
         tx.execute(
             select(session.c.id)
@@ -192,9 +181,10 @@ def _start(
     )
     if oldest:
         tx.execute(delete(session).where(session.c.id.in_(oldest)))
+    session_id = new_id(ID)
     tx.execute(
         insert(session).values(
-            id=new_id("ses"),
+            id=session_id,
             user_id=user_id,
             token_digest=digest(token),
             address=address,
@@ -205,6 +195,7 @@ def _start(
             confirmed_at_ms=now_ms,
         )
     )
+    tx.emit(LoggedIn(user_id, session_id, address, user_agent, now_ms))
 
 
 def _works(now_ms: int) -> Any:
@@ -256,18 +247,19 @@ def list_of(tx: Transaction, user_id: str, now_ms: int) -> list[Device]:
         .order_by(session.c.seen_at_ms.desc(), session.c.id)
     )
     return [
-        Device(row.id, row.address, row.user_agent, row.created_at_ms, row.seen_at_ms)
+        Device(row.id, "browser", row.address, row.user_agent, row.created_at_ms, row.seen_at_ms)
         for row in rows
     ]
 
 
-def _revoke(tx: Transaction, user_id: str, session_id: str) -> None:
+def revoke(tx: Transaction, user_id: str, session_id: str) -> bool:
+    """End one session; whether there was one."""
     ended = tx.execute(
         delete(session).where(session.c.id == session_id, session.c.user_id == user_id)
     )
-    if ended.rowcount != 1:
-        raise NotFound("That device isn't logged in any more.")
-    tx.emit(SessionEnded(user_id))
+    if ended.rowcount == 1:
+        tx.emit(SessionEnded(user_id))
+    return ended.rowcount == 1
 
 
 def _touch(tx: Transaction, session_id: str, now_ms: int, *, is_stale: bool) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mediaserver.accounts import personal_tokens, sessions, tokens
-from mediaserver.accounts.users import User, find_by_id
+from mediaserver.accounts.users import User, reload
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
@@ -29,7 +29,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class _Issued:
-    user_id: str
+    user: User
     log_in: str
     expires_at_ms: int
 
@@ -49,7 +49,7 @@ class Tickets:
         self._forget_old(now_ms)
         ticket = new_secret()
         expires_at_ms = now_ms + limits.REALTIME_TICKET_S * 1000
-        self._issued[digest(ticket)] = _Issued(user.id, log_in, expires_at_ms)
+        self._issued[digest(ticket)] = _Issued(user, log_in, expires_at_ms)
         return ticket
 
     async def redeem(self, ticket: str) -> Standing:
@@ -60,18 +60,14 @@ class Tickets:
             issued = self._issued.pop(digest(ticket), None)
         user = None
         if issued is not None and issued.expires_at_ms > now_ms:
-            user = await self._db.read(
-                _user_of, issued.user_id, issued.log_in, self._clock.wall_ms()
-            )
+            user = await self._db.read(_user_of, issued.user, issued.log_in, self._clock.wall_ms())
         if issued is None or user is None:
             raise Unauthorized("The ticket is not valid.", code="invalid_token")
         return Standing(user, issued.log_in)
 
     async def still_stands(self, standing: Standing) -> bool:
         """False once the log-in has ended that the ticket was got with."""
-        user = await self._db.read(
-            _user_of, standing.user.id, standing.log_in, self._clock.wall_ms()
-        )
+        user = await self._db.read(_user_of, standing.user, standing.log_in, self._clock.wall_ms())
         return user is not None
 
     def _forget_old(self, now_ms: int) -> None:
@@ -82,11 +78,11 @@ class Tickets:
             del self._issued[key]
 
 
-def _user_of(tx: Transaction, user_id: str, log_in: str, now_ms: int) -> User | None:
+def _user_of(tx: Transaction, user: User, log_in: str, now_ms: int) -> User | None:
     """The user, if the log-in stands."""
     stands = (
         sessions.is_open(tx, log_in, now_ms)
         or tokens.is_open(tx, log_in, now_ms)
         or personal_tokens.is_open(tx, log_in, now_ms)
     )
-    return find_by_id(tx, user_id) if stands else None
+    return reload(tx, user) if stands else None

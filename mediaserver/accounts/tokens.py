@@ -8,13 +8,16 @@ Owns the tables `token_family` and `refresh_token`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jwt
 import structlog
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
+    Text,
     UniqueConstraint,
     delete,
     insert,
@@ -23,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import text as sql
 
-from mediaserver.accounts.sessions import SessionEnded
+from mediaserver.accounts.sessions import Device, LoggedIn, SessionEnded, kept_agent
 from mediaserver.accounts.users import User, find_by_id, to_user, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -43,6 +46,9 @@ token_family = table(
     int64("expires_at_ms"),
     int64("revoked_at_ms", nullable=True),
     Column("confirmed_at_ms", Int64, nullable=False, server_default=sql("0")),
+    Column("seen_at_ms", Int64, nullable=False, server_default=sql("0")),
+    Column("address", Text, nullable=False, server_default=sql("''")),
+    Column("user_agent", Text, nullable=False, server_default=sql("''")),
 )
 
 refresh_token = table(
@@ -56,6 +62,7 @@ refresh_token = table(
     CheckConstraint("length(token_digest) = 64", name="token_digest"),
 )
 
+ID = "fam"
 _ISSUER = "mediaserver"
 _ALGORITHM = "HS256"
 _SECRET_KEY = "token_signing_secret"  # noqa: S105  # the name under which it is kept
@@ -92,10 +99,12 @@ class Tokens:
         """The signing secret is made at the first start and kept in the database, sealed."""
         return cls(db, clock, await db.write(_signing_secret, vault, clock.wall_ms()))
 
-    async def issue(self, user: User) -> TokenPair:
+    async def issue(self, user: User, *, address: str, user_agent: str) -> TokenPair:
         """Open a family for a client that has just logged in."""
-        refresh = new_secret()
-        family_id = await self._db.write(_open_family, user.id, refresh, self._clock.wall_ms())
+        refresh, agent = new_secret(), kept_agent(user_agent)
+        family_id = await self._db.write(
+            _open_family, user.id, refresh, address, agent, self._clock.wall_ms()
+        )
         return self._pair(user.id, family_id, refresh)
 
     async def refresh(self, token: str) -> TokenPair:
@@ -121,11 +130,11 @@ class Tokens:
         found = await self._db.read(_find, claims["fam"], claims["sub"])
         if found is None:
             raise Unauthorized("Log in again.", code="invalid_token")
-        return found
-
-    async def user(self, access_token: str) -> User:
-        """Whose access token this is. Raises `Unauthorized`."""
-        return (await self.find(access_token)).user
+        log_in, seen_at_ms = found
+        now_ms = self._clock.wall_ms()
+        if now_ms - seen_at_ms >= limits.SESSION_TOUCH_MS:
+            await self._db.write(_touch, log_in.family_id, now_ms)
+        return log_in
 
     async def confirm(self, log_in: LogIn) -> None:
         """Note that the user has just given the password, or a code, once more."""
@@ -204,8 +213,11 @@ def _signing_secret(tx: Transaction, vault: Vault, now_ms: int) -> str:
     return secret
 
 
-def _open_family(tx: Transaction, user_id: str, token: str, now_ms: int) -> str:
-    family_id = new_id("fam")
+def _open_family(
+    tx: Transaction, user_id: str, token: str, address: str, user_agent: str, now_ms: int
+) -> str:
+    family_id = new_id(ID)
+    _make_room(tx, user_id, now_ms)
     tx.execute(
         insert(token_family).values(
             id=family_id,
@@ -213,10 +225,26 @@ def _open_family(tx: Transaction, user_id: str, token: str, now_ms: int) -> str:
             created_at_ms=now_ms,
             expires_at_ms=now_ms + limits.REFRESH_TOKEN_MS,
             confirmed_at_ms=now_ms,
+            seen_at_ms=now_ms,
+            address=address,
+            user_agent=user_agent,
         )
     )
     _add(tx, family_id, token, now_ms)
+    tx.emit(LoggedIn(user_id, family_id, address, user_agent, now_ms))
     return family_id
+
+
+def _make_room(tx: Transaction, user_id: str, now_ms: int) -> None:
+    """The longest unused families end for a new one."""
+    unused = tx.execute(
+        select(token_family.c.id)
+        .where(token_family.c.user_id == user_id, _works(now_ms))
+        .order_by(token_family.c.seen_at_ms.desc(), token_family.c.created_at_ms.desc())
+        .offset(limits.SESSIONS_PER_USER_MAX - 1)
+    )
+    for family_id in unused.scalars().all():
+        _end_family(tx, family_id, now_ms)
 
 
 def _add(tx: Transaction, family_id: str, token: str, now_ms: int) -> None:
@@ -259,7 +287,7 @@ def _rotate(tx: Transaction, token: str, following: str, now_ms: int) -> tuple[s
     tx.execute(
         update(token_family)
         .where(token_family.c.id == row.family_id)
-        .values(expires_at_ms=min(now_ms + limits.REFRESH_TOKEN_MS, last_ms))
+        .values(expires_at_ms=min(now_ms + limits.REFRESH_TOKEN_MS, last_ms), seen_at_ms=now_ms)
     )
     _add(tx, row.family_id, following, now_ms)
     return row.user_id, row.family_id
@@ -284,18 +312,42 @@ def _end_family(tx: Transaction, family_id: str, now_ms: int) -> None:
         tx.emit(SessionEnded(user_id))
 
 
+def _works(now_ms: int) -> ColumnElement[bool]:
+    return token_family.c.revoked_at_ms.is_(None) & (token_family.c.expires_at_ms > now_ms)
+
+
 def is_open(tx: Transaction, family_id: str, now_ms: int) -> bool:
     """Whether there is a family with this id whose tokens work."""
-    found = select(token_family.c.id).where(
-        token_family.c.id == family_id,
-        token_family.c.revoked_at_ms.is_(None),
-        token_family.c.expires_at_ms > now_ms,
-    )
+    found = select(token_family.c.id).where(token_family.c.id == family_id, _works(now_ms))
     return tx.execute(found).first() is not None
 
 
+def list_of(tx: Transaction, user_id: str, now_ms: int) -> list[Device]:
+    """The programs that are logged in as somebody, last seen first."""
+    rows = tx.execute(
+        select(token_family)
+        .where(token_family.c.user_id == user_id, _works(now_ms))
+        .order_by(token_family.c.seen_at_ms.desc(), token_family.c.id)
+    )
+    return [
+        Device(row.id, "program", row.address, row.user_agent, row.created_at_ms, row.seen_at_ms)
+        for row in rows
+    ]
+
+
+def revoke(tx: Transaction, user_id: str, family_id: str, now_ms: int) -> bool:
+    """End one family of a user; whether there was one."""
+    found = select(token_family.c.id).where(
+        token_family.c.id == family_id, token_family.c.user_id == user_id, _works(now_ms)
+    )
+    if tx.execute(found).first() is None:
+        return False
+    _end_family(tx, family_id, now_ms)
+    return True
+
+
 def revoke_all(tx: Transaction, user_id: str, now_ms: int) -> None:
-    """End every family of a user."""
+    """End every family of a user. The caller ends their sessions too, which tells of it."""
     tx.execute(
         update(token_family)
         .where(token_family.c.user_id == user_id, token_family.c.revoked_at_ms.is_(None))
@@ -303,9 +355,25 @@ def revoke_all(tx: Transaction, user_id: str, now_ms: int) -> None:
     )
 
 
-def _find(tx: Transaction, family_id: str, user_id: str) -> LogIn | None:
+def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
+    """What is kept about the programs of a user, without what opens anything."""
+    rows = tx.execute(select(token_family).where(token_family.c.user_id == user_id))
+    return [
+        {
+            "address": row.address,
+            "user_agent": row.user_agent,
+            "created_at_ms": row.created_at_ms,
+            "seen_at_ms": row.seen_at_ms,
+            "revoked_at_ms": row.revoked_at_ms,
+        }
+        for row in rows
+    ]
+
+
+def _find(tx: Transaction, family_id: str, user_id: str) -> tuple[LogIn, int] | None:
+    """The log-in, and when it was last seen."""
     row = tx.execute(
-        select(user_account, token_family.c.confirmed_at_ms)
+        select(user_account, token_family.c.confirmed_at_ms, token_family.c.seen_at_ms)
         .join(token_family, token_family.c.user_id == user_account.c.id)
         .where(
             token_family.c.id == family_id,
@@ -313,7 +381,11 @@ def _find(tx: Transaction, family_id: str, user_id: str) -> LogIn | None:
             token_family.c.revoked_at_ms.is_(None),
         )
     ).first()
-    return LogIn(family_id, to_user(row), row.confirmed_at_ms) if row else None
+    return (LogIn(family_id, to_user(row), row.confirmed_at_ms), row.seen_at_ms) if row else None
+
+
+def _touch(tx: Transaction, family_id: str, now_ms: int) -> None:
+    tx.execute(update(token_family).where(token_family.c.id == family_id).values(seen_at_ms=now_ms))
 
 
 def _confirm(tx: Transaction, family_id: str, now_ms: int) -> None:

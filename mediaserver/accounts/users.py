@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -96,7 +96,11 @@ _KNOWN = Rule("login-known", 1, limits.LOGIN_KNOWN_MS)
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody with an account. The password hash never leaves this module."""
+    """Somebody with an account. The password hash never leaves this module.
+
+    `is_off_duty`: they came by a log-in that doesn't act as an admin, or not now; then they are
+    what they would be without that role.
+    """
 
     id: str
     username: str
@@ -106,6 +110,7 @@ class User:
     is_premium: bool = False
     is_banned: bool = False
     is_verified: bool = False
+    is_off_duty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +276,12 @@ def email_exists(tx: Transaction, email: str) -> bool:
 def find_by_id(tx: Transaction, user_id: str) -> User | None:
     row = tx.execute(select(user_account).where(user_account.c.id == user_id)).first()
     return to_user(row) if row else None
+
+
+def reload(tx: Transaction, user: User) -> User | None:
+    """As the account is now; how they came stays."""
+    found = find_by_id(tx, user.id)
+    return None if found is None else replace(found, is_off_duty=user.is_off_duty)
 
 
 def users_by_id(tx: Transaction, user_ids: Iterable[str]) -> dict[str, User]:

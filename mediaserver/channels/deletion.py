@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 
 from mediaserver.accounts.retired_names import Kind, retire
 from mediaserver.accounts.users import User
-from mediaserver.channels import channels
+from mediaserver.channels import channels, oversight
 from mediaserver.channels.channels import Channel, channel
 from mediaserver.channels.follows import follow
 from mediaserver.channels.streams import stream
@@ -43,7 +43,9 @@ class Deletion:
         await self._db.write(self._delete, actor, slug)
 
     def _delete(self, tx: Transaction, actor: User, slug: str) -> None:
-        remove(tx, channels.get_managed(tx, actor, slug), self._clock.wall_ms())
+        found, now_ms = channels.get_managed(tx, actor, slug), self._clock.wall_ms()
+        oversight.record(tx, actor, found, "channel.delete", now_ms)
+        remove(tx, found, now_ms)
 
 
 def remove(tx: Transaction, found: Channel, now_ms: int) -> None:

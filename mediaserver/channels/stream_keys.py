@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from mediaserver.accounts.users import User, user_account
-from mediaserver.channels import channels
+from mediaserver.channels import channels, oversight
 from mediaserver.channels.channels import Channel, channel
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -181,7 +181,10 @@ def insert_key(tx: Transaction, channel_id: str, name: str, now_ms: int) -> tupl
 def _create(
     tx: Transaction, actor: User, slug: str, name: str, now_ms: int
 ) -> tuple[StreamKey, str]:
-    return insert_key(tx, channels.get_managed(tx, actor, slug).id, name, now_ms)
+    found = channels.get_managed(tx, actor, slug)
+    made, secret = insert_key(tx, found.id, name, now_ms)
+    oversight.record(tx, actor, found, "stream-key.create", now_ms, {"key": made.id})
+    return made, secret
 
 
 def _list_active(tx: Transaction, actor: User, slug: str) -> list[StreamKey]:
@@ -207,6 +210,7 @@ def _revoke(tx: Transaction, actor: User, slug: str, key_id: str, now_ms: int) -
     )
     if revoked.rowcount == 0:
         raise NotFound("There is no such stream key.", code="stream_key_not_found")
+    oversight.record(tx, actor, found, "stream-key.revoke", now_ms, {"key": key_id})
     tx.emit(StreamKeyRevoked(key_id, found.slug))
 
 

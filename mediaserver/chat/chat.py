@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from mediaserver.accounts.permissions import Rank
-from mediaserver.accounts.users import User, find_by_id, find_by_typed_name
+from mediaserver.accounts.users import User, find_by_typed_name, reload
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.follows import followed_since_ms
 from mediaserver.chat import actions, admission, commands, lines, log
@@ -234,7 +234,7 @@ def _join(
             snapshot = dataclasses.replace(snapshot, lines=lines)
         assert snapshot.lines is not None
         events = snapshot.lines
-    fresh = find_by_id(tx, user.id) if user else None
+    fresh = reload(tx, user) if user else None
     you = admission.you(tx, channel, fresh, now_ms) if fresh else admission.visitor(snapshot.rules)
     joined = Joined(
         sequence=room.sequence,
@@ -250,7 +250,7 @@ def _join(
 
 
 def _act(tx: Transaction, channel: Channel, user: User, action: Action, now_ms: int) -> Acted:
-    fresh = find_by_id(tx, user.id)
+    fresh = reload(tx, user)
     if fresh is None:
         raise Unauthorized("Log in first.")
     _check_free(tx, channel, fresh, now_ms)
@@ -268,7 +268,7 @@ def _check_free(tx: Transaction, channel: Channel, user: User, now_ms: int) -> N
 
 
 def _current_rank(tx: Transaction, channel: Channel, user: User, now_ms: int) -> Rank:
-    fresh = find_by_id(tx, user.id)
+    fresh = reload(tx, user)
     if fresh is None:
         raise Unauthorized("Log in first.")
     _check_free(tx, channel, fresh, now_ms)

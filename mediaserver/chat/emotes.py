@@ -14,9 +14,9 @@ from typing import Self
 from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from mediaserver.accounts.permissions import Action, Rank, check_rank
+from mediaserver.accounts.permissions import SITE, Action, Rank, check_rank, rank_of
 from mediaserver.accounts.throttles import Rule, Throttles
-from mediaserver.accounts.users import User, find_by_id
+from mediaserver.accounts.users import User, reload
 from mediaserver.channels.channels import Channel
 from mediaserver.chat import log
 from mediaserver.chat.chat import Chat
@@ -205,10 +205,8 @@ def _needed(channel: Channel | None) -> Action:
 
 
 def _rank(tx: Transaction, actor: User, channel: Channel | None) -> Rank:
-    fresh = find_by_id(tx, actor.id)
-    if channel is not None:
-        return ranks.rank_of(tx, fresh, channel)
-    return Rank.ADMIN if fresh is not None and fresh.is_admin else Rank.VIEWER
+    fresh = reload(tx, actor)
+    return rank_of(fresh, SITE) if channel is None else ranks.rank_of(tx, fresh, channel)
 
 
 def _id_of(tx: Transaction, channel: Channel | None, code: str) -> str | None:

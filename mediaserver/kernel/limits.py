@@ -307,7 +307,7 @@ SESSION_TOUCH_MS: Final = 10 * 60 * 1000
 """A visit is written down at most so often: reading a page should not write."""
 
 SESSIONS_PER_USER_MAX: Final = 50
-"""Devices signed in at once; the longest unused one is signed out for a new one."""
+"""Browsers signed in at once, and programs; the longest unused one is signed out for a new one."""
 
 ACCESS_TOKEN_S: Final = 600
 """A JWT cannot be revoked, so it lives for ten minutes only."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mediaserver.accounts.permissions import Action, Rank, check_rank
-from mediaserver.accounts.users import User, find_by_id
+from mediaserver.accounts.users import User, reload
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
@@ -51,7 +51,7 @@ class Desk:
 
 
 def _rank(tx: Transaction, user: User | None, channel: Channel) -> Rank:
-    return ranks.rank_of(tx, find_by_id(tx, user.id) if user else None, channel)
+    return ranks.rank_of(tx, reload(tx, user) if user else None, channel)
 
 
 def _check(tx: Transaction, actor: User, channel: Channel) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from mediaserver.accounts.sessions import NewDevice
-from mediaserver.kernel.db import Database
+from mediaserver.accounts.devices import is_new
+from mediaserver.accounts.sessions import LoggedIn
+from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.tasks import Tasks
@@ -27,7 +28,7 @@ class LogIns:
         self._letterhead = letterhead
 
         self._tasks = Tasks("log-ins")
-        events.subscribe(NewDevice, self._logged_in)
+        events.subscribe(LoggedIn, self._logged_in)
 
     async def __aenter__(self) -> Self:
         return self
@@ -40,16 +41,18 @@ class LogIns:
     ) -> None:
         await self._tasks.aclose()
 
-    def _logged_in(self, event: NewDevice) -> None:
-        self._tasks.start(self._tell(event), "notice")
+    def _logged_in(self, event: LoggedIn) -> None:
+        self._tasks.start(self._db.write(self._tell_if_new, event), "notice")
 
-    async def _tell(self, event: NewDevice) -> None:
+    def _tell_if_new(self, tx: Transaction, event: LoggedIn) -> None:
+        if not is_new(tx, event):
+            return
         body = (
             f"Somebody has logged in to your account from {event.address or 'an unknown address'} "
-            "with a browser you don't use elsewhere. If that wasn't you, change your password."
+            "with a program you don't use elsewhere. If that wasn't you, change your password."
         )
-        await self._db.write(
-            tell,
+        tell(
+            tx,
             self._letterhead,
             event.user_id,
             Topic.ACCOUNT,

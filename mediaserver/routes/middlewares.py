@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import structlog
@@ -22,6 +23,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.errors import Forbidden, MediaserverError, RateLimited
 from mediaserver.routes.cookies import SESSION_COOKIE, session_token
+from mediaserver.routes.duty import on_duty
 from mediaserver.routes.errors import STATUS, Problem, json_answer, page_answer, problem_of
 from mediaserver.routes.host_cookies import host_cookie_name
 from mediaserver.routes.keys import ACCOUNTS, CALLER_ID, CONFIG, NOTICES, SESSION, UNREAD, VIEWER
@@ -266,7 +268,10 @@ async def user_of_session(request: web.Request) -> User | None:
 
 async def _session_of(request: web.Request) -> Session | None:
     token = session_token(request)
-    return None if token is None else await request.app[ACCOUNTS].sessions.find(token)
+    opened = None if token is None else await request.app[ACCOUNTS].sessions.find(token)
+    if opened is None:
+        return None
+    return replace(opened, user=await on_duty(request, opened.user, opened.confirmed_at_ms))
 
 
 _BY_BANNED = (

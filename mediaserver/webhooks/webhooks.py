@@ -15,7 +15,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, delete, func, in
 
 from mediaserver.accounts.permissions import SITE, Action, check
 from mediaserver.accounts.users import User
-from mediaserver.channels import channels
+from mediaserver.channels import channels, oversight
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel import audit, limits
 from mediaserver.kernel.audit import Actor, Target
@@ -323,8 +323,10 @@ def _remove(tx: Transaction, asker: Asker, webhook_id: str, now_ms: int) -> None
 
 
 def _record(tx: Transaction, asker: Asker, verb: str, found: Webhook, now_ms: int) -> None:
-    """What an admin does to the site's own webhooks goes into the audit log."""
+    """What an admin does to the site's own webhooks, or a channel's, goes into the audit log."""
     if found.channel_id is not None:
+        channel = channels.get_by_id(tx, found.channel_id)
+        oversight.record(tx, asker.user, channel, f"webhook.{verb}", now_ms, {"id": found.id})
         return
     actor = Actor(asker.user.id, asker.user.username, asker.address)
     target = Target("webhook", found.id, found.url)

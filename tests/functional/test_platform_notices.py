@@ -171,12 +171,15 @@ async def test_a_log_in_from_elsewhere_is_told(site: Site) -> None:
     await site.person().post("/login", form)  # the same address and program: nothing new
     proxied = {"X-Forwarded-For": "203.0.113.9", "User-Agent": "Thief/1"}
     await site.person().post("/login", form, headers=proxied)
+    proxied = {"X-Forwarded-For": "198.51.100.7", "User-Agent": "script/1"}
+    await site.person().api("POST", "/auth/login", form, headers=proxied)
     async with asyncio.timeout(20):
-        while _bell((await alice.get("/"))[1]) == "0":
+        while _bell((await alice.get("/"))[1]) != "2":
             await asyncio.sleep(0.01)
     _, text, _ = await alice.get("/notices")
-    assert text.count("New log-in") == 1
+    assert text.count("New log-in") == 2
     assert "203.0.113.9" in text
+    assert "198.51.100.7" in text, "a program's"
     letters = await site.mailbox.letters("alice@example.org")
     assert not [one for one in letters if "log-in" in one.subject.lower()], "a notice, no mail"
 

@@ -100,6 +100,22 @@ async def test_logging_devices_out_asks_who_it_is(
     assert (status, answer["error"]["code"]) == (403, "confirm")
 
 
+async def test_logging_all_others_out_ends_a_program_too(site: Site) -> None:
+    """What somebody does who sees a log-in that isn't theirs."""
+    alice, thief = await site.member("alice"), site.person()
+    pair = await thief.log_in_as_program("alice")
+    _, answer = await alice.api("GET", "/me/sessions")
+    assert [one["kind"] for one in answer["sessions"]].count("program") == 2
+    assert [one["kind"] for one in answer["sessions"] if one["is_this"]] == ["program"]
+    _, text, _ = await alice.get("/settings/security")
+    assert text.count("Log out") >= 2
+    assert (await alice.post("/settings/security/devices/revoke-others"))[0] == 303
+    assert (await thief.api("GET", "/me"))[0] == 401
+    status, _ = await thief.api("POST", "/auth/refresh", {"refresh_token": pair["refresh_token"]})
+    assert status == 401
+    assert (await alice.get("/settings/security"))[0] == 200, "but this browser stays"
+
+
 async def test_the_desk_asks_again_after_a_day_of_work(
     boss: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +158,88 @@ async def test_a_required_second_factor_holds_for_every_admin_operation(tmp_path
             status, answer = await boss.api(operation.method, _filled(operation.path))
             where = (operation.method, operation.path)
             assert (status, answer["error"]["code"]) == (403, "second_factor"), where
+
+
+FOREIGN: list[tuple[str, str, dict[str, Any] | None]] = [
+    ("POST", "/channels/alice/stream-keys", {"name": "OBS"}),
+    ("GET", "/channels/alice/stream-keys", None),
+    ("PATCH", "/channels/alice", {"title": "Mine"}),
+    ("GET", "/channels/alice/overlay-token", None),
+    ("POST", "/channels/alice/dock-tokens", {"name": "OBS"}),
+    ("GET", "/channels/alice/moderation/log", None),
+    ("POST", "/channels/alice/chat/clear", None),
+    ("DELETE", "/channels/alice", None),
+]
+"""What of somebody else's only an admin may."""
+
+
+async def _refused(person: Person) -> None:
+    for method, path, body in FOREIGN:
+        status, answer = await person.api(method, path, body)
+        assert status == 403, (method, path, answer)
+
+
+async def test_a_token_without_the_scope_has_no_admins_power(site: Site, boss: Person) -> None:
+    await site.streamer("alice")
+    scopes = ["read", "chat", "channels", "account"]
+    _, made = await boss.api("POST", "/me/tokens", {"name": "script", "scopes": scopes})
+    script = site.person()
+    script.token = made["token"]
+    await _refused(script)
+    status, _ = await script.api("POST", "/channels/boss/stream-keys", {"name": "OBS"})
+    assert status == 201, "their own"
+    _, made = await boss.api("POST", "/me/tokens", {"name": "all", "scopes": [*scopes, "admin"]})
+    script.token = made["token"]
+    assert (await script.api("GET", "/channels/alice/stream-keys"))[0] == 200
+
+
+async def test_neither_has_who_owes_the_desk_a_password(
+    site: Site, boss: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.streamer("alice")
+    assert (await boss.get("/studio/alice"))[0] == 200
+    monkeypatch.setattr(limits, "DESK_CONFIRMED_MS", 0)
+    await _refused(boss)
+    assert (await boss.get("/studio/alice"))[0] == 403
+    assert (await boss.get("/studio/boss"))[0] == 200
+    _, answer = await boss.api("GET", "/me")
+    assert answer["is_admin"], "and this they stay"
+
+
+async def test_neither_has_who_lacks_the_required_second_factor(tmp_path: Path) -> None:
+    async with running_site(tmp_path, accounts={"admin_totp": "required"}) as site:
+        boss = await make_admin(site)
+        await site.streamer("alice")
+        await _refused(boss)
+        assert (await boss.get("/studio/alice"))[0] == 403
+
+
+async def test_what_an_admin_does_to_a_channel_stands_in_the_audit_log(
+    site: Site, boss: Person
+) -> None:
+    alice = await site.streamer("alice")
+    for person in (alice, boss):
+        _, key = await person.api("POST", "/channels/alice/stream-keys", {"name": "OBS"})
+        await person.api("DELETE", f"/channels/alice/stream-keys/{key['id']}")
+        await person.api("GET", "/channels/alice/overlay-token")
+        await person.api("POST", "/channels/alice/overlay-token")
+        await person.api("DELETE", "/channels/alice/overlay-token")
+        _, dock = await person.api("POST", "/channels/alice/dock-tokens", {"name": "OBS"})
+        await person.api("DELETE", f"/channels/alice/dock-tokens/{dock['id']}")
+    assert (await boss.api("DELETE", "/channels/alice"))[0] == 204
+    _, answer = await boss.api("GET", "/admin/audit?target=alice")
+    entries = answer["entries"]
+    assert {one["actor"] for one in entries} == {"boss"}
+    assert [one["action"] for one in reversed(entries)] == [
+        "stream-key.create",
+        "stream-key.revoke",
+        "overlay.create",
+        "overlay.create",
+        "overlay.revoke",
+        "dock.create",
+        "dock.revoke",
+        "channel.delete",
+    ]
 
 
 @pytest.mark.parametrize("what", ["role", "ban", "log-out"])

@@ -199,7 +199,10 @@ async def login(request: web.Request, body: Login) -> Tokens:
         if not body.code:
             raise Unauthorized("Send the code of your authenticator app.", code="code_required")
         await accounts.second_factor.check(user, body.code)
-    return _tokens(await accounts.tokens.issue(user))
+    agent = request.headers.get("User-Agent", "")
+    return _tokens(
+        await accounts.tokens.issue(user, address=request.remote or "", user_agent=agent)
+    )
 
 
 @api.post(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import Field
@@ -83,9 +83,10 @@ class RecoveryCodes(Answer):
 
 
 class DeviceOut(Answer):
-    """A browser that is logged in."""
+    """A browser, or a program with tokens of `/auth/login`, that is logged in."""
 
     id: str
+    kind: Literal["browser", "program"]
     address: str
     user_agent: str
     created_at_ms: int
@@ -255,18 +256,19 @@ async def turn_off_second_factor(request: web.Request) -> None:
 
 @api.get("/me/sessions", "Where I am logged in", answer=Devices, sign_in=True)
 async def sessions(request: web.Request) -> Devices:
-    """Browsers, last seen first."""
-    found = await request.app[ACCOUNTS].sessions.list(caller(request))
-    own = caller_of(request).session
+    """Browsers and programs, last seen first."""
+    found = await request.app[ACCOUNTS].devices.list(caller(request))
+    own = caller_of(request).log_in_id
     return Devices(
         sessions=[
             DeviceOut(
                 id=device.id,
+                kind=device.kind,
                 address=device.address,
                 user_agent=device.user_agent,
                 created_at_ms=device.created_at_ms,
                 seen_at_ms=device.seen_at_ms,
-                is_this=own is not None and own.id == device.id,
+                is_this=own == device.id,
             )
             for device in found
         ]
@@ -275,16 +277,16 @@ async def sessions(request: web.Request) -> Devices:
 
 @api.delete(
     "/me/sessions/{id}",
-    "Log a browser out",
+    "Log a browser or program out",
     sign_in=True,
     confirm=True,
     by_banned=True,
     errors=(NotFound, Forbidden),
 )
 async def revoke_session(request: web.Request) -> None:
-    """Its session ends at once, its connections too."""
+    """Its session or its tokens end at once, its connections too."""
     _check_person(request)
-    await request.app[ACCOUNTS].sessions.revoke(caller(request), request.match_info["id"])
+    await request.app[ACCOUNTS].devices.revoke(caller(request), request.match_info["id"])
 
 
 @api.get("/me/tokens", "My personal tokens", answer=TokensOut, sign_in=True)

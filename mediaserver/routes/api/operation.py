@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -33,7 +33,8 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Forbidden, MediaserverError, Unauthorized
 from mediaserver.routes.api.bad_input import bad_input
-from mediaserver.routes.keys import ACCOUNTS, CALLER_ID, CLOCK, CONFIG, SESSION, VIEWER
+from mediaserver.routes.duty import lacks_second_factor, on_duty
+from mediaserver.routes.keys import ACCOUNTS, CALLER_ID, CLOCK, SESSION, VIEWER
 from mediaserver.routes.page import read_body, read_file
 
 PREFIX = "/api/v1"
@@ -59,11 +60,6 @@ class Caller:
         """Whether they gave their password, or a code, just now; a personal token never does."""
         shown = self.session or self.log_in
         return shown is not None and now_ms - shown.confirmed_at_ms < limits.CONFIRMED_MS
-
-    def may_use_desk(self, now_ms: int) -> bool:
-        """Whether they did so today. A personal token was made for this, and ends by itself."""
-        shown = self.session or self.log_in
-        return shown is None or now_ms - shown.confirmed_at_ms < limits.DESK_CONFIRMED_MS
 
 
 _CALLER: web.RequestKey[Caller] = web.RequestKey("CALLER")
@@ -282,12 +278,10 @@ async def _check_admin(request: web.Request, found: Caller) -> None:
     """Raises `Forbidden` for all but admins, for one without the second factor that settings ask
     for, and for one whose log-in has to be confirmed anew, as on the pages of the desk.
     """
-    check(found.user, Action.USE_ADMIN_DESK)
-    if request.app[CONFIG].accounts.admin_totp == "required":
-        standing = await request.app[ACCOUNTS].second_factor.standing(found.user)
-        if not standing.is_on:
-            raise Forbidden("Turn two-step log-in on first.", code="second_factor")
-    if not found.may_use_desk(request.app[CLOCK].wall_ms()):
+    check(replace(found.user, is_off_duty=False), Action.USE_ADMIN_DESK)
+    if await lacks_second_factor(request, found.user):
+        raise Forbidden("Turn two-step log-in on first.", code="second_factor")
+    if found.user.is_off_duty:
         raise _unconfirmed()
 
 
@@ -306,9 +300,11 @@ async def _identify(request: web.Request) -> Caller:
             raise Unauthorized("Send the access token as: Authorization: Bearer TOKEN.")
         if token.startswith(PERSONAL):
             shown = await accounts.personal_tokens.find(token)
-            return Caller(shown.user, shown.scopes, shown.token_id)
+            user = await on_duty(request, shown.user, None, has_scope=Scope.ADMIN in shown.scopes)
+            return Caller(user, shown.scopes, shown.token_id)
         log_in = await accounts.tokens.find(token)
-        return Caller(log_in.user, _ALL_SCOPES, log_in.family_id, log_in=log_in)
+        user = await on_duty(request, log_in.user, log_in.confirmed_at_ms)
+        return Caller(user, _ALL_SCOPES, log_in.family_id, log_in=log_in)
     opened: Session | None = request.get(SESSION)
     if opened is None:
         raise Unauthorized("Log in first.")

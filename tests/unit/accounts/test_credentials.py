@@ -41,7 +41,7 @@ async def test_change_of_password(
 ) -> None:
     sessions, here, there, secret = await opened(db, clock, alice)
     tokens = await Tokens.open(db, clock, vault)
-    pair = await tokens.issue(alice)
+    pair = await tokens.issue(alice, address="1.1.1.1", user_agent="x")
     await credentials.change_password(
         alice, OLD, NEW, log_in="ses_1", address=HERE, keep_session=here
     )

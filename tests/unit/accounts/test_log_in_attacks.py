@@ -197,7 +197,7 @@ async def test_nothing_of_a_deleted_user_opens_anything(
     db: Database, clock: FakeClock, vault: Vault, alice: User
 ) -> None:
     tokens, sessions = await Tokens.open(db, clock, vault), Sessions(db, clock)
-    pair = await tokens.issue(alice)
+    pair = await tokens.issue(alice, address="1.1.1.1", user_agent="x")
     first_step = tokens.issue_first_step(alice)
     opened = await sessions.start(alice, address="1.1.1.1", user_agent="x", replaces=None)
     await db.write(

@@ -103,6 +103,18 @@ def test_a_ban_outweighs_being_an_admin() -> None:
     assert can(admin, Action.APPEAL)
 
 
+@pytest.mark.parametrize("action", list(Action), ids=lambda action: action.name)
+def test_an_admin_off_duty_may_what_others_may(action: Action) -> None:
+    admin = _user("admin", is_admin=True, is_off_duty=True)
+    assert can(admin, action, THING) == (ROWS[action.name][1] == "yes")
+    own = can(admin, action, Thing("usr_admin"))
+    assert own == (ROWS[action.name][4] == "yes"), "their own is theirs all the same"
+    if not can(admin, action, THING):
+        with pytest.raises(Forbidden) as caught:
+            check(admin, action, THING)
+        assert caught.value.code == "off_duty"
+
+
 def test_a_thing_of_nobody_has_no_owner() -> None:
     assert rank_of(NORMAL, SITE) == Rank.VIEWER
     assert rank_of(None, SITE) == Rank.VIEWER

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mediaserver.accounts.devices import Devices
 from mediaserver.accounts.personal_tokens import PersonalTokens, Scope
 from mediaserver.accounts.sessions import Sessions
 from mediaserver.accounts.tickets import Tickets
@@ -25,7 +26,7 @@ def tickets(db: Database, clock: FakeClock) -> Tickets:
 async def session_id(db: Database, clock: FakeClock, alice: User) -> str:
     sessions = Sessions(db, clock)
     await sessions.start(alice, address="1.1.1.1", user_agent="here", replaces=None)
-    return (await sessions.list(alice))[0].id
+    return (await Devices(db, clock).list(alice))[0].id
 
 
 async def test_a_ticket_works_once(tickets: Tickets, alice: User, session_id: str) -> None:
@@ -56,7 +57,7 @@ async def test_it_ends_with_the_session(
     unused = tickets.issue(alice, session_id)
     standing = await tickets.redeem(tickets.issue(alice, session_id))
     assert await tickets.still_stands(standing)
-    await Sessions(db, clock).revoke(alice, session_id)
+    await Devices(db, clock).revoke(alice, session_id)
     assert not await tickets.still_stands(standing)
     with pytest.raises(Unauthorized):
         await tickets.redeem(unused)
@@ -66,7 +67,7 @@ async def test_it_ends_with_the_clients_log_in(
     tickets: Tickets, db: Database, clock: FakeClock, vault: Vault, alice: User
 ) -> None:
     tokens = await Tokens.open(db, clock, vault)
-    pair = await tokens.issue(alice)
+    pair = await tokens.issue(alice, address="1.1.1.1", user_agent="x")
     log_in = await tokens.find(pair.access_token)
     standing = await tickets.redeem(tickets.issue(alice, log_in.family_id))
     assert await tickets.still_stands(standing)

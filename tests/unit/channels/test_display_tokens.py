@@ -56,6 +56,13 @@ async def test_a_dock_acts_as_its_maker(
         await tokens.revoke_dock(alice, "alice", made.id)
 
 
+async def test_a_dock_is_nobodys_admin(tokens: DisplayTokens, admin: User) -> None:
+    _, secret = await tokens.create_dock(admin, "alice", "")
+    maker = (await tokens.open("dock", secret)).user
+    assert maker is not None
+    assert (maker.id, maker.is_off_duty) == (admin.id, True)
+
+
 async def test_each_kind_opens_its_own_door(tokens: DisplayTokens, alice: User) -> None:
     overlay = await tokens.overlay(alice, "alice")
     _, dock = await tokens.create_dock(alice, "alice", "")

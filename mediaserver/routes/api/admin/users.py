@@ -57,9 +57,10 @@ class UserList(Answer):
 
 
 class UserDeviceOut(Answer):
-    """A browser where somebody is logged in."""
+    """A browser, or a program with tokens of `/auth/login`, where somebody is logged in."""
 
     id: str
+    kind: Literal["browser", "program"]
     address: str
     user_agent: str
     created_at_ms: int
@@ -109,6 +110,7 @@ async def show_user(request: web.Request) -> UserPageOut:
         sessions=[
             UserDeviceOut(
                 id=device.id,
+                kind=device.kind,
                 address=device.address,
                 user_agent=device.user_agent,
                 created_at_ms=device.created_at_ms,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -12,9 +13,9 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.audit import Actor
 from mediaserver.routes import confirming
+from mediaserver.routes.duty import lacks_second_factor
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.forms import FormError, form_errors
-from mediaserver.routes.keys import ACCOUNTS, CONFIG
 from mediaserver.routes.page import page, redirect, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
@@ -67,11 +68,9 @@ async def admin(request: web.Request, action: Action = Action.USE_ADMIN_DESK) ->
     here for long gives the password or a code once more.
     """
     user = signed_in(request)
-    check(user, action)
-    if request.app[CONFIG].accounts.admin_totp == "required":
-        standing = await request.app[ACCOUNTS].second_factor.standing(user)
-        if not standing.is_on:
-            redirect("/settings/security/app")
+    check(replace(user, is_off_duty=False), action)
+    if await lacks_second_factor(request, user):
+        redirect("/settings/security/app")
     confirming.confirmed(request, "/admin", within_ms=limits.DESK_CONFIRMED_MS)
     return user
 

@@ -114,13 +114,13 @@ async def revoke_device(request: web.Request) -> web.Response:
     user = confirmed(request).user
     form = await read_form(request)
     with suppress(NotFound):  # it has ended by itself meanwhile
-        await request.app[ACCOUNTS].sessions.revoke(user, form.get("id", ""))
+        await request.app[ACCOUNTS].devices.revoke(user, form.get("id", ""))
     return noticed(request, _PAGE, "device-out")
 
 
 async def revoke_others(request: web.Request) -> web.Response:
     user = confirmed(request).user
-    await request.app[ACCOUNTS].sessions.end_all(user, keep=session_token(request))
+    await request.app[ACCOUNTS].devices.end_others(user, keep_session=session_token(request))
     return noticed(request, _PAGE, "devices-out")
 
 
@@ -136,13 +136,14 @@ async def _security(
     devices = [
         {
             "id": device.id,
+            "kind": device.kind,
             "address": device.address,
             "program": device.user_agent,
             "seen_at_ms": device.seen_at_ms,
             "created_at_ms": device.created_at_ms,
             "is_this": device.id == opened.id,
         }
-        for device in await accounts.sessions.list(opened.user)
+        for device in await accounts.devices.list(opened.user)
     ]
     shown = {name: value for name, value in (form or {}).items() if "password" not in name}
     context = {

@@ -29,6 +29,10 @@ def upgrade() -> None:
     op.execute(f"ALTER TABLE session ADD COLUMN confirmed_at_ms {int_type} DEFAULT 0 NOT NULL")
     op.execute("UPDATE session SET confirmed_at_ms = created_at_ms")
     op.execute(f"ALTER TABLE token_family ADD COLUMN confirmed_at_ms {int_type} DEFAULT 0 NOT NULL")
+    op.execute(f"ALTER TABLE token_family ADD COLUMN seen_at_ms {int_type} DEFAULT 0 NOT NULL")
+    op.execute("UPDATE token_family SET seen_at_ms = created_at_ms")
+    for name in ("address", "user_agent"):
+        op.execute(f"ALTER TABLE token_family ADD COLUMN {name} TEXT DEFAULT '' NOT NULL")
     create_index("user_account", "created_at_ms", "id")
     op.create_index(
         "ix_user_account_is_admin",
