@@ -104,7 +104,9 @@ async def _live(request: web.Request) -> web.Response:
     scene = request.app[SCENE]
     scene.asked += 1
     if scene.answer_status != 200:
-        return web.json_response({"error": {"code": "unavailable", "message": "-"}}, status=503)
+        return web.json_response(
+            {"error": {"code": "unavailable", "message": "-"}}, status=scene.answer_status
+        )
     if scene.live is not None:
         return web.json_response(scene.live)
     page = URL(request.headers.get("Referer", "/"))

@@ -152,6 +152,23 @@ async def test_it_follows_a_stream_from_offline_to_its_end(
     )
 
 
+@pytest.mark.parametrize("status", [200, 404])
+async def test_a_stream_that_was_taken_away_is_gone_at_once(
+    on_air: Scene, open_page: Open, status: int
+) -> None:
+    """Its channel is hidden, or an admin has ended it: nothing that is buffered still plays."""
+    page = await open_page("/@mira?case=live")
+    await shows(page, "live")
+    open_page.missing.append("/api/v1/channels/mira/live")  # type: ignore[attr-defined]
+    on_air.live, on_air.answer_status = {"state": "offline"}, status
+    await page.evaluate("document.querySelector('live-player').poll.now()")
+    await shows(page, "offline")
+    video = page.locator("live-player video")
+    await expect(video).to_have_js_property("videoWidth", 0)
+    await expect(video).not_to_have_attribute("poster", re.compile("."))
+    await expect(page.locator(".watch-off")).to_contain_text("Offline")
+
+
 async def test_it_waits_for_the_streamer_and_goes_on_by_itself(
     on_air: Scene, open_page: Open, picture: Path, tmp_path: Path
 ) -> None:

@@ -67,7 +67,7 @@ export class HlsSource {
    * @param {{preview: boolean, behindS: number}} options `preview`: a streamer's own look, which
    *   doesn't count as a viewer; `behindS`: begin so far behind the live edge and stay there
    * @param {{onFailure: (failure: SourceFailure) => void, onRecovered: () => void,
-   *   onLevels: () => void, onStall: () => void}} hooks
+   *   onLevels: () => void, onEnd: () => void, onStall: () => void}} hooks
    */
   constructor(video, controller, url, { preview, behindS }, hooks) {
     this.video = video;
@@ -88,7 +88,10 @@ export class HlsSource {
         fetchAhead(data.details);
       }
     });
-    this.hls.on(Hls.Events.LEVEL_UPDATED, (_event, data) => this.latency.playlist(data.details));
+    this.hls.on(Hls.Events.LEVEL_UPDATED, (_event, data) => {
+      this.latency.playlist(data.details);
+      if (!data.details.live) hooks.onEnd();
+    });
     this.hls.on(Hls.Events.ERROR, (_event, data) => this.#error(data));
     this.hls.loadSource(url);
     this.latency.attach(this.hls);

@@ -108,9 +108,10 @@ export class LivePoll {
         cache: "no-store",
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      const gone = answer.status === 404; // deleted, or hidden by an admin
+      if (!answer.ok && !gone) throw new Error(`status ${answer.status}`);
       /** @type {LiveView} */
-      const view = await answer.json();
+      const view = gone ? { state: "offline" } : await answer.json();
       this.#failures = 0;
       this.state = view.state;
       if (this.#running) this.onView(view);

@@ -66,6 +66,7 @@ class LivePlayer extends HTMLElement {
         else void this.#play();
       },
       onLevels: () => this.panel?.showLevels(this.#source.levels, -1),
+      onEnd: () => this.poll?.now(),
       onFailure: (failure) => this.#failed(failure),
       onNone: () => this.#unsupported(""),
       onStall: () => {
@@ -156,7 +157,10 @@ class LivePlayer extends HTMLElement {
   #heard(heard) {
     const before = this.view;
     const view = this.#shown(heard);
+    // A stream that ends is `ended` for a while; from one that was taken away nothing more is shown.
+    const withdrawn = view.state === "offline" && (this.#onAir || before?.state === "reconnecting");
     this.view = view;
+    if (withdrawn) this.#withdraw();
     this.past?.show(view);
     // than what is loaded: the first word of a new one may come while nothing of it plays yet
     const other = view.broadcast_id !== this.#loadedId;
@@ -219,6 +223,13 @@ class LivePlayer extends HTMLElement {
     clearTimeout(this.#pausing);
     this.sources?.unload();
     if (this.#media !== "unsupported") this.#media = "idle";
+  }
+
+  #withdraw() {
+    this.#unload();
+    this.layers?.release();
+    this.video?.removeAttribute("poster");
+    this.video?.load();
   }
 
   async #play() {

@@ -17,6 +17,7 @@ const ASK_AGAIN_MS = 4_000;
  * @property {() => boolean} isWatched whether the picture moves at the live moment, on a visible page
  * @property {() => void} onReady it can play
  * @property {() => void} onLevels
+ * @property {() => void} onEnd the playlist has come to its end
  * @property {(failure: SourceFailure) => void} onFailure of HLS
  * @property {() => void} onNone this browser plays neither
  * @property {() => void} onStall
@@ -157,6 +158,7 @@ export class Sources {
           this.hooks.onLevels();
           this.hooks.onReady();
         },
+        onEnd: () => this.hooks.onEnd(),
         onFailure: (/** @type {SourceFailure} */ failure) => this.hooks.onFailure(failure),
         onRecovered: () => this.hooks.onReady(),
         onStall: () => this.hooks.onStall(),

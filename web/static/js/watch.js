@@ -6,12 +6,14 @@ import { fetchLive, hideBrokenImages, makeCard } from "./cards.js";
 import { copyFrom } from "./copy.js";
 import { showFollow, wireFollow } from "./follow.js";
 import { setSince, setText, viewers } from "./format.js";
+import { onState } from "./realtime.js";
 import { keepLayout } from "./theatre.js";
 
 /** @typedef {import("./live-state.js").LiveView} LiveView */
 
 const ALSO_MAX = 6;
 const REPORT_MS = 10_000;
+const LOSS_SPREAD_MS = 1_000;
 
 const main = /** @type {HTMLElement} */ (document.querySelector("main.watch"));
 const onAir = /** @type {HTMLElement} */ (main.querySelector("[data-on-air]"));
@@ -97,6 +99,18 @@ function heard({ live, viewers: count, followers, follows }) {
   if (follows !== undefined) showFollow(main.dataset.channel ?? "", follows);
 }
 
+/** A connection that breaks may be the word that there is nothing more to see. */
+function wireLoss() {
+  let connected = false;
+  onState((state) => {
+    const lost = connected && state !== "connected";
+    connected = state === "connected";
+    const player = /** @type {any} */ (document.querySelector("live-player"));
+    // spread, as a server that stops drops everybody at once
+    if (lost) setTimeout(() => player?.poll?.now(), Math.random() * LOSS_SPREAD_MS);
+  });
+}
+
 /** Kept in a cookie, so that the server renders the page that way and nothing jumps. */
 function wireChatToggle() {
   const buttons = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-chat-toggle]"));
@@ -150,5 +164,6 @@ wireFollow();
 wireChatToggle();
 wireKeyboard();
 wireReports();
+wireLoss();
 hideBrokenImages();
 void showAlso();
