@@ -971,9 +971,6 @@ AUDIT_EXPORT_BATCH: Final = 500
 FIGURES_WRITTEN_MS: Final = 5 * 60 * 1000
 """How often what was counted in memory is written down; a crash loses so much."""
 
-STATISTICS_STREAMS_MAX: Final = 20_000
-"""Streams that statistics add up: over 200 a day for three months."""
-
 BUSIEST_LISTED_MAX: Final = 10
 
 STORAGE_MEASURED_MS: Final = 60 * 1000
