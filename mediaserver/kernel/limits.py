@@ -1023,6 +1023,10 @@ WEBHOOK_CHAT_PER_S: Final = 1
 
 WEBHOOK_CHANNELS_COUNTED_MAX: Final = 1_000
 """Channels whose chat lines are counted at once."""
+
+WEBHOOK_CHANNELS_DELETED_MAX: Final = 100
+"""Deleted channels that are remembered, for the end of the stream that was on them."""
+
 # Trust --------------------------------------------------------------------------------------------
 
 BAN_DAYS_MAX: Final = 3650
