@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import limits
@@ -267,7 +267,7 @@ def _parse(text: bytes) -> Manifest:
             raise Damaged(f"It has format {body['format']!r}; this version reads format {FORMAT}.")
         is_whole = digest == _digest(body)
         manifest = _MANIFEST.validate_python(body)
-    except (ValueError, TypeError, KeyError, AttributeError, ValidationError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Damaged("Its manifest can't be read.") from error
     if not is_whole:
         raise Damaged("Its manifest is not as it was written.")

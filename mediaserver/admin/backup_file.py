@@ -39,9 +39,9 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.db.lock import DatabaseInUse, FileLock
 from mediaserver.kernel.errors import Conflict, Unavailable
 
-_NAME = re.compile(r"mediaserver-(\d{8}-\d{6})(-faulty)?\.tar")
+_NAME = re.compile(r"mediaserver-(\d{8}-\d{6})(?:-faulty)?\.tar")
 _TIME = "%Y%m%d-%H%M%S"
-_UNFINISHED = ".mediaserver-*"
+_UNFINISHED = re.compile(r"\.mediaserver-\d{8}-\d{6}\.(db|db-journal|part|pass)")
 
 NOT_KEPT = frozenset({"backups", "control", "dvr", "tmp"})
 """Folders of the storage that no backup holds: what can be made again, or is gone anyway."""
@@ -82,17 +82,26 @@ def list_backups(folder: Path) -> list[Backup]:
     """The whole backups in a folder, newest first; by their names, nothing is opened."""
     found = []
     for path in folder.iterdir() if folder.is_dir() else ():
-        if (match := _NAME.fullmatch(path.name)) and path.is_file():
-            created = datetime.strptime(match[1], _TIME).replace(tzinfo=UTC)
-            created_at_ms = int(created.timestamp()) * 1000
-            is_faulty = match[2] is not None
+        if (created_at_ms := _created_at_ms(path.name)) is not None and path.is_file():
+            is_faulty = path.stem.endswith("-faulty")
             found.append(Backup(path.name, path.stat().st_size, created_at_ms, is_faulty))
     return sorted(found, key=lambda one: one.name, reverse=True)
 
 
 def is_name(name: str) -> bool:
     """Whether a backup could be called so; never a path."""
-    return _NAME.fullmatch(name) is not None
+    return _created_at_ms(name) is not None
+
+
+def _created_at_ms(name: str) -> int | None:
+    """When the backup of this name was made; None when it is no name of one."""
+    if (match := _NAME.fullmatch(name)) is None:
+        return None
+    try:
+        created = datetime.strptime(match[1], _TIME).replace(tzinfo=UTC)
+    except ValueError:  # a day that there isn't
+        return None
+    return int(created.timestamp()) * 1000
 
 
 def make_backup(
@@ -208,8 +217,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def _clear(folder: Path) -> None:
-    for path in folder.glob(_UNFINISHED):
-        path.unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _files(source: Source, folder: Path) -> Iterator[tuple[str, Path]]:

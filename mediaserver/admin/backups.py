@@ -186,7 +186,7 @@ class Backups:
 
     async def _make_quietly(self) -> None:
         try:
-            with suppress(MediaserverError):  # kept and told
+            with suppress(MediaserverError):  # admins were told, and the page shows it
                 await self._make(None, None)
         finally:
             self._running = None

@@ -1,16 +1,15 @@
 """How the site was used, day by day: people, streams, viewers, messages, and the busiest channels.
 
-Days begin at midnight UTC. Reads the tables of accounts and channels through their indexes, and
-what admin/figures.py counted; owns none. Called by the admin desk.
+Days begin at midnight UTC. The database adds up the tables of accounts and channels, through their
+indexes; admin/figures.py counted the rest. Owns no table. Called by the admin desk.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import BigInteger, Select, Subquery, case, func, literal, select, union_all
 
 from mediaserver.accounts.users import user_account
 from mediaserver.admin import figures
@@ -40,14 +39,14 @@ class Day:
     messages: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Busiest:
     """A channel and how much it was live."""
 
     slug: str
     name: str
-    streams: int = 0
-    live_ms: int = 0
+    streams: int
+    live_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,11 @@ def _report(tx: Transaction, count: int, now_ms: int) -> Report:
     for (day, name), value in figures.since(tx, first).items():
         if 0 <= day - first < count:
             setattr(days[day - first], name, value)
-    return Report(days, _streams(tx, days, now_ms))
+    _add_streams(tx, days, now_ms)
+    busiest = tx.execute(busiest_query(first, now_ms))
+    return Report(
+        days, [Busiest(row.slug, row.name, row.streams, int(row.live_ms)) for row in busiest]
+    )
 
 
 def registered_query(first_day: int) -> Select[Any]:
@@ -93,55 +96,62 @@ def registered_query(first_day: int) -> Select[Any]:
     )
 
 
-def ended_query(first_day: int) -> Select[Any]:
-    """Streams that were live and ended on one of the days."""
-    return _streams_query().where(stream.c.ended_at_ms >= first_day * DAY_MS)
+def days_query(first_day: int, now_ms: int) -> Select[Any]:
+    """Streams by the days on which they began and ended, counted from the first one: how many, and
+    the sums of both moments. There are few such pairs, however many streams there were.
+    """
+    lived = _lived(first_day, now_ms)
+    begin_day = (lived.c.begin_ms // DAY_MS).label("begin_day")
+    end_day = ((lived.c.end_ms - 1) // DAY_MS).label("end_day")  # midnight ends the day before
+    return select(
+        begin_day,
+        end_day,
+        func.count().label("streams"),
+        func.sum(lived.c.begin_ms).label("begins_ms"),
+        func.sum(lived.c.end_ms).label("ends_ms"),
+    ).group_by(begin_day, end_day)
 
 
-def running_query() -> Select[Any]:
-    """Streams that are live now."""
-    return _streams_query().where(stream.c.ended_at_ms.is_(None))
-
-
-def _streams_query() -> Select[Any]:
+def busiest_query(first_day: int, now_ms: int) -> Select[Any]:
+    """The channels that were live for the longest."""
+    lived = _lived(first_day, now_ms)
+    live_ms = func.sum(lived.c.end_ms - lived.c.begin_ms).label("live_ms")
     return (
-        select(stream.c.channel_id, stream.c.live_at_ms, stream.c.ended_at_ms)
-        .where(stream.c.live_at_ms.is_not(None))
-        .limit(limits.STATISTICS_STREAMS_MAX)
+        select(channel.c.slug, channel.c.name, func.count().label("streams"), live_ms)
+        .join_from(lived, channel, channel.c.id == lived.c.channel_id)
+        .group_by(channel.c.id, channel.c.slug, channel.c.name)
+        .order_by(live_ms.desc(), channel.c.id)
+        .limit(limits.BUSIEST_LISTED_MAX)
     )
 
 
-def _streams(tx: Transaction, days: list[Day], now_ms: int) -> list[Busiest]:
-    """Add the streams to their days; the busiest channels."""
-    first = days[0].begins_at_ms // DAY_MS
-    streams: defaultdict[str, int] = defaultdict(int)
-    live_ms: defaultdict[str, int] = defaultdict(int)
-    for query in (ended_query(first), running_query()):
-        for row in tx.execute(query):
-            streams[row.channel_id] += 1
-            live_ms[row.channel_id] += _spread(row, days, now_ms)
-    top = sorted(live_ms, key=lambda one: (-live_ms[one], one))[: limits.BUSIEST_LISTED_MAX]
-    named = tx.execute(
-        select(channel.c.id, channel.c.slug, channel.c.name).where(channel.c.id.in_(top))
-    )
-    by_id = {row.id: row for row in named}
-    return [
-        Busiest(by_id[one].slug, by_id[one].name, streams[one], live_ms[one])
-        for one in top
-        if one in by_id
-    ]
+def _lived(first_day: int, now_ms: int) -> Subquery:
+    """When each stream was live, in ms from the first day on; until now if it still is."""
+    since_ms = first_day * DAY_MS
+    live_at_ms, ended_at_ms = stream.c.live_at_ms, stream.c.ended_at_ms
+    begin_ms = case((live_at_ms > since_ms, live_at_ms - since_ms), else_=0).label("begin_ms")
+    ended = select(
+        stream.c.channel_id,
+        begin_ms,
+        case((ended_at_ms < now_ms, ended_at_ms - since_ms), else_=now_ms - since_ms).label(
+            "end_ms"
+        ),
+    ).where(ended_at_ms > since_ms, live_at_ms < ended_at_ms, live_at_ms < now_ms)
+    running = select(
+        stream.c.channel_id, begin_ms, literal(now_ms - since_ms, BigInteger).label("end_ms")
+    ).where(ended_at_ms.is_(None), live_at_ms < now_ms)
+    return union_all(ended, running).subquery()
 
 
-def _spread(row: Row[Any], days: list[Day], now_ms: int) -> int:
-    """Add one stream to every day on which it was live; how long that was in all."""
-    begin = max(row.live_at_ms, days[0].begins_at_ms)
-    end = min(row.ended_at_ms if row.ended_at_ms is not None else now_ms, now_ms)
-    first = days[0].begins_at_ms // DAY_MS
-    total_ms = 0
-    for day in days[begin // DAY_MS - first : end // DAY_MS - first + 1]:
-        part_ms = min(end, day.begins_at_ms + DAY_MS) - max(begin, day.begins_at_ms)
-        if part_ms > 0:
-            day.streams += 1
-            day.live_ms += part_ms
-            total_ms += part_ms
-    return total_ms
+def _add_streams(tx: Transaction, days: list[Day], now_ms: int) -> None:
+    """Each stream counts on every day on which it was live, with the time of that day."""
+    for row in tx.execute(days_query(days[0].begins_at_ms // DAY_MS, now_ms)):
+        for number in range(row.begin_day, row.end_day + 1):
+            day = days[number]
+            begins_ms, ends_ms = int(row.begins_ms), int(row.ends_ms)
+            if number > row.begin_day:
+                begins_ms = row.streams * number * DAY_MS
+            if number < row.end_day:
+                ends_ms = row.streams * (number + 1) * DAY_MS
+            day.streams += row.streams
+            day.live_ms += ends_ms - begins_ms

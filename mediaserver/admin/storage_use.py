@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from mediaserver.admin.database_copy import files_of
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
@@ -30,7 +31,6 @@ _KINDS = (
     ("other", "Other files", "Everything else in the storage folder."),
 )
 _FOLDERS = frozenset(name for name, _, _ in _KINDS) - {"database", "other"}
-_DATABASE = "mediaserver.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,13 @@ class StorageUse:
 
 
 class StorageMeter:
-    """Measures, at most once a minute."""
+    """Measures, at most once a minute. `database`: the file of SQLite, None for PostgreSQL."""
 
-    def __init__(self, db: Database, clock: Clock, folder: Path) -> None:
+    def __init__(self, db: Database, clock: Clock, folder: Path, database: Path | None) -> None:
         self._db = db
         self._clock = clock
         self._folder = folder
+        self._database = database
 
         self._measured: StorageUse | None = None
         self._measured_at_ms = 0
@@ -79,26 +80,29 @@ class StorageMeter:
                 self._measured is None
                 or now_ms - self._measured_at_ms >= limits.STORAGE_MEASURED_MS
             ):
-                found = await asyncio.to_thread(measure, self._folder, self._clock.wall_ms())
-                if not self._db.is_sqlite:
+                found = await asyncio.to_thread(
+                    measure, self._folder, self._database, self._clock.wall_ms()
+                )
+                if self._database is None:
                     found = _with_database(found, await self._db.read(_database_bytes))
                 self._measured, self._measured_at_ms = found, now_ms
             return self._measured
 
 
-def measure(folder: Path, now_ms: int) -> StorageUse:
+def measure(folder: Path, database: Path | None, now_ms: int) -> StorageUse:
     """Add up the files below `folder`. Takes as long as the disk does."""
+    of_database = files_of(database) if database is not None else frozenset()
     bytes_of = dict.fromkeys((name for name, _, _ in _KINDS), 0)
-    files_of = dict.fromkeys(bytes_of, 0)
-    for path, found in _files(folder):
-        kind = _kind(path.relative_to(folder))
+    count_of = dict.fromkeys(bytes_of, 0)
+    for path, found in _files(folder.resolve()):
+        kind = "database" if path in of_database else _kind(path.relative_to(folder.resolve()))
         bytes_of[kind] += found.st_size
-        files_of[kind] += 1
+        count_of[kind] += 1
     disk = shutil.disk_usage(folder)
     return StorageUse(
         str(folder.absolute()),
         tuple(
-            Use(name, label, description, bytes_of[name], files_of[name])
+            Use(name, label, description, bytes_of[name], count_of[name])
             for name, label, description in _KINDS
         ),
         disk.free,
@@ -120,9 +124,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 def _kind(path: Path) -> str:
     first = path.parts[0]
-    if len(path.parts) == 1:
-        return "database" if first.startswith(_DATABASE) else "other"
-    return first if first in _FOLDERS else "other"
+    return first if len(path.parts) > 1 and first in _FOLDERS else "other"
 
 
 def _with_database(use: StorageUse, byte_count: int) -> StorageUse:

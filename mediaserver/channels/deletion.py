@@ -25,10 +25,11 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ChannelDeleted:
-    """A channel is gone, with its keys, chat, schedule and followers."""
+    """A channel is gone, with its keys, chat, schedule and followers. `was`: as it was last."""
 
     id: str
     slug: str
+    was: Channel
 
 
 class Deletion:
@@ -53,7 +54,7 @@ def remove(tx: Transaction, found: Channel, now_ms: int) -> None:
     channels.lock(tx, found.id)
     tx.execute(delete(channel).where(channel.c.id == found.id))
     retire(tx, Kind.CHANNEL, found.slug, now_ms)
-    tx.emit(ChannelDeleted(found.id, found.slug))
+    tx.emit(ChannelDeleted(found.id, found.slug, found))
     _log.info("channel deleted", channel=found.slug)
 
 

@@ -262,6 +262,24 @@ def count(tx: Transaction) -> dict[tuple[str, State], int]:
     return {(row.kind, row.state): row.jobs for row in rows}
 
 
+def dead_by_kind(tx: Transaction) -> dict[str, int]:
+    """How many were given up, by kind."""
+    rows = tx.execute(
+        select(job.c.kind, func.count().label("jobs"))
+        .where(job.c.state == "dead")
+        .group_by(job.c.kind)
+    )
+    return {row.kind: row.jobs for row in rows}
+
+
+def count_waiting(tx: Transaction, kind: str, before_ms: int) -> int:
+    """How many of a kind wait that were made before this moment."""
+    waiting = select(func.count()).where(
+        job.c.kind == kind, job.c.state == "waiting", job.c.created_at_ms < before_ms
+    )
+    return int(tx.execute(waiting).scalar_one())
+
+
 def _get_dead(tx: Transaction, job_id: str) -> Job:
     row = tx.execute(select(job).where(job.c.id == job_id).with_for_update()).first()
     if row is None:

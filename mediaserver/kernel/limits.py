@@ -989,9 +989,6 @@ AUDIT_EXPORT_BATCH: Final = 500
 FIGURES_WRITTEN_MS: Final = 5 * 60 * 1000
 """How often what was counted in memory is written down; a crash loses so much."""
 
-STATISTICS_STREAMS_MAX: Final = 20_000
-"""Streams that statistics add up: over 200 a day for three months."""
-
 BUSIEST_LISTED_MAX: Final = 10
 
 STORAGE_MEASURED_MS: Final = 60 * 1000
@@ -1057,6 +1054,10 @@ WEBHOOK_CHAT_PER_S: Final = 1
 
 WEBHOOK_CHANNELS_COUNTED_MAX: Final = 1_000
 """Channels whose chat lines are counted at once."""
+
+WEBHOOK_CHANNELS_DELETED_MAX: Final = 100
+"""Deleted channels that are remembered, for the end of the stream that was on them."""
+
 # Trust --------------------------------------------------------------------------------------------
 
 BAN_DAYS_MAX: Final = 3650

@@ -1,12 +1,14 @@
 """The command line's way into a running site: HTTP on a Unix socket in the storage folder.
 
-SQLite allows one process, so `mediaserver user create` asks the running one. Whoever may open the
-socket (mode 0700 folder: the operator) may do everything here; it is never on the network.
+SQLite allows one process, so `mediaserver user create` asks the running one; with any database
+`mediaserver doctor` does, as its ports are taken by the site itself. Whoever may open the socket
+(mode 0700 folder: the operator) may do everything here; it is never on the network.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -84,6 +86,22 @@ def socket_path(storage: Path, *, make: bool) -> Iterator[str]:
         yield f"/proc/self/fd/{descriptor}/{_SOCKET}"
     finally:
         os.close(descriptor)
+
+
+def is_answered(storage: Path) -> bool:
+    """Whether a site listens on the socket in this storage folder."""
+    if not is_supported:
+        return False
+    try:
+        with (
+            socket_path(storage, make=False) as path,
+            socket.socket(socket.AF_UNIX) as probe,
+        ):
+            probe.settimeout(limits.DOCTOR_NETWORK_TIMEOUT_S)
+            probe.connect(path)
+    except OSError:
+        return False
+    return True
 
 
 async def ask(

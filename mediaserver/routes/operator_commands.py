@@ -66,7 +66,9 @@ def commands_of(backups: Backups, doctor: Doctor) -> Mapping[str, control.Comman
 
 def _is_running(config: Config) -> bool:
     database = sqlite_file(config.database_url)
-    if database is None or not database.is_file():
+    if database is None:
+        return control.is_answered(config.storage.path)
+    if not database.is_file():
         return False
     lock = FileLock(database.with_name(database.name + ".lock"))
     try:

@@ -12,6 +12,7 @@ from mediaserver.accounts.avatars import Avatars
 from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.admin.audit_log import AuditLog
 from mediaserver.admin.backups import Backups
+from mediaserver.admin.database_copy import sqlite_file
 from mediaserver.admin.deferred import Deferred
 from mediaserver.admin.doctor.doctor import Doctor
 from mediaserver.admin.figures import Figures
@@ -182,7 +183,8 @@ async def add_admin(base: Foundations, app: web.Application) -> None:
     app[keys.DEFERRED] = Deferred(db, clock, letterhead)
     app[keys.STATISTICS] = Statistics(db, clock)
     app[keys.OVERVIEW] = Overview(db, clock, QUEUES)
-    app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path)
+    database = sqlite_file(config.database_url)
+    app[keys.STORAGE_METER] = StorageMeter(db, clock, config.storage.path, database)
 
 
 async def add_live(

@@ -112,8 +112,8 @@ class Server:
         _log.info("listening", http_port=self.http_port, rtmp_port=self.rtmp_port)
 
     async def _listen_control(self, base: Foundations, app: web.Application) -> None:
-        """For the command line, while this process holds the database."""
-        if not base.db.is_sqlite or not control.is_supported:
+        """For the command line: the doctor asks here, and all else while SQLite lets nobody in."""
+        if not control.is_supported:
             return
         commands = commands_of(app[keys.BACKUPS], app[keys.DOCTOR])
         control_app = control.make_control_app(base.accounts.users, app[keys.CHANNELS], commands)

@@ -18,6 +18,7 @@ from mediaserver.accounts.personal_data import AccountDeleted
 from mediaserver.accounts.users import AccountMade, find_by_id
 from mediaserver.channels import channels, follows
 from mediaserver.channels.channels import Channel, ChannelChanged
+from mediaserver.channels.deletion import ChannelDeleted
 from mediaserver.channels.follows import Followed
 from mediaserver.chat.events import Author, ChatEvent, ChatEvents
 from mediaserver.kernel import limits
@@ -75,6 +76,7 @@ class Feed:
         self._letterhead = letterhead
 
         self._wanted: set[tuple[EventType, str | None]] = set()
+        self._deleted: dict[str, Channel] = {}  # lately: their streams are about to end
         self._chat_budgets: dict[str, tuple[Budget, int]] = {}  # and how many lines were skipped
         self._writer = EventWriter[_News | WebhooksChanged](
             "webhooks", self._write, limits.WEBHOOK_EVENTS_WAITING_MAX
@@ -83,6 +85,7 @@ class Feed:
         events.subscribe(WebhooksChanged, self._writer.put)
         events.subscribe(BroadcastWentLive, self._went_live)
         events.subscribe(BroadcastEnded, self._ended)
+        events.subscribe(ChannelDeleted, self._channel_deleted)
         events.subscribe(ChannelChanged, self._channel_changed)
         events.subscribe(Followed, self._followed)
         events.subscribe(ChatEvents, self._chat)
@@ -130,6 +133,11 @@ class Feed:
                 stream_id=event.broadcast_id, reason=event.reason, ended_at=moment(event.at_ms)
             )
             self._tell(EventType.STREAM_OFFLINE, event.channel_id, lambda *_: data, event.at_ms)
+
+    def _channel_deleted(self, event: ChannelDeleted) -> None:
+        self._deleted[event.id] = event.was
+        if len(self._deleted) > limits.WEBHOOK_CHANNELS_DELETED_MAX:
+            del self._deleted[next(iter(self._deleted))]
 
     def _channel_changed(self, event: ChannelChanged) -> None:
         self._tell(EventType.CHANNEL_UPDATED, event.channel_id, _updated)
@@ -230,11 +238,20 @@ class Feed:
             await self._db.write(self._announce, news)
 
     def _announce(self, tx: Transaction, news: _News) -> None:
-        channel = channels.get_by_id(tx, news.channel_id) if news.channel_id else None
+        channel = self._channel(tx, news.channel_id) if news.channel_id else None
         data = news.describe(tx, channel)
         if data is not None:
             now_ms = self._clock.wall_ms()
             deliveries.announce(tx, self._letterhead, news.event, channel, data, news.at_ms, now_ms)
+
+    def _channel(self, tx: Transaction, channel_id: str) -> Channel:
+        """Also one that was deleted a moment ago. Raises `NotFound`."""
+        try:
+            return channels.get_by_id(tx, channel_id)
+        except NotFound:
+            if (deleted := self._deleted.get(channel_id)) is None:
+                raise
+            return deleted
 
 
 def _updated(tx: Transaction, channel: Channel | None) -> Data | None:

@@ -76,7 +76,7 @@ def _overview(case: str, now_ms: int) -> dict[str, Any]:
             backups=[] if case == "quiet" else [SimpleNamespace(created_at_ms=now_ms - _HOUR_MS)],
             failure=SimpleNamespace(reason="The disk is full.") if case == "waiting" else None,
         ),
-        "storage": measure(Path(__file__).parent, now_ms),
+        "storage": measure(Path(__file__).parent, None, now_ms),
         "streams": 4,
         "viewers": 310,
     }
@@ -219,7 +219,7 @@ def _jobs(case: str, now_ms: int) -> dict[str, Any]:
 
 
 def _storage(case: str, now_ms: int) -> dict[str, Any]:
-    return {"storage": measure(Path(__file__).parent, now_ms)}
+    return {"storage": measure(Path(__file__).parent, None, now_ms)}
 
 
 def _statistics(case: str, now_ms: int) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 
-def command_environment(tmp_path: Path) -> dict[str, str]:
+def command_environment(tmp_path: Path, database_url: str = "") -> dict[str, str]:
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "PYTHONWARNINGS": "error",
         "MEDIASERVER_STORAGE__PATH": str(tmp_path / "storage"),
+        "MEDIASERVER_DATABASE__URL": database_url,
         "MEDIASERVER_HTTP__HOST": "127.0.0.1",
         "MEDIASERVER_HTTP__PORT": "0",
         "MEDIASERVER_RTMP__HOST": "127.0.0.1",
@@ -24,14 +25,14 @@ def command_environment(tmp_path: Path) -> dict[str, str]:
 
 
 async def run_command_line(
-    tmp_path: Path, *arguments: str, stdin: str = ""
+    tmp_path: Path, *arguments: str, stdin: str = "", database_url: str = ""
 ) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mediaserver", *arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=command_environment(tmp_path),
+        env=command_environment(tmp_path, database_url),
         cwd=tmp_path,
     )
     async with asyncio.timeout(60):
@@ -41,13 +42,15 @@ async def run_command_line(
 
 
 @asynccontextmanager
-async def serving(tmp_path: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def serving(
+    tmp_path: Path, database_url: str = ""
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """`mediaserver serve` and what it printed up to "Press Ctrl-C"."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mediaserver", "serve"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=command_environment(tmp_path),
+        env=command_environment(tmp_path, database_url),
         cwd=tmp_path,
     )
     assert process.stdout is not None

@@ -41,6 +41,7 @@ async def test_every_setting_is_explained(boss: Person) -> None:
     by_key = {one["key"]: one for one in answer["settings"]}
     assert by_key["mail.smtp_password"]["value"] is True
     assert by_key["media.preset"]["effect"] == "next_stream"
+    assert "counts at once, or with the next stream where it says so" in text
 
 
 async def test_a_new_name_is_in_the_header_at_once_and_after_a_restart(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ import json
 import re
 import sqlite3
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.functional.command_line import run_command_line, serving
 from tests.functional.platform_site import PASSWORD
@@ -97,3 +100,16 @@ async def test_the_doctor_on_the_command_line(tmp_path: Path) -> None:
     assert (status, err) == (1, "")
     assert "\nbad   Database: " in out
     assert "      → Stop the site and restore the newest backup" in out
+
+
+@pytest.mark.postgres
+async def test_the_doctor_asks_a_site_with_postgresql_too(tmp_path: Path, postgresql: Any) -> None:
+    url = await postgresql.new_database()
+    async with serving(tmp_path, url):
+        status, out, err = await run_command_line(tmp_path, "doctor", "--json", database_url=url)
+        assert (status, err) == (0, "")
+        findings = {one["name"]: one for one in json.loads(out)}
+        assert "listens on" in findings["http_port"]["meaning"]
+        assert "listens on" in findings["rtmp_port"]["meaning"]
+    status, out, err = await run_command_line(tmp_path, "doctor", database_url=url)
+    assert (status, err) == (0, ""), "the socket of a site that ended is none"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -20,11 +20,11 @@ from mediaserver.admin.database_copy import (
 )
 from mediaserver.admin.doctor.finding import Finding, bad, ok, warn
 from mediaserver.admin.long_work import Stop
-from mediaserver.kernel import limits
+from mediaserver.kernel import jobs, limits, mail
 from mediaserver.kernel.config import Config
+from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.db.migrate import current, head
 from mediaserver.kernel.errors import Unavailable
-from mediaserver.kernel.jobs import job
 
 _RESTORE = "Stop the site and restore the newest backup: mediaserver restore FILE"
 _WAL = b"\x02\x02"
@@ -150,15 +150,7 @@ def _jobs(work: Work) -> list[Finding]:
 
 
 def _work(connection: Connection, now_ms: int) -> Work:
-    if not inspect(connection).has_table(job.name):
+    if not inspect(connection).has_table(jobs.job.name):
         return Work({}, 0)
-    count = func.count()
-    dead = connection.execute(
-        select(job.c.kind, count).where(job.c.state == "dead").group_by(job.c.kind)
-    )
-    late = select(count).where(
-        job.c.kind == "mail",
-        job.c.state == "waiting",
-        job.c.created_at_ms < now_ms - limits.DOCTOR_MAIL_LATE_MS,
-    )
-    return Work({row[0]: row[1] for row in dead}, connection.execute(late).scalar_one())
+    tx, late_ms = Transaction(connection), now_ms - limits.DOCTOR_MAIL_LATE_MS
+    return Work(jobs.dead_by_kind(tx), jobs.count_waiting(tx, mail.JOB, late_ms))

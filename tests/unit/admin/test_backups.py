@@ -78,13 +78,15 @@ async def test_a_running_site_is_backed_up_as_it_is_at_one_moment(
 
 async def test_only_the_newest_are_kept(storage: Path, config: Config, clock: FakeClock) -> None:
     (storage / "backups").mkdir()
-    (storage / "backups" / "my own notes.tar").write_text("stays")
+    others = ("my own notes.tar", "mediaserver-99999999-999999.tar", ".mediaserver-settings")
+    for name in others:
+        (storage / "backups" / name).write_text("stays")
     for _ in range(4):
         clock.advance(1000)
         await back_up_stopped_site(config, clock, None, 2)
     names = [one.name for one in list_backups(storage / "backups")]
     assert names == ["mediaserver-20231114-221324.tar", "mediaserver-20231114-221323.tar"]
-    assert (storage / "backups" / "my own notes.tar").exists()
+    assert all((storage / "backups" / name).exists() for name in others)
 
 
 async def test_the_one_just_made_stays_whatever_the_others_are_called(

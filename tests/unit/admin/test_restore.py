@@ -358,6 +358,10 @@ BAD: dict[str, tuple[Change, str]] = {
         lambda path: write_archive(path, [(named("manifest.json"), b"[1, 2")]),
         "manifest can't be read",
     ),
+    "a manifest that is nested too deeply": (
+        lambda path: write_archive(path, [(named("manifest.json"), b"[" * 100_000)]),
+        "manifest can't be read",
+    ),
     "a list as a manifest": (
         lambda path: write_archive(path, [(named("manifest.json"), b"[]")]),
         "manifest can't be read",

@@ -54,6 +54,7 @@ async def test_streams_are_spread_over_their_days(
     today = _midnight(clock)
     for channel_id, begin, end in (
         (film.id, today - 2 * HOUR_MS, today + HOUR_MS),  # over midnight
+        (film.id, today - 4 * HOUR_MS, today - 4 * HOUR_MS),  # for no time at all
         (film.id, today - 20 * DAY_MS, today - 20 * DAY_MS + HOUR_MS),  # too long ago
         (talk.id, today - 7 * DAY_MS, today - 6 * DAY_MS + HOUR_MS),  # begun before
         (talk.id, today + HOUR_MS, None),  # goes on
@@ -68,6 +69,35 @@ async def test_streams_are_spread_over_their_days(
         ("talk", 2, 4),
         ("film", 1, 3),
     ]
+
+
+async def test_no_stream_is_left_out_however_many_there_were(
+    db: Database, clock: FakeClock, alice: User
+) -> None:
+    channels = Channels(db, clock, AccountsConfig())
+    film = await channels.create(alice, "film", "Film")
+    yesterday, count = _midnight(clock) - DAY_MS, 20_500
+
+    def fill_streams(tx: Transaction, numbers: range) -> None:
+        rows = [
+            {
+                "id": f"str_{number}",
+                "channel_id": film.id,
+                "title": "",
+                "created_at_ms": yesterday + number,
+                "live_at_ms": yesterday + number,
+                "ended_at_ms": yesterday + number + 1_000,
+                "end_reason": "Over.",
+            }
+            for number in numbers
+        ]
+        tx.execute(insert(stream), rows)
+
+    for first in range(0, count, 5_000):
+        await db.write(fill_streams, range(first, min(first + 5_000, count)))
+    report = await Statistics(db, clock).of_last(7)
+    assert (report.days[-2].streams, report.days[-2].live_ms) == (count, count * 1_000)
+    assert [(one.streams, one.live_ms) for one in report.busiest] == [(count, count * 1_000)]
 
 
 async def test_people_are_counted_by_day(db: Database, clock: FakeClock) -> None:
@@ -144,8 +174,14 @@ async def test_no_query_reads_a_table_whole(tmp_path: Path) -> None:
     async with Database(f"sqlite+aiosqlite:///{tmp_path / 'site.db'}", Events()) as db:
 
         def check(tx: Transaction) -> None:
-            for query in (statistics.ended_query(19_000), statistics.running_query()):
-                assert not is_slow(plan_of(tx, query)), query
+            now_ms = 19_030 * DAY_MS
+            for query in (
+                statistics.days_query(19_000, now_ms),
+                statistics.busiest_query(19_000, now_ms),
+            ):
+                of_streams = [step for step in plan_of(tx, query) if "stream" in step]
+                assert len(of_streams) == 2, "those that ended and those that go on"
+                assert not is_slow(of_streams), query
             plan = plan_of(tx, statistics.registered_query(19_000))
             assert plan[0].startswith("SEARCH user_account USING COVERING INDEX"), plan
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mediaserver.admin.database_copy import sqlite_file
 from mediaserver.admin.storage_use import StorageMeter, measure
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
@@ -24,22 +25,32 @@ def test_files_are_added_up_by_kind(tmp_path: Path) -> None:
     _put(tmp_path, "dvr/x/1.m4s", 1_000)
     _put(tmp_path, "something/else", 7)
     (tmp_path / "dvr" / "link").symlink_to("/dev/zero")
-    found = measure(tmp_path, 5)
+    database = tmp_path / "mediaserver.db"
+    found = measure(tmp_path, database, 5)
     used = {use.kind: (use.byte_count, use.files) for use in found.uses if use.files}
     assert used["database"] == (15, 2)
     assert used["images"] == (300, 2)
     assert used["other"] == (8, 2)
     assert used["dvr"][0] < 1_100, "links are not followed"
     _put(tmp_path, "backups/one.tar", 3)
-    assert measure(tmp_path, 5).byte_count == found.byte_count + 3
+    assert measure(tmp_path, database, 5).byte_count == found.byte_count + 3
+
+
+def test_the_database_is_where_the_settings_say(tmp_path: Path) -> None:
+    _put(tmp_path, "db/site.db", 10)
+    _put(tmp_path, "db/site.db-wal", 5)
+    _put(tmp_path, "mediaserver.db", 1)
+    found = measure(tmp_path, tmp_path / "db" / "site.db", 5)
+    used = {use.kind: use.byte_count for use in found.uses if use.files}
+    assert used == {"database": 15, "other": 1}
 
 
 async def test_it_is_remembered_for_a_minute(
-    db: Database, clock: FakeClock, tmp_path: Path
+    db: Database, database_url: str, clock: FakeClock, tmp_path: Path
 ) -> None:
     folder = tmp_path / "files"
     _put(folder, "images/a.webp", 10)
-    meter = StorageMeter(db, clock, folder)
+    meter = StorageMeter(db, clock, folder, sqlite_file(database_url))
     before = await meter.use()
     _put(folder, "images/b.webp", 10)
     clock.advance(59_000)

@@ -13,6 +13,7 @@ from mediaserver.accounts.personal_data import AccountDeleted
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import User, Users
 from mediaserver.channels.channels import Channel, Channels
+from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.follows import Follows
 from mediaserver.chat.events import Author, ChatEvent, ChatEvents
 from mediaserver.kernel import limits
@@ -95,6 +96,24 @@ async def test_a_stream_from_beginning_to_end(
         "started_at": "2023-11-14T22:13:20.123000Z",
     }
     assert (offline["type"], offline["data"]["reason"]) == ("stream.offline", "Over.")
+
+
+async def test_a_channel_that_is_deleted_while_live(
+    feed: Feed,
+    events: Events,
+    db: Database,
+    clock: FakeClock,
+    channel: Channel,
+    webhooks: Webhooks,
+    desk: Asker,
+    alice: User,
+) -> None:
+    await webhooks.create(desk, URL, ["stream.offline"])
+    await feed.flushed()
+    await Deletion(db, clock).delete(alice, channel.slug)
+    events.publish(BroadcastEnded("brc_1", channel.id, channel.slug, 2_000, "Deleted.", True))
+    (offline,) = await _told(db, feed)
+    assert (offline["type"], offline["channel"]["slug"]) == ("stream.offline", channel.slug)
 
 
 async def test_follows_and_changes(
