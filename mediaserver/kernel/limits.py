@@ -756,6 +756,9 @@ JOB_DONE_KEEP_MS: Final = 7 * 24 * 3600 * 1000
 JOB_DEAD_KEEP_MS: Final = 30 * 24 * 3600 * 1000
 """The admin can see what was done, and what was given up, for so long. A key is known as long."""
 
+JOBS_DELETED_AT_ONCE: Final = 1_000
+"""Old ones in one transaction: a few milliseconds in which nobody else can write."""
+
 JOBS_LISTED_MAX: Final = 50
 """Jobs on one page."""
 

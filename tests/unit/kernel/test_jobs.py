@@ -261,10 +261,26 @@ async def test_what_repeats_runs_once_in_each_interval(jobs: Worker, clock: Fake
     assert len(runs) == 3
 
 
-async def test_old_ones_are_forgotten(jobs: Worker, db: Database, clock: FakeClock) -> None:
-    jobs.register("test", Recorder(None, GiveUp("no")))
+async def test_jobs_of_a_kind_with_many_go_once_they_are_done(
+    jobs: Worker, db: Database, clock: FakeClock
+) -> None:
+    jobs.register("test", Recorder(Unavailable("down"), None), keeps_done=False)
     await add(db, {}, clock)
     await jobs.run_due()
+    assert (await only(db)).state == "waiting"
+    clock.advance(pause_ms(1))
+    assert await jobs.run_due() == 1
+    assert await page(db, "test") == []
+
+
+async def test_old_ones_are_forgotten(
+    jobs: Worker, db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "JOBS_DELETED_AT_ONCE", 1)
+    jobs.register("test", Recorder(None, None, GiveUp("no")))
+    for _ in range(2):
+        await add(db, {}, clock)
+        await jobs.run_due()
     await add(db, {}, clock)
     await jobs.run_due()
     clock.advance(limits.JOB_DONE_KEEP_MS + 1)
