@@ -188,6 +188,8 @@ class Worker:
     async def _do(self, work: Job) -> None:
         kind = self._kinds[work.kind]
         try:
+            if work.attempts > kind.attempts_max:
+                raise GiveUp("Each time the site ended before this was done.")
             async with asyncio.timeout(limits.JOB_TIMEOUT_S):
                 await kind.handle(work.payload)
         except GiveUp as error:

@@ -206,6 +206,23 @@ async def test_a_job_whose_process_died_is_taken_up_again(
     assert worker.done == [{}]
 
 
+async def test_one_that_ends_its_process_each_time_is_given_up(
+    db: Database, clock: FakeClock, events: Events
+) -> None:
+    worker = Recorder()
+    await add(db, {}, clock)
+    for _ in range(2):
+        lost = Worker(db, clock, events)
+        lost.register("test", worker, attempts_max=2)
+        assert len(await lost._claim()) == 1  # and then the process was killed
+        clock.advance(limits.JOB_LEASE_MS)
+    other = Worker(db, clock, events)
+    other.register("test", worker, attempts_max=2)
+    await other.run_due()
+    assert worker.done == []
+    assert (await only(db)).state == "dead"
+
+
 async def test_a_late_worker_changes_nothing(
     db: Database, clock: FakeClock, events: Events
 ) -> None:
