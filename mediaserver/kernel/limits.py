@@ -1013,7 +1013,8 @@ WEBHOOK_SLOW_RESTS: Final = 10
 streamer's slow webhooks, ten at most, keep one place busy."""
 
 WEBHOOK_FAILING_MS_MAX: Final = 5 * 24 * 3600 * 1000
-"""A webhook that took nothing for so long is turned off."""
+"""A webhook that took nothing for so long is turned off when the next delivery is given up: two
+failures with a quiet week between them are no reason."""
 
 WEBHOOK_WAITING_MAX: Final = 100
 """Deliveries that wait for one webhook; what comes on top of them is not told."""

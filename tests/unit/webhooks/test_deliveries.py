@@ -242,6 +242,10 @@ async def test_one_that_fails_for_days_is_turned_off_and_its_owner_told(
     clock.advance(limits.WEBHOOK_FAILING_MS_MAX)
     await _announce(db, clock, letterhead, channel)
     await jobs.run_due()
+    assert (await webhooks.get(owner, hook.id)).is_on, "that may be two hiccups"
+    for _ in range(ATTEMPTS):
+        clock.advance(limits.WEBHOOK_PAUSES_MS[-1])
+        await jobs.run_due()
     off = await webhooks.get(owner, hook.id)
     assert (off.is_on, off.off_reason) == (False, "failing")
     page = await sender.page(owner, hook.id)
