@@ -55,7 +55,8 @@ job = table(
     CheckConstraint("(state IN ('done', 'dead')) = (ended_at_ms IS NOT NULL)", name="ended"),
 )
 Index(None, job.c.state, job.c.run_at_ms)
-Index(None, job.c.kind, job.c.created_at_ms, job.c.id)
+Index(None, job.c.kind, job.c.state, job.c.created_at_ms, job.c.id)
+Index(None, job.c.ended_at_ms)
 
 State = Literal["waiting", "running", "done", "dead"]
 Payload = dict[str, Any]
@@ -205,12 +206,18 @@ def _own(work: Job) -> Any:
 
 
 def finish(tx: Transaction, work: Job, keeps_payload: bool, now_ms: int) -> None:
+    """It is done: kept for a while, for the admin and its key, without `keeps_payload` emptied."""
     values: dict[str, Any] = {} if keeps_payload else {"payload": "{}"}
     tx.execute(
         update(job)
         .where(_own(work))
         .values(state="done", lease_until_ms=None, last_error=None, ended_at_ms=now_ms, **values)
     )
+
+
+def finish_unkept(tx: Transaction, work: Job) -> None:
+    """It is done, and nobody looks for it any more."""
+    tx.execute(delete(job).where(_own(work)))
 
 
 def fail(tx: Transaction, work: Job, reason: str, is_last: bool, now_ms: int) -> None:
@@ -309,15 +316,20 @@ def drop(tx: Transaction, job_id: str) -> Job:
     return dropped
 
 
-def delete_ended(tx: Transaction, now_ms: int) -> None:
-    tx.execute(
-        delete(job).where(
+def delete_ended(tx: Transaction, now_ms: int) -> bool:
+    """Forget some of what was done or given up a while ago; whether that were all."""
+    old = (
+        select(job.c.id)
+        .where(
             or_(
                 and_(job.c.state == "done", job.c.ended_at_ms < now_ms - limits.JOB_DONE_KEEP_MS),
                 and_(job.c.state == "dead", job.c.ended_at_ms < now_ms - limits.JOB_DEAD_KEEP_MS),
             )
         )
+        .limit(limits.JOBS_DELETED_AT_ONCE)
     )
+    deleted = tx.execute(delete(job).where(job.c.id.in_(old.scalar_subquery()))).rowcount
+    return deleted < limits.JOBS_DELETED_AT_ONCE
 
 
 def _to_job(row: Row[Any]) -> Job:

@@ -774,6 +774,9 @@ JOB_DONE_KEEP_MS: Final = 7 * 24 * 3600 * 1000
 JOB_DEAD_KEEP_MS: Final = 30 * 24 * 3600 * 1000
 """The admin can see what was done, and what was given up, for so long. A key is known as long."""
 
+JOBS_DELETED_AT_ONCE: Final = 1_000
+"""Old ones in one transaction: a few milliseconds in which nobody else can write."""
+
 JOBS_LISTED_MAX: Final = 50
 """Jobs on one page."""
 
@@ -1025,7 +1028,8 @@ WEBHOOK_SLOW_RESTS: Final = 10
 streamer's slow webhooks, ten at most, keep one place busy."""
 
 WEBHOOK_FAILING_MS_MAX: Final = 5 * 24 * 3600 * 1000
-"""A webhook that took nothing for so long is turned off."""
+"""A webhook that took nothing for so long is turned off when the next delivery is given up: two
+failures with a quiet week between them are no reason."""
 
 WEBHOOK_WAITING_MAX: Final = 100
 """Deliveries that wait for one webhook; what comes on top of them is not told."""

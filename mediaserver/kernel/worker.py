@@ -52,6 +52,7 @@ class _Lane:
 class _Kind:
     handle: Handler
     attempts_max: int
+    keeps_done: bool
     keeps_payload: bool
     lane: _Lane
 
@@ -79,15 +80,16 @@ class Worker:
         handle: Handler,
         *,
         attempts_max: int = limits.JOB_ATTEMPTS_MAX,
+        keeps_done: bool = True,
         keeps_payload: bool = True,
         own_places: int | None = None,
     ) -> None:
         """`handle` gets the payload; it ends, raises `GiveUp` or `TooEarly`, or anything else to be
         run again.
 
-        Without `keeps_payload` a job's payload is emptied once it is done, since it holds a secret.
-        A kind of which there may be many slow ones gets `own_places`: so many at once, while all
-        other kinds share theirs.
+        Without `keeps_done` a job goes once it is done, since there are many; without
+        `keeps_payload` its payload is emptied then, since it holds a secret. A kind of which there
+        may be many slow ones gets `own_places`: so many at once, while the others share theirs.
         """
         assert kind not in self._kinds, kind
         lane = self._common
@@ -95,7 +97,7 @@ class Worker:
             lane = _Lane(own_places)
             self._lanes.append(lane)
         lane.kinds.append(kind)
-        self._kinds[kind] = _Kind(handle, attempts_max, keeps_payload, lane)
+        self._kinds[kind] = _Kind(handle, attempts_max, keeps_done, keeps_payload, lane)
 
     def repeat(self, kind: str, handle: Callable[[], Awaitable[None]], interval_ms: int) -> None:
         """Have `handle` run once in each interval, also when the site was off for a while."""
@@ -134,7 +136,8 @@ class Worker:
 
     async def delete_ended(self) -> None:
         """Forget what was done or given up a while ago."""
-        await self._db.write(jobs.delete_ended, self._clock.wall_ms())
+        while not await self._db.write(jobs.delete_ended, self._clock.wall_ms()):
+            pass
 
     async def _run(self) -> None:
         while True:
@@ -185,6 +188,8 @@ class Worker:
     async def _do(self, work: Job) -> None:
         kind = self._kinds[work.kind]
         try:
+            if work.attempts > kind.attempts_max:
+                raise GiveUp("Each time the site ended before this was done.")
             async with asyncio.timeout(limits.JOB_TIMEOUT_S):
                 await kind.handle(work.payload)
         except GiveUp as error:
@@ -204,7 +209,13 @@ class Worker:
                 _log.exception("job crashed", kind=work.kind, job=work.id)
             await self._failed(work, reason, work.attempts >= kind.attempts_max)
         else:
+            await self._finish(work, kind)
+
+    async def _finish(self, work: Job, kind: _Kind) -> None:
+        if kind.keeps_done:
             await self._db.write(jobs.finish, work, kind.keeps_payload, self._clock.wall_ms())
+        else:
+            await self._db.write(jobs.finish_unkept, work)
 
     async def _failed(self, work: Job, reason: str, is_last: bool) -> None:
         _log.warning(

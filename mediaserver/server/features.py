@@ -161,7 +161,10 @@ async def add_webhooks(base: Foundations, app: web.Application) -> None:
     db, clock, vault, throttles = base.db, base.clock, base.vault, base.accounts.throttles
     sender = Sender(db, clock, vault, base.outbound, throttles, base.letterhead)
     base.jobs.register(
-        deliveries.JOB, sender.handle, own_places=limits.WEBHOOK_DELIVERIES_AT_ONCE_MAX
+        deliveries.JOB,
+        sender.handle,
+        keeps_done=False,
+        own_places=limits.WEBHOOK_DELIVERIES_AT_ONCE_MAX,
     )
     base.tidy(delete_old_deliveries=sender.delete_old)
     await base.stack.enter_async_context(Feed(db, clock, base.events, base.letterhead))

@@ -251,7 +251,7 @@ def record(
         return
     if outcome.status == GONE:
         _turn_off(tx, letterhead, hook, "gone", now_ms)
-    elif now_ms - failing_since_ms >= limits.WEBHOOK_FAILING_MS_MAX:
+    elif is_last and now_ms - failing_since_ms >= limits.WEBHOOK_FAILING_MS_MAX:
         _turn_off(tx, letterhead, hook, "failing", now_ms)
     elif state == "waiting":
         _enqueue(tx, tried.id, attempts + 1, now_ms, pause_ms)

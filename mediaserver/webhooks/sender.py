@@ -60,30 +60,34 @@ class Sender:
 
     async def handle(self, payload: Payload) -> None:
         """One attempt. Further ones are jobs of their own, so nothing is raised for a failure."""
-        found = await self._db.read(self._find, payload["delivery_id"], self._clock.wall_ms())
+        found = await self._db.read(_find, payload["delivery_id"], self._clock.wall_ms())
         if found is None:
             return
-        delivery, hook, secrets = found
+        delivery, hook, sealed = found
         if not hook.is_on:
             await self._db.write(deliveries.drop_waiting, hook.id, self._clock.wall_ms())
             return
         if hook.rests_until_ms and not payload["is_by_hand"]:
             await self._let_rest(delivery, hook.rests_until_ms)
+        outcome = await self._send(delivery, hook, sealed)
+        await self._db.write(
+            deliveries.record, self._letterhead, delivery, outcome, self._clock.wall_ms()
+        )
+
+    async def _send(self, delivery: Delivery, hook: Webhook, sealed: list[str]) -> Outcome:
         body = delivery.body.encode()
         began_ms = self._clock.monotonic_ms()
         timestamp_s = self._clock.wall_ms() // 1000
-        headers = signature.headers(secrets, delivery.event_id, timestamp_s, body)
         try:
+            secrets = webhooks.unsealed(self._vault, hook.id, sealed)
+            headers = signature.headers(secrets, delivery.event_id, timestamp_s, body)
             answer = await self._client.post(
                 hook.url, body, {"Content-Type": "application/json", **headers}
             )
             outcome = Outcome(answer.status, _excerpt(answer.body))
         except (Invalid, Unavailable) as error:
             outcome = Outcome(error=error.message)
-        outcome = replace(outcome, took_ms=self._clock.monotonic_ms() - began_ms)
-        await self._db.write(
-            deliveries.record, self._letterhead, delivery, outcome, self._clock.wall_ms()
-        )
+        return replace(outcome, took_ms=self._clock.monotonic_ms() - began_ms)
 
     async def _let_rest(self, delivery: Delivery, until_ms: int) -> None:
         """Raises `TooEarly` while its webhook rests."""
@@ -117,17 +121,18 @@ class Sender:
     async def delete_old(self) -> None:
         await self._db.write(deliveries.delete_old, self._clock.wall_ms())
 
-    def _find(
-        self, tx: Transaction, delivery_id: str, now_ms: int
-    ) -> tuple[Delivery, Webhook, list[str]] | None:
-        """A delivery that is still to be made, for which webhook, and what signs it."""
-        delivery = deliveries.find(tx, delivery_id)
-        if delivery is None or delivery.state != "waiting":
-            return None
-        hook = webhooks.find(tx, delivery.webhook_id)
-        if hook is None:
-            return None
-        return delivery, hook, webhooks.secrets_of(tx, self._vault, hook.id, now_ms)
+
+def _find(
+    tx: Transaction, delivery_id: str, now_ms: int
+) -> tuple[Delivery, Webhook, list[str]] | None:
+    """A delivery that is still to be made, for which webhook, and what signs it, sealed."""
+    delivery = deliveries.find(tx, delivery_id)
+    if delivery is None or delivery.state != "waiting":
+        return None
+    hook = webhooks.find(tx, delivery.webhook_id)
+    if hook is None:
+        return None
+    return delivery, hook, webhooks.sealed_secrets(tx, hook.id, now_ms)
 
 
 def _page(tx: Transaction, asker: Asker, webhook_id: str, after: str | None) -> list[Delivery]:

@@ -264,8 +264,8 @@ def wanted(tx: Transaction) -> set[tuple[EventType, str | None]]:
     return {(event, one.channel_id) for one in rows for event in one.events}
 
 
-def secrets_of(tx: Transaction, vault: Vault, webhook_id: str, now_ms: int) -> list[str]:
-    """What deliveries are signed with, the newest first. Raises `Unavailable` (wrong key)."""
+def sealed_secrets(tx: Transaction, webhook_id: str, now_ms: int) -> list[str]:
+    """What deliveries are signed with, the newest first, for `unsealed`."""
     row = tx.execute(
         select(webhook.c.secret, webhook.c.old_secret, webhook.c.old_secret_until_ms).where(
             webhook.c.id == webhook_id
@@ -274,6 +274,11 @@ def secrets_of(tx: Transaction, vault: Vault, webhook_id: str, now_ms: int) -> l
     sealed = [row.secret]
     if row.old_secret is not None and now_ms < row.old_secret_until_ms:
         sealed.append(row.old_secret)
+    return sealed
+
+
+def unsealed(vault: Vault, webhook_id: str, sealed: Iterable[str]) -> list[str]:
+    """Raises `Unavailable`: they were sealed with another master key."""
     return [vault.unseal(one, _place(webhook_id)) for one in sealed]
 
 

@@ -206,6 +206,23 @@ async def test_a_job_whose_process_died_is_taken_up_again(
     assert worker.done == [{}]
 
 
+async def test_one_that_ends_its_process_each_time_is_given_up(
+    db: Database, clock: FakeClock, events: Events
+) -> None:
+    worker = Recorder()
+    await add(db, {}, clock)
+    for _ in range(2):
+        lost = Worker(db, clock, events)
+        lost.register("test", worker, attempts_max=2)
+        assert len(await lost._claim()) == 1  # and then the process was killed
+        clock.advance(limits.JOB_LEASE_MS)
+    other = Worker(db, clock, events)
+    other.register("test", worker, attempts_max=2)
+    await other.run_due()
+    assert worker.done == []
+    assert (await only(db)).state == "dead"
+
+
 async def test_a_late_worker_changes_nothing(
     db: Database, clock: FakeClock, events: Events
 ) -> None:
@@ -261,10 +278,26 @@ async def test_what_repeats_runs_once_in_each_interval(jobs: Worker, clock: Fake
     assert len(runs) == 3
 
 
-async def test_old_ones_are_forgotten(jobs: Worker, db: Database, clock: FakeClock) -> None:
-    jobs.register("test", Recorder(None, GiveUp("no")))
+async def test_jobs_of_a_kind_with_many_go_once_they_are_done(
+    jobs: Worker, db: Database, clock: FakeClock
+) -> None:
+    jobs.register("test", Recorder(Unavailable("down"), None), keeps_done=False)
     await add(db, {}, clock)
     await jobs.run_due()
+    assert (await only(db)).state == "waiting"
+    clock.advance(pause_ms(1))
+    assert await jobs.run_due() == 1
+    assert await page(db, "test") == []
+
+
+async def test_old_ones_are_forgotten(
+    jobs: Worker, db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "JOBS_DELETED_AT_ONCE", 1)
+    jobs.register("test", Recorder(None, None, GiveUp("no")))
+    for _ in range(2):
+        await add(db, {}, clock)
+        await jobs.run_due()
     await add(db, {}, clock)
     await jobs.run_due()
     clock.advance(limits.JOB_DONE_KEEP_MS + 1)

@@ -7,6 +7,7 @@ import json
 import pytest
 from sqlalchemy import func, select
 
+from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel import limits
@@ -20,8 +21,10 @@ from mediaserver.kernel.errors import (
     RateLimited,
     Unavailable,
 )
+from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.outbound import Answer
+from mediaserver.kernel.vault import Vault
 from mediaserver.kernel.worker import Worker
 from mediaserver.notifications.notices import Notices
 from mediaserver.webhooks import deliveries, signature
@@ -199,6 +202,29 @@ async def test_one_that_answers_slowly_is_left_alone_for_a_while(
     assert len(other_site.taken) == 2
 
 
+async def test_another_master_key_is_told_in_the_log(
+    db: Database,
+    clock: FakeClock,
+    events: Events,
+    letterhead: Letterhead,
+    throttles: Throttles,
+    channel: Channel,
+    hook: Webhook,
+    sender: Sender,
+    owner: Asker,
+    other_site: OtherSite,
+) -> None:
+    stranger = Sender(db, clock, Vault(b"x" * 32), other_site, throttles, letterhead)
+    jobs = Worker(db, clock, events)
+    jobs.register(deliveries.JOB, stranger.handle)
+    await _announce(db, clock, letterhead, channel)
+    await jobs.run_due()
+    (waiting,) = await sender.page(owner, hook.id)
+    assert (waiting.state, waiting.attempts) == ("waiting", 1)
+    assert "key" in (waiting.last_error or "")
+    assert other_site.taken == []
+
+
 async def test_it_is_given_up_after_the_last_attempt(
     db: Database,
     clock: FakeClock,
@@ -242,6 +268,10 @@ async def test_one_that_fails_for_days_is_turned_off_and_its_owner_told(
     clock.advance(limits.WEBHOOK_FAILING_MS_MAX)
     await _announce(db, clock, letterhead, channel)
     await jobs.run_due()
+    assert (await webhooks.get(owner, hook.id)).is_on, "that may be two hiccups"
+    for _ in range(ATTEMPTS):
+        clock.advance(limits.WEBHOOK_PAUSES_MS[-1])
+        await jobs.run_due()
     off = await webhooks.get(owner, hook.id)
     assert (off.is_on, off.off_reason) == (False, "failing")
     page = await sender.page(owner, hook.id)

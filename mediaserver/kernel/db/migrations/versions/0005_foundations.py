@@ -38,7 +38,8 @@ def upgrade() -> None:
         check("job_ended", "(state IN ('done', 'dead')) = (ended_at_ms IS NOT NULL)"),
     )
     create_index("job", "state", "run_at_ms")
-    create_index("job", "kind", "created_at_ms", "id")
+    create_index("job", "kind", "state", "created_at_ms", "id")
+    create_index("job", "ended_at_ms")
     create_table(
         "kept_mail",
         id_column(),
