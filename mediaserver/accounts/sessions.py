@@ -192,6 +192,7 @@ def _start(
     )
     if oldest:
         tx.execute(delete(session).where(session.c.id.in_(oldest)))
+        tx.emit(SessionEnded(user_id))
     tx.execute(
         insert(session).values(
             id=new_id("ses"),

@@ -64,7 +64,7 @@ async def test_no_form_takes_what_another_site_sends(boss: Person) -> None:
     assert (await boss.get("/settings/security"))[0] == 200, "still logged in"
 
 
-NOT_COMPARED = ("job", "daily_figure", "audit_entry", "site_value")
+NOT_COMPARED = ("job", "daily_figure", "throttle", "audit_entry", "site_value")
 """The site's own work, which goes on by itself, and the audit log, which notes some downloads."""
 
 
@@ -112,6 +112,14 @@ async def test_confirming_renews_the_session(site: Site, boss: Person) -> None:
     assert status == 204
     assert _sid(boss) != before
     assert (await boss.get("/studio"))[0] == 200
+
+
+async def test_a_full_queue_is_not_the_visitors_fault(
+    boss: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PASSWORD_WAITING_MAX", 0)
+    status, text, _ = await boss.post("/confirm", {"password": PASSWORD})
+    assert (status, "Too many people" in text) == (503, True)
 
 
 async def test_logging_devices_out_asks_who_it_is(

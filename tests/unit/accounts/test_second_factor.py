@@ -157,6 +157,10 @@ async def test_turning_it_off(
     second_factor: SecondFactor, alice: User, app: App, outbox: Outbox
 ) -> None:
     await second_factor.turn_off(alice)
+    letters = await outbox.letters(alice.email)
+    assert [one.subject for one in letters if "turned off" in one.subject] != []
+    await second_factor.turn_off(alice)
+    assert await outbox.letters(alice.email) == letters, "it was off already"
     standing = await second_factor.standing(alice)
     assert (standing.is_on, standing.recovery_codes_left) == (False, 0)
     with pytest.raises(Unauthorized):
