@@ -206,7 +206,7 @@ class Credentials:
     def _begin_email_change(self, tx: Transaction, user: User, new: str, now_ms: int) -> str:
         code = codes.issue(tx, self._vault, Purpose.CHANGE_EMAIL, user.id, new, now_ms)
         if email_exists(tx, new):
-            mail = letters.already_registered(self._letterhead, new)
+            mail = letters.address_taken(self._letterhead, new)
         elif barred_emails.is_barred(tx, self._vault, new, now_ms):
             mail = letters.barred(self._letterhead, new)
         else:

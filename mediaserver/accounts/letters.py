@@ -30,6 +30,17 @@ def already_registered(letterhead: Letterhead, to: str) -> Mail:
     )
 
 
+def address_taken(letterhead: Letterhead, to: str) -> Mail:
+    return letterhead.mail(
+        to,
+        "This address already has an account",
+        "somebody, perhaps you, wanted to use this address for another account at "
+        f"{letterhead.site_name}. It already has an account here, so nothing was changed.",
+        f"Log in to it: {letterhead.url}/login\nForgot the password? {letterhead.url}/password",
+        "If it wasn't you, there is nothing to do.",
+    )
+
+
 def barred(letterhead: Letterhead, to: str) -> Mail:
     return letterhead.mail(
         to,

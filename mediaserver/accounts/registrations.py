@@ -17,10 +17,11 @@ from mediaserver.accounts.codes import Purpose
 from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.accounts.users import (
-    RESERVED_USERNAMES,
+    RESERVED_SKELETONS,
     User,
     check_account,
     email_exists,
+    has_look_alike,
     insert_user,
     username_exists,
 )
@@ -33,6 +34,7 @@ from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid
 from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.mail import Letterhead, send
+from mediaserver.kernel.texts import skeleton
 from mediaserver.kernel.vault import Vault
 
 _log = structlog.get_logger(__name__)
@@ -98,8 +100,8 @@ class Registrations:
             raise Forbidden("This site doesn't take new accounts.", code="registration_closed")
         site_name = self._letterhead.site_name
         username, email = check_account(username, email, password, site_name=site_name)
-        if username in RESERVED_USERNAMES:
-            raise Conflict("That name is taken.", field="username")
+        if skeleton(username) in RESERVED_SKELETONS:
+            raise _like_another()
         network = network_of(address)
         await self._throttles.charge(
             (_REGISTER, _REGISTER.key(network)), *codes.sending(email, network)
@@ -145,6 +147,8 @@ class Registrations:
         _delete_expired(tx, now_ms)
         if username_exists(tx, username, now_ms):
             raise Conflict("That name is taken.", field="username")
+        if has_look_alike(tx, username):
+            raise _like_another()
         registration_id = new_id("reg")
         try:
             tx.execute(
@@ -201,6 +205,8 @@ class Registrations:
             return None
         if barred_emails.is_barred(tx, self._vault, row.email, now_ms):
             return None
+        if has_look_alike(tx, row.username):  # it was registered at the same time
+            raise _like_another()
         return insert_user(tx, row.username, row.email, row.password_hash, False, now_ms)
 
 
@@ -208,6 +214,10 @@ def _delete_expired(tx: Transaction, now_ms: int) -> None:
     tx.execute(delete(registration).where(registration.c.expires_at_ms <= now_ms))
     codes.delete_old(tx, now_ms)
     barred_emails.delete_old(tx, now_ms)
+
+
+def _like_another() -> Conflict:
+    return Conflict("That name is too much like one that is taken.", field="username")
 
 
 def _over() -> Invalid:

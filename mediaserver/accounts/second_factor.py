@@ -140,7 +140,7 @@ class SecondFactor:
         return await self._db.write(self._renew, user.id)
 
     async def turn_off(self, user: User) -> None:
-        """The caller has confirmed that it is the user who asks."""
+        """The caller has confirmed that it is the user who asks. Nobody is told when it was off."""
         await self._db.write(self._turn_off, user, self._clock.wall_ms())
 
     def _enrolment(self, user: User, secret: str) -> Enrolment:
@@ -233,9 +233,11 @@ class SecondFactor:
         return [f"{code[:middle]}-{code[middle:]}" for code in made]
 
     def _turn_off(self, tx: Transaction, user: User, now_ms: int) -> None:
+        was_on = standing(tx, user.id).is_on
         remove(tx, user.id)
-        mail = letters.second_factor_changed(self._letterhead, user.email, user.username, False)
-        send(tx, mail, now_ms)
+        if was_on:
+            mail = letters.second_factor_changed(self._letterhead, user.email, user.username, False)
+            send(tx, mail, now_ms)
 
 
 def standing(tx: Transaction, user_id: str) -> Standing:

@@ -181,6 +181,7 @@ def _start(
     )
     if oldest:
         tx.execute(delete(session).where(session.c.id.in_(oldest)))
+        tx.emit(SessionEnded(user_id))
     session_id = new_id(ID)
     tx.execute(
         insert(session).values(

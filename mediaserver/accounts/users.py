@@ -13,7 +13,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
-from sqlalchemy import CheckConstraint, Index, Row, UniqueConstraint, insert, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Index,
+    Row,
+    Text,
+    UniqueConstraint,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.exc import IntegrityError
 
@@ -28,6 +38,7 @@ from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import flag, identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized
 from mediaserver.kernel.ids import new_id
+from mediaserver.kernel.texts import skeleton
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +53,7 @@ user_account = table(
     flag("is_premium"),
     int64("banned_until_ms", nullable=True),
     flag("is_verified"),
+    Column("name_skeleton", Text, nullable=False, server_default=sql("''"), index=True),
     UniqueConstraint("username"),
     UniqueConstraint("email"),
     CheckConstraint("username = lower(username)", name="username_lower"),
@@ -75,7 +87,8 @@ mediaserver mod moderator moderators news nobody null official oauth overlay own
 privacy register root rtmp search security settings setup signup site staff static status stream
 studio support system team terms undefined user username users wallet webmaster you
 """
-RESERVED_USERNAMES = frozenset(_RESERVED.split())
+RESERVED_SKELETONS = frozenset(map(skeleton, _RESERVED.split()))
+"""What nobody but the operator may be called, nor anything that people take for it."""
 
 _USERNAME = re.compile(r"[a-z0-9_]{3,24}")
 _EMAIL = re.compile(
@@ -244,6 +257,7 @@ def insert_user(
                 password_hash=password_hash,
                 is_admin=int(is_admin),
                 created_at_ms=now_ms,
+                name_skeleton=skeleton(username),
             )
         )
     except IntegrityError as error:  # the other one was a moment faster
@@ -266,6 +280,12 @@ def username_exists(tx: Transaction, username: str, now_ms: int) -> bool:
     """Also when somebody was called so until lately."""
     found = select(user_account.c.id).where(user_account.c.username == username)
     return tx.execute(found).first() is not None or is_retired(tx, Kind.USER, username, now_ms)
+
+
+def has_look_alike(tx: Transaction, username: str) -> bool:
+    """Whether somebody has a name that people would take for this one, or this very one."""
+    found = select(user_account.c.id).where(user_account.c.name_skeleton == skeleton(username))
+    return tx.execute(found.limit(1)).first() is not None
 
 
 def email_exists(tx: Transaction, email: str) -> bool:

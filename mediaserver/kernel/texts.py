@@ -19,6 +19,16 @@ name looks like another and a message runs over the line beside it."""
 _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Hangul fillers and the empty Braille cell: letters that show nothing."""
 
+_LOOK_ALIKES = (
+    ("_", ""),
+    ("0", "o"),
+    ("1", "l"),
+    ("i", "l"),
+    ("5", "s"),
+    ("rn", "m"),
+    ("vv", "w"),
+)
+
 
 def checked_line(value: str, field: str, chars_max: int, *, is_required: bool = False) -> str:
     """One line of text for people, trimmed, empty if nothing of it is seen. Raises `Invalid`."""
@@ -42,6 +52,15 @@ def checked_paragraphs(value: str, field: str, chars_max: int) -> str:
     if any(char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cs") for char in value):
         raise Invalid("Use plain text.", field=field)
     return value
+
+
+def skeleton(username: str) -> str:
+    """The same for names that people take for each other (after Unicode UTS #39 §4), for names of
+    a to z, digits and _. The database keeps it of every user: another rule needs a migration.
+    """
+    for seen, taken_for in _LOOK_ALIKES:
+        username = username.replace(seen, taken_for)
+    return username
 
 
 def is_seen(char: str) -> bool:

@@ -25,6 +25,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 
 async def enrol(person: Person) -> tuple[pyotp.TOTP, list[str]]:
     """Turn two-step log-in on; the app, and the recovery codes."""
+    assert (await person.get("/settings/security/app"))[0] == 303, "nothing waits"
+    status, _, response = await person.post("/settings/security/app/begin")
+    assert (status, response.headers["Location"]) == (303, "/settings/security/app")
     _, text, _ = await person.get("/settings/security/app")
     secret = re.search(r"(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}", text)
     assert secret is not None

@@ -359,6 +359,15 @@ async def test_tokens_are_for_who_manages_the_channel(site: Site) -> None:
         assert (await bob.api(method, f"/channels/alice/{path}"))[0] == 403
 
 
+async def test_a_token_for_reading_makes_no_overlay(site: Site) -> None:
+    alice = await site.streamer()
+    _, made = await alice.api("POST", "/me/tokens", {"name": "script", "scopes": ["read"]})
+    script = site.person()
+    script.token = made["token"]
+    status, answer = await script.api("GET", "/channels/alice/overlay-token")
+    assert (status, answer["error"]["code"]) == (403, "scope")
+
+
 async def test_logging_out_ends_connections_of_that_session(site: Site) -> None:
     alice = await site.streamer()
     other = site.person()

@@ -171,7 +171,7 @@ async def resend(request: web.Request, body: Handle) -> PendingRegistration:
     body=HandleAndCode,
     answer=Me,
     status=201,
-    errors=(Invalid, RateLimited),
+    errors=(Invalid, Conflict, RateLimited),
 )
 async def confirm_registration(request: web.Request, body: HandleAndCode) -> Me:
     """Makes the account that the code was mailed for. Log in afterwards."""

@@ -88,10 +88,13 @@ async def create_ticket(request: web.Request) -> TicketOut:
     "Show the overlay token",
     answer=OverlayTokenOut,
     sign_in=True,
+    scope=Scope.CHAT,
     errors=_MANAGED,
 )
 async def show_overlay_token(request: web.Request) -> OverlayTokenOut:
-    """The token of the channel's overlays, made when it is first asked for."""
+    """The token of the channel's overlays, made when it is first asked for. As it is a secret that
+    is made, a personal token needs the scope `chat`, not only `read`.
+    """
     tokens = request.app[DISPLAY_TOKENS]
     return _overlay(await tokens.overlay(caller(request), request.match_info["slug"]))
 

@@ -13,6 +13,7 @@ from mediaserver.routes.cookies import (
     set_session_cookie,
     start_session,
 )
+from mediaserver.routes.errors import problem_of
 from mediaserver.routes.forms import FORM_ERRORS, form_again, read_form
 from mediaserver.routes.keys import ACCOUNTS, SESSION
 from mediaserver.routes.page import (
@@ -102,7 +103,7 @@ async def confirm(request: web.Request) -> web.Response:
         field = "password" if "password" in form else "code"
         if isinstance(error, Unauthorized):
             return await _confirm_form(request, target, {field: error.message}, 422)
-        return await _confirm_form(request, target, {"": error.message}, 429)
+        return await _confirm_form(request, target, {"": error.message}, problem_of(error).status)
     response = see_other(target)
     set_session_cookie(request, response, await accounts.sessions.confirm(opened))
     return response

@@ -209,9 +209,32 @@ async def test_reserved_names_are_for_the_operator(
     assert (await users.create("admin", EMAIL, PASSWORD, is_admin=True)).is_admin
 
 
+@pytest.mark.parametrize(
+    "name", ["admin_", "_admin", "adm1n", "supp0rt", "5upport", "a_l_i_c_e", "al1ce", "aiice"]
+)
+async def test_nobody_is_called_almost_like_another(
+    registrations: Registrations, alice: User, name: str
+) -> None:
+    with pytest.raises(Conflict) as caught:
+        await registrations.begin(name, EMAIL, PASSWORD, address=HERE)
+    assert caught.value.field == "username"
+
+
+async def test_two_that_look_alike_at_the_same_time(
+    registrations: Registrations, clock: FakeClock, outbox: Outbox
+) -> None:
+    begun = []
+    for name in ("modern_bob", "modembob"):
+        made = await registrations.begin(name, f"{name}@example.org", PASSWORD, address=HERE)
+        begun.append((made.handle, (await outbox.newest(made.email)).code))
+    assert (await registrations.confirm(*begun[0], address=HERE)).username == "modern_bob"
+    with pytest.raises(Conflict):
+        await registrations.confirm(*begun[1], address=HERE)
+
+
 async def test_many_registrations_from_one_address(registrations: Registrations) -> None:
     for n in range(limits.REGISTER_PER_ADDRESS_BURST):
-        await registrations.begin(f"user{n}", f"user{n}@example.org", PASSWORD, address="6.6.6.6")
+        await registrations.begin(f"fan{n}", f"fan{n}@example.org", PASSWORD, address="6.6.6.6")
     with pytest.raises(RateLimited):
         await registrations.begin(NAME, EMAIL, PASSWORD, address="6.6.6.6")
     await registrations.begin(NAME, EMAIL, PASSWORD, address=HERE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 
 import pyotp
 import pytest
@@ -153,10 +154,20 @@ async def test_recovery_codes(
         await second_factor.check(alice, second)
 
 
+async def test_every_app_has_a_secret_of_its_own(second_factor: SecondFactor, alice: User) -> None:
+    made = {(await second_factor.enrol(alice)).secret for _ in range(20)}
+    assert len(made) == 20
+    assert all(len(base64.b32decode(secret)) == 20 for secret in made), "160 bits (RFC 4226 §4)"
+
+
 async def test_turning_it_off(
     second_factor: SecondFactor, alice: User, app: App, outbox: Outbox
 ) -> None:
     await second_factor.turn_off(alice)
+    letters = await outbox.letters(alice.email)
+    assert [one.subject for one in letters if "turned off" in one.subject] != []
+    await second_factor.turn_off(alice)
+    assert await outbox.letters(alice.email) == letters, "it was off already"
     standing = await second_factor.standing(alice)
     assert (standing.is_on, standing.recovery_codes_left) == (False, 0)
     with pytest.raises(Unauthorized):

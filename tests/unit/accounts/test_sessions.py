@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from mediaserver.accounts.sessions import Sessions, end_all
+from mediaserver.accounts.sessions import SessionEnded, Sessions, end_all
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Unauthorized
+from mediaserver.kernel.events import Events
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -87,15 +88,22 @@ async def test_end_all(sessions: Sessions, alice: User, bob: User, db: Database)
 
 
 async def test_the_longest_unused_one_makes_room(
-    sessions: Sessions, alice: User, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    sessions: Sessions,
+    alice: User,
+    clock: FakeClock,
+    events: Events,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits, "SESSIONS_PER_USER_MAX", 3)
+    ended: list[SessionEnded] = []
+    events.subscribe(SessionEnded, ended.append)
     tokens = []
     for _ in range(5):
         tokens.append(await _start(sessions, alice))
         clock.advance(1000)
     found = [await _user(sessions, token) for token in tokens]
     assert found == [None, None, alice, alice, alice]
+    assert ended == [SessionEnded(alice.id)] * 2, "what they have open is looked at again"
 
 
 async def test_confirming_goes_on_under_a_new_token(

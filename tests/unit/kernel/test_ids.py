@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from mediaserver.kernel import ids
+from mediaserver.kernel import ids, limits
 
 
 def test_identifiers() -> None:
@@ -29,6 +29,18 @@ def test_secrets_differ() -> None:
     assert len({ids.new_secret() for _ in range(1000)}) == 1000
     assert ids.random_bytes(32) != ids.random_bytes(32)
     assert len(ids.random_bytes(1528)) == 1528
+
+
+def test_codes_have_their_size_and_differ() -> None:
+    """What people type: 10^8 for those that are mailed, 32^10 for those on paper."""
+    digits = {ids.new_digits(limits.CODE_DIGITS) for _ in range(1000)}
+    assert all(re.fullmatch(r"[0-9]{8}", one) for one in digits)
+    assert len(digits) > 990, "of 10^8, two in a thousand draws are rarely alike"
+    assert len({one[0] for one in digits}) == 10, "those with zeros before them too"
+    words = {ids.new_word(limits.RECOVERY_CODE_CHARS) for _ in range(1000)}
+    assert all(re.fullmatch(r"[0-9a-hjkmnp-tv-z]{10}", one) for one in words)
+    assert len(words) == 1000
+    assert len(set("".join(words))) == 32
 
 
 def test_digest() -> None:

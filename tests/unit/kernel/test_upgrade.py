@@ -75,6 +75,15 @@ async def test_a_stream_of_the_first_version_keeps_its_time(tmp_path: Path) -> N
     assert (stream["ended_at_ms"], stream["title"]) == (200, "The first")
 
 
+async def test_names_of_the_first_version_are_compared_too(tmp_path: Path) -> None:
+    """0006 adds what names look like."""
+    path = tmp_path / "mediaserver.db"
+    make_site_of("0001", path)
+    await _open(path)
+    looks = {row["username"]: row["name_skeleton"] for row in _rows(path, "user_account")}
+    assert looks == {"alice": "allce", "bob": "bob"}
+
+
 async def test_no_copy_without_something_to_lose_or_to_do(tmp_path: Path) -> None:
     await _open(tmp_path / "mediaserver.db")
     await _open(tmp_path / "mediaserver.db")

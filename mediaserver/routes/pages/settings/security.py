@@ -74,14 +74,22 @@ async def confirm_email(request: web.Request) -> web.Response:
     return response
 
 
-async def app_page(request: web.Request) -> web.Response:
-    """A fresh secret each time the page is opened: an old one on screen is worth nothing."""
+async def begin_app(request: web.Request) -> web.Response:
+    """A fresh secret each time: one that was on a screen before is worth nothing."""
     opened = confirmed(request)
     factor = request.app[ACCOUNTS].second_factor
     if (await factor.standing(opened.user)).is_on:
         redirect(_PAGE)
-    made = await factor.enrol(opened.user)
-    return await _app(request, made.secret, made.uri)
+    await factor.enrol(opened.user)
+    return see_other(f"{_PAGE}/app")
+
+
+async def app_page(request: web.Request) -> web.Response:
+    """The secret that waits for its first code; opening the page again doesn't change it."""
+    waiting = await request.app[ACCOUNTS].second_factor.waiting(confirmed(request).user)
+    if waiting is None:
+        redirect(_PAGE)
+    return await _app(request, waiting.secret, waiting.uri)
 
 
 async def confirm_app(request: web.Request) -> web.Response:
@@ -179,6 +187,7 @@ routes = [
     web.post(f"{_PAGE}/email", ask_email),
     web.get(f"{_PAGE}/email", email_page),
     web.post(f"{_PAGE}/email/confirm", confirm_email),
+    web.post(f"{_PAGE}/app/begin", begin_app),
     web.get(f"{_PAGE}/app", app_page),
     web.post(f"{_PAGE}/app", confirm_app),
     web.post(f"{_PAGE}/app/off", turn_app_off),

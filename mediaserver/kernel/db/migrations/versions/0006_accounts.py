@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from mediaserver.kernel import texts
 from mediaserver.kernel.db.migrations.tables import (
     check,
     create_index,
@@ -33,6 +34,9 @@ def upgrade() -> None:
     op.execute("UPDATE token_family SET seen_at_ms = created_at_ms")
     for name in ("address", "user_agent"):
         op.execute(f"ALTER TABLE token_family ADD COLUMN {name} TEXT DEFAULT '' NOT NULL")
+    op.execute("ALTER TABLE user_account ADD COLUMN name_skeleton TEXT DEFAULT '' NOT NULL")
+    _fill_skeletons()
+    create_index("user_account", "name_skeleton")
     create_index("user_account", "created_at_ms", "id")
     op.create_index(
         "ix_user_account_is_admin",
@@ -134,3 +138,13 @@ def upgrade() -> None:
         check("profile_about", "length(about) <= 1000"),
         key="user_id",
     )
+
+
+def _fill_skeletons() -> None:
+    users = sa.table(
+        "user_account", sa.column("id"), sa.column("username"), sa.column("name_skeleton")
+    )
+    connection = op.get_bind()
+    for row in connection.execute(sa.select(users.c.id, users.c.username)).all():
+        values = {"name_skeleton": texts.skeleton(row.username)}
+        connection.execute(sa.update(users).where(users.c.id == row.id).values(values))
