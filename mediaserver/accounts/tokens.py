@@ -7,7 +7,7 @@ Owns the tables `token_family` and `refresh_token`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jwt
@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import text as sql
 
-from mediaserver.accounts.sessions import Device, LoggedIn, SessionEnded, kept_agent
+from mediaserver.accounts.sessions import Device, LoggedIn, SessionEnded, is_desk_left, kept_agent
 from mediaserver.accounts.users import User, find_by_id, to_user, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -79,7 +79,9 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """A client that is logged in. `confirmed_at_ms`: when it last gave the password, or a code."""
+    """A client that is logged in. `confirmed_at_ms`: when it last gave the password, or a code; 0
+    for an admin's that has been away since, as in `Session`.
+    """
 
     family_id: str
     user: User
@@ -132,8 +134,11 @@ class Tokens:
             raise Unauthorized("Log in again.", code="invalid_token")
         log_in, seen_at_ms = found
         now_ms = self._clock.wall_ms()
+        is_stale = is_desk_left(log_in.user, seen_at_ms, now_ms)
+        if is_stale:
+            log_in = replace(log_in, confirmed_at_ms=0)
         if now_ms - seen_at_ms >= limits.SESSION_TOUCH_MS:
-            await self._db.write(_touch, log_in.family_id, now_ms)
+            await self._db.write(_touch, log_in.family_id, now_ms, is_stale=is_stale)
         return log_in
 
     async def confirm(self, log_in: LogIn) -> None:
@@ -287,7 +292,7 @@ def _rotate(tx: Transaction, token: str, following: str, now_ms: int) -> tuple[s
     tx.execute(
         update(token_family)
         .where(token_family.c.id == row.family_id)
-        .values(expires_at_ms=min(now_ms + limits.REFRESH_TOKEN_MS, last_ms), seen_at_ms=now_ms)
+        .values(expires_at_ms=min(now_ms + limits.REFRESH_TOKEN_MS, last_ms))
     )
     _add(tx, row.family_id, following, now_ms)
     return row.user_id, row.family_id
@@ -384,13 +389,16 @@ def _find(tx: Transaction, family_id: str, user_id: str) -> tuple[LogIn, int] | 
     return (LogIn(family_id, to_user(row), row.confirmed_at_ms), row.seen_at_ms) if row else None
 
 
-def _touch(tx: Transaction, family_id: str, now_ms: int) -> None:
-    tx.execute(update(token_family).where(token_family.c.id == family_id).values(seen_at_ms=now_ms))
+def _touch(tx: Transaction, family_id: str, now_ms: int, *, is_stale: bool) -> None:
+    changes = {"seen_at_ms": now_ms} | ({"confirmed_at_ms": 0} if is_stale else {})
+    tx.execute(update(token_family).where(token_family.c.id == family_id).values(changes))
 
 
 def _confirm(tx: Transaction, family_id: str, now_ms: int) -> None:
     tx.execute(
-        update(token_family).where(token_family.c.id == family_id).values(confirmed_at_ms=now_ms)
+        update(token_family)
+        .where(token_family.c.id == family_id)
+        .values(confirmed_at_ms=now_ms, seen_at_ms=now_ms)
     )
 
 

@@ -163,7 +163,7 @@ async def test_nothing_of_a_deleted_user_opens_anything(
         lambda tx: tx.execute(user_account.delete().where(user_account.c.id == alice.id))
     )
     with pytest.raises(Unauthorized):
-        await tokens.user(pair.access_token)
+        await tokens.find(pair.access_token)
     with pytest.raises(Unauthorized):
         await tokens.refresh(pair.refresh_token)
     assert await tokens.user_of_first_step(first_step) is None
