@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import text as sql
 
-from mediaserver.accounts.users import User, to_user, user_account
+from mediaserver.accounts.users import User, check_password_stands, to_user, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
@@ -108,12 +108,12 @@ class Sessions:
     ) -> NewSession:
         """A new session for `user`. `replaces` is the token the browser came with: it ends here, so
         that a token planted before the log-in opens nothing after it.
+
+        Raises `Unauthorized` when the password has been changed since `user` was read.
         """
         token = new_secret()
         agent = kept_agent(user_agent)
-        await self._db.write(
-            _start, user.id, token, address, agent, replaces, self._clock.wall_ms()
-        )
+        await self._db.write(_start, user, token, address, agent, replaces, self._clock.wall_ms())
         return NewSession(token, limits.SESSION_ABSOLUTE_MS // 1000)
 
     async def find(self, token: str) -> Session | None:
@@ -160,19 +160,20 @@ def is_desk_left(user: User, seen_at_ms: int, now_ms: int) -> bool:
 
 def _start(
     tx: Transaction,
-    user_id: str,
+    user: User,
     token: str,
     address: str,
     user_agent: str,
     replaces: str | None,
     now_ms: int,
 ) -> None:
+    check_password_stands(tx, user)
     if replaces is not None:
         _end(tx, replaces)
     oldest = (
         tx.execute(
             select(session.c.id)
-            .where(session.c.user_id == user_id)
+            .where(session.c.user_id == user.id)
             .order_by(session.c.seen_at_ms.desc())
             .offset(limits.SESSIONS_PER_USER_MAX - 1)
         )
@@ -185,7 +186,7 @@ def _start(
     tx.execute(
         insert(session).values(
             id=session_id,
-            user_id=user_id,
+            user_id=user.id,
             token_digest=digest(token),
             address=address,
             user_agent=user_agent,
@@ -195,7 +196,7 @@ def _start(
             confirmed_at_ms=now_ms,
         )
     )
-    tx.emit(LoggedIn(user_id, session_id, address, user_agent, now_ms))
+    tx.emit(LoggedIn(user.id, session_id, address, user_agent, now_ms))
 
 
 def _works(now_ms: int) -> Any:

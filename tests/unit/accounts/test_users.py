@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from mediaserver.accounts.passwords import Passwords
-from mediaserver.accounts.users import User, Users, check_account
+from mediaserver.accounts.users import User, Users, check_account, set_password_hash
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized
 
 GOOD = ("carol", "carol@example.org", "correct horse")
@@ -186,3 +187,24 @@ async def test_an_old_hash_is_renewed_at_log_in(
         await users.log_in("alice", "correct horse", address="1.1.1.1")
     assert hashed == ["correct horse"]
     assert await users.log_in("alice", "correct horse", address="1.1.1.1") == alice
+
+
+async def test_renewing_a_hash_brings_no_old_password_back(
+    users: Users,
+    passwords: Passwords,
+    alice: User,
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = passwords.hash
+
+    async def changed_meanwhile(password: str) -> str:
+        await db.write(set_password_hash, alice.id, await real("an even better one"))
+        return await real(password)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passwords, "is_outdated", lambda stored: True)
+        patch.setattr(passwords, "hash", changed_meanwhile)
+        with pytest.raises(Unauthorized):
+            await users.log_in("alice", "correct horse", address="1.1.1.1")
+    assert await users.log_in("alice", "an even better one", address="1.1.1.1") == alice
