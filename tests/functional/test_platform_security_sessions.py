@@ -193,6 +193,22 @@ async def test_a_token_without_the_scope_has_no_admins_power(site: Site, boss: P
     assert (await script.api("GET", "/channels/alice/stream-keys"))[0] == 200
 
 
+async def test_a_token_that_may_not_read_is_nobody_where_everybody_may_ask(site: Site) -> None:
+    alice, script = await site.streamer("alice"), site.person()
+    _, plan = await alice.api("POST", "/channels/alice/streams", {"title": "A surprise"})
+
+    async def sees(scopes: list[str]) -> list[bool]:
+        _, made = await alice.api("POST", "/me/tokens", {"name": "script", "scopes": scopes})
+        script.token = made["token"]
+        _, listed = await script.api("GET", "/channels/alice/streams")
+        status, _ = await script.api("GET", f"/streams/{plan['id']}")
+        _, you = await script.api("GET", "/channels/alice/chat/you")
+        return [bool(listed["streams"]), status == 200, you["role"] == "owner"]
+
+    assert await sees(["chat", "channels", "account"]) == [False] * 3
+    assert await sees(["read"]) == [True] * 3
+
+
 async def test_neither_has_who_owes_the_desk_a_password(
     site: Site, boss: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
