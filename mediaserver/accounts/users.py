@@ -147,16 +147,16 @@ class Users:
 
         Raises `Unauthorized`, with the same words and after the same work whether or not the user
         exists, and `RateLimited` after too many wrong passwords: from this address, or for this
-        account from anywhere, which holds up strange addresses only.
+        name from anywhere, which holds up strange addresses only.
         """
         name = username.strip().lower()
         row = await self._db.read(_credentials, name)
-        subject = row.id if row else name
-        known = (_KNOWN, _KNOWN.key(subject, address))
-        here = (_PER_ACCOUNT, _PER_ACCOUNT.key(subject, address))
+        # By what was typed, not by whose it is: else two names of one account would show it.
+        known = (_KNOWN, _KNOWN.key(name, address))
+        here = (_PER_ACCOUNT, _PER_ACCOUNT.key(name, address))
         others = [(_PER_ADDRESS, _PER_ADDRESS.key(address))]
         if not await self._throttles.is_full(known):
-            others.append((_ANYWHERE, _ANYWHERE.key(subject)))
+            others.append((_ANYWHERE, _ANYWHERE.key(name)))
         await self._throttles.charge(here, *others)
         password_ok = len(password) <= limits.PASSWORD_CHARS_MAX and await self._passwords.verify(
             row.password_hash if row else None, password
