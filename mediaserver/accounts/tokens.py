@@ -173,7 +173,7 @@ class Tokens:
     def _claims(self, token: str, kind: str = "access") -> dict[str, str]:
         """Subject, family and password of a token that we signed and that hasn't expired."""
         try:
-            if len(token) > limits.TOKEN_CHARS_MAX:
+            if len(token) > limits.TOKEN_CHARS_MAX or not token.isascii():
                 raise jwt.InvalidTokenError
             claims = jwt.decode(
                 token,

@@ -174,6 +174,8 @@ async def _forged(tokens: Tokens, alice: User, secret: str) -> dict[str, str]:
         "refresh as access": pair.refresh_token,
         "empty": "",
         "dots": "..",
+        "bytes": "\udcff",
+        "bytes between": pair.access_token.replace(".", "\udcff.", 1),
         "long": "x" * 100_000,
     }
 
