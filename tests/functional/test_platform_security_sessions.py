@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from aiohttp import web
 
@@ -98,6 +100,26 @@ async def test_logging_devices_out_asks_who_it_is(
         assert response.headers["Location"].startswith("/confirm?next=/settings/security")
     status, answer = await boss.api("DELETE", "/me/sessions/ses_x")
     assert (status, answer["error"]["code"]) == (403, "confirm")
+
+
+async def test_making_a_dock_asks_who_it_is(boss: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes as its maker, for longer than their session."""
+    monkeypatch.setattr(limits, "CONFIRMED_MS", 0)
+    status, answer = await boss.api("POST", "/channels/boss/dock-tokens", {"name": "OBS"})
+    assert (status, answer["error"]["code"]) == (403, "confirm")
+    status, _, response = await boss.post("/studio/boss/docks", {"name": "OBS"})
+    assert status == 303
+    assert response.headers["Location"] == "/confirm?next=/studio/boss/overlays"
+
+
+async def test_a_dock_is_gone_after_a_new_password(boss: Person) -> None:
+    _, made = await boss.api("POST", "/channels/boss/dock-tokens", {"name": "OBS"})
+    assert (await boss.get(made["url"]))[0] == 200
+    form = {"current_password": PASSWORD, "password": "staple of the battery"}
+    assert (await boss.post("/settings/security/password", form))[0] == 303
+    async with asyncio.timeout(20):
+        while (await boss.get(made["url"]))[0] == 200:
+            await asyncio.sleep(0.01)
 
 
 async def test_logging_all_others_out_ends_a_program_too(site: Site) -> None:
@@ -207,6 +229,18 @@ async def test_a_token_that_may_not_read_is_nobody_where_everybody_may_ask(site:
 
     assert await sees(["chat", "channels", "account"]) == [False] * 3
     assert await sees(["read"]) == [True] * 3
+
+
+async def test_the_desk_reminds_of_two_step_log_in_until_it_is_on(boss: Person) -> None:
+    pages = ("/admin", "/admin/users", "/admin/settings", "/admin/audit")
+    for path in pages:
+        assert "Turn two-step log-in on" in (await boss.get(path))[1], path
+    _, enrolment = await boss.api("POST", "/me/second-factor")
+    code = pyotp.TOTP(enrolment["secret"]).now()
+    assert (await boss.api("POST", "/me/second-factor/confirm", {"code": code}))[0] == 200
+    for path in pages:
+        status, text, _ = await boss.get(path)
+        assert (status, "Turn two-step log-in on" in text) == (200, False), path
 
 
 async def test_neither_has_who_owes_the_desk_a_password(
