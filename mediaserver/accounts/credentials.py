@@ -36,10 +36,16 @@ from mediaserver.kernel.addresses import network_of
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Invalid, Unauthorized
+from mediaserver.kernel.jobs import enqueue
 from mediaserver.kernel.mail import Letterhead, send
 from mediaserver.kernel.vault import Vault
 
 _log = structlog.get_logger(__name__)
+
+LOGGED_OUT = "logged-out"
+"""The job for what else acts as somebody who was logged out everywhere: what `user_id` made up to
+`until_ms`. It is done in channels/display_tokens.py, which accounts don't know.
+"""
 
 _ASK = Rule("reset-address", limits.RESET_PER_ADDRESS_BURST, limits.RESET_PER_ADDRESS_INTERVAL_MS)
 _CONFIRM = Rule("password-log-in", limits.CONFIRM_BURST, limits.CONFIRM_INTERVAL_MS)
@@ -230,4 +236,5 @@ class Credentials:
 def end_all(tx: Transaction, user_id: str, now_ms: int, *, keep_session: str | None = None) -> None:
     """Log a user out everywhere, but for the session with the token `keep_session`."""
     devices.end_all(tx, user_id, now_ms, keep_session=keep_session)
+    enqueue(tx, LOGGED_OUT, {"user_id": user_id, "until_ms": now_ms}, now_ms)
     personal_tokens.revoke_all(tx, user_id, now_ms)

@@ -31,7 +31,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Invalid, NotFound, Unauthorized
-from mediaserver.kernel.ids import digest, new_id, new_secret
+from mediaserver.kernel.ids import digest, is_id, new_id, new_secret
 from mediaserver.kernel.texts import checked_line
 
 personal_token = table(
@@ -51,6 +51,7 @@ personal_token = table(
 )
 
 PREFIX = "msp_"
+_ID = "ptk"
 
 
 class Scope(StrEnum):
@@ -198,7 +199,7 @@ def _create(
     row = tx.execute(
         insert(personal_token)
         .values(
-            id=new_id("ptk"),
+            id=new_id(_ID),
             user_id=user_id,
             name=name,
             scopes=json.dumps([str(scope) for scope in scopes]),
@@ -222,6 +223,8 @@ def _list(tx: Transaction, user_id: str, now_ms: int) -> list[PersonalToken]:
 
 
 def _revoke(tx: Transaction, user_id: str, token_id: str, now_ms: int) -> None:
+    if not is_id(token_id, _ID):
+        raise NotFound("You have no such token.")
     revoked = tx.execute(
         update(personal_token)
         .where(

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import text as sql
 
-from mediaserver.accounts.users import User, to_user, user_account
+from mediaserver.accounts.users import User, check_password_stands, to_user, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
@@ -108,12 +108,12 @@ class Sessions:
     ) -> NewSession:
         """A new session for `user`. `replaces` is the token the browser came with: it ends here, so
         that a token planted before the log-in opens nothing after it.
+
+        Raises `Unauthorized` when the password has been changed since `user` was read.
         """
         token = new_secret()
         agent = kept_agent(user_agent)
-        await self._db.write(
-            _start, user.id, token, address, agent, replaces, self._clock.wall_ms()
-        )
+        await self._db.write(_start, user, token, address, agent, replaces, self._clock.wall_ms())
         return NewSession(token, limits.SESSION_ABSOLUTE_MS // 1000)
 
     async def find(self, token: str) -> Session | None:
@@ -160,19 +160,20 @@ def is_desk_left(user: User, seen_at_ms: int, now_ms: int) -> bool:
 
 def _start(
     tx: Transaction,
-    user_id: str,
+    user: User,
     token: str,
     address: str,
     user_agent: str,
     replaces: str | None,
     now_ms: int,
 ) -> None:
+    check_password_stands(tx, user)
     if replaces is not None:
         _end(tx, replaces)
     oldest = (
         tx.execute(
             select(session.c.id)
-            .where(session.c.user_id == user_id)
+            .where(session.c.user_id == user.id)
             .order_by(session.c.seen_at_ms.desc())
             .offset(limits.SESSIONS_PER_USER_MAX - 1)
         )
@@ -181,12 +182,12 @@ def _start(
     )
     if oldest:
         tx.execute(delete(session).where(session.c.id.in_(oldest)))
-        tx.emit(SessionEnded(user_id))
+        tx.emit(SessionEnded(user.id))
     session_id = new_id(ID)
     tx.execute(
         insert(session).values(
             id=session_id,
-            user_id=user_id,
+            user_id=user.id,
             token_digest=digest(token),
             address=address,
             user_agent=user_agent,
@@ -196,7 +197,7 @@ def _start(
             confirmed_at_ms=now_ms,
         )
     )
-    tx.emit(LoggedIn(user_id, session_id, address, user_agent, now_ms))
+    tx.emit(LoggedIn(user.id, session_id, address, user_agent, now_ms))
 
 
 def _works(now_ms: int) -> Any:
@@ -259,7 +260,7 @@ def revoke(tx: Transaction, user_id: str, session_id: str) -> bool:
         delete(session).where(session.c.id == session_id, session.c.user_id == user_id)
     )
     if ended.rowcount == 1:
-        tx.emit(SessionEnded(user_id))
+        tx.emit(SessionEnded(user.id))
     return ended.rowcount == 1
 
 
@@ -273,7 +274,7 @@ def _end(tx: Transaction, token: str) -> None:
         delete(session).where(session.c.token_digest == digest(token)).returning(session.c.user_id)
     ).scalar_one_or_none()
     if user_id is not None:
-        tx.emit(SessionEnded(user_id))
+        tx.emit(SessionEnded(user.id))
 
 
 def end_all(tx: Transaction, user_id: str, *, keep: str | None = None) -> None:
@@ -282,7 +283,7 @@ def end_all(tx: Transaction, user_id: str, *, keep: str | None = None) -> None:
     if keep is not None:
         ended = ended.where(session.c.token_digest != digest(keep))
     tx.execute(ended)
-    tx.emit(SessionEnded(user_id))
+    tx.emit(SessionEnded(user.id))
 
 
 def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ Owns the tables `token_family` and `refresh_token`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jwt
@@ -26,14 +26,20 @@ from sqlalchemy import (
 )
 from sqlalchemy import text as sql
 
-from mediaserver.accounts.sessions import Device, LoggedIn, SessionEnded, kept_agent
-from mediaserver.accounts.users import User, find_by_id, to_user, user_account
+from mediaserver.accounts.sessions import Device, LoggedIn, SessionEnded, is_desk_left, kept_agent
+from mediaserver.accounts.users import (
+    User,
+    check_password_stands,
+    find_by_id,
+    to_user,
+    user_account,
+)
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction, values
 from mediaserver.kernel.db.schema import Int64, identifier, int64, table, text
 from mediaserver.kernel.errors import Unauthorized, Unavailable
-from mediaserver.kernel.ids import digest, new_id, new_secret
+from mediaserver.kernel.ids import digest, new_id, new_secret, same
 from mediaserver.kernel.vault import Vault
 
 _log = structlog.get_logger(__name__)
@@ -79,7 +85,9 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """A client that is logged in. `confirmed_at_ms`: when it last gave the password, or a code."""
+    """A client that is logged in. `confirmed_at_ms`: when it last gave the password, or a code; 0
+    for an admin's that has been away since, as in `Session`.
+    """
 
     family_id: str
     user: User
@@ -100,10 +108,13 @@ class Tokens:
         return cls(db, clock, await db.write(_signing_secret, vault, clock.wall_ms()))
 
     async def issue(self, user: User, *, address: str, user_agent: str) -> TokenPair:
-        """Open a family for a client that has just logged in."""
+        """Open a family for a client that has just logged in.
+
+        Raises `Unauthorized` when the password has been changed since `user` was read.
+        """
         refresh, agent = new_secret(), kept_agent(user_agent)
         family_id = await self._db.write(
-            _open_family, user.id, refresh, address, agent, self._clock.wall_ms()
+            _open_family, user, refresh, address, agent, self._clock.wall_ms()
         )
         return self._pair(user.id, family_id, refresh)
 
@@ -132,8 +143,11 @@ class Tokens:
             raise Unauthorized("Log in again.", code="invalid_token")
         log_in, seen_at_ms = found
         now_ms = self._clock.wall_ms()
+        is_stale = is_desk_left(log_in.user, seen_at_ms, now_ms)
+        if is_stale:
+            log_in = replace(log_in, confirmed_at_ms=0)
         if now_ms - seen_at_ms >= limits.SESSION_TOUCH_MS:
-            await self._db.write(_touch, log_in.family_id, now_ms)
+            await self._db.write(_touch, log_in.family_id, now_ms, is_stale=is_stale)
         return log_in
 
     async def confirm(self, log_in: LogIn) -> None:
@@ -142,23 +156,24 @@ class Tokens:
 
     def issue_first_step(self, user: User) -> str:
         """For the browser of somebody whose password was right and who owes a code."""
-        return self._encode(user.id, "first-step", limits.FIRST_STEP_S)
+        return self._encode(user.id, "first-step", limits.FIRST_STEP_S, pwd=user.password_mark)
 
     async def user_of_first_step(self, token: str) -> User | None:
-        """Whose password was right; None when that is too long ago."""
+        """Whose password was right; None when that is too long ago, or it is another one now."""
         try:
-            user_id = self._claims(token, "first-step")["sub"]
+            claims = self._claims(token, "first-step")
         except Unauthorized:
             return None
-        return await self._db.read(find_by_id, user_id)
+        user = await self._db.read(find_by_id, claims["sub"])
+        return user if user and same(user.password_mark, claims["pwd"]) else None
 
     async def delete_expired(self) -> None:
         await self._db.write(_delete_expired, self._clock.wall_ms())
 
     def _claims(self, token: str, kind: str = "access") -> dict[str, str]:
-        """Subject and family of a token that we signed and that hasn't expired."""
+        """Subject, family and password of a token that we signed and that hasn't expired."""
         try:
-            if len(token) > limits.TOKEN_CHARS_MAX:
+            if len(token) > limits.TOKEN_CHARS_MAX or not token.isascii():
                 raise jwt.InvalidTokenError
             claims = jwt.decode(
                 token,
@@ -179,7 +194,11 @@ class Tokens:
             raise Unauthorized(f"The {kind} token is not valid.", code="invalid_token")
         if claims["exp"] * 1000 <= self._clock.wall_ms():
             raise Unauthorized(f"The {kind} token has expired.", code="token_expired")
-        return {"sub": str(claims["sub"]), "fam": str(claims.get("fam", ""))}
+        return {
+            "sub": str(claims["sub"]),
+            "fam": str(claims.get("fam", "")),
+            "pwd": str(claims.get("pwd", "")),
+        }
 
     def _pair(self, user_id: str, family_id: str, refresh: str) -> TokenPair:
         access = self._encode(user_id, "access", limits.ACCESS_TOKEN_S, fam=family_id)
@@ -214,14 +233,15 @@ def _signing_secret(tx: Transaction, vault: Vault, now_ms: int) -> str:
 
 
 def _open_family(
-    tx: Transaction, user_id: str, token: str, address: str, user_agent: str, now_ms: int
+    tx: Transaction, user: User, token: str, address: str, user_agent: str, now_ms: int
 ) -> str:
+    check_password_stands(tx, user)
     family_id = new_id(ID)
-    _make_room(tx, user_id, now_ms)
+    _make_room(tx, user.id, now_ms)
     tx.execute(
         insert(token_family).values(
             id=family_id,
-            user_id=user_id,
+            user_id=user.id,
             created_at_ms=now_ms,
             expires_at_ms=now_ms + limits.REFRESH_TOKEN_MS,
             confirmed_at_ms=now_ms,
@@ -231,7 +251,7 @@ def _open_family(
         )
     )
     _add(tx, family_id, token, now_ms)
-    tx.emit(LoggedIn(user_id, family_id, address, user_agent, now_ms))
+    tx.emit(LoggedIn(user.id, family_id, address, user_agent, now_ms))
     return family_id
 
 
@@ -287,7 +307,7 @@ def _rotate(tx: Transaction, token: str, following: str, now_ms: int) -> tuple[s
     tx.execute(
         update(token_family)
         .where(token_family.c.id == row.family_id)
-        .values(expires_at_ms=min(now_ms + limits.REFRESH_TOKEN_MS, last_ms), seen_at_ms=now_ms)
+        .values(expires_at_ms=min(now_ms + limits.REFRESH_TOKEN_MS, last_ms))
     )
     _add(tx, row.family_id, following, now_ms)
     return row.user_id, row.family_id
@@ -384,13 +404,16 @@ def _find(tx: Transaction, family_id: str, user_id: str) -> tuple[LogIn, int] | 
     return (LogIn(family_id, to_user(row), row.confirmed_at_ms), row.seen_at_ms) if row else None
 
 
-def _touch(tx: Transaction, family_id: str, now_ms: int) -> None:
-    tx.execute(update(token_family).where(token_family.c.id == family_id).values(seen_at_ms=now_ms))
+def _touch(tx: Transaction, family_id: str, now_ms: int, *, is_stale: bool) -> None:
+    changes = {"seen_at_ms": now_ms} | ({"confirmed_at_ms": 0} if is_stale else {})
+    tx.execute(update(token_family).where(token_family.c.id == family_id).values(changes))
 
 
 def _confirm(tx: Transaction, family_id: str, now_ms: int) -> None:
     tx.execute(
-        update(token_family).where(token_family.c.id == family_id).values(confirmed_at_ms=now_ms)
+        update(token_family)
+        .where(token_family.c.id == family_id)
+        .values(confirmed_at_ms=now_ms, seen_at_ms=now_ms)
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -37,7 +37,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import flag, identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized
-from mediaserver.kernel.ids import new_id
+from mediaserver.kernel.ids import digest, new_id, same
 from mediaserver.kernel.texts import skeleton
 
 _log = structlog.get_logger(__name__)
@@ -112,7 +112,8 @@ class User:
     """Somebody with an account. The password hash never leaves this module.
 
     `is_off_duty`: they came by a log-in that doesn't act as an admin, or not now; then they are
-    what they would be without that role.
+    what they would be without that role. `password_mark`: which password they had, so that a log-in
+    under way ends with it.
     """
 
     id: str
@@ -124,6 +125,7 @@ class User:
     is_banned: bool = False
     is_verified: bool = False
     is_off_duty: bool = False
+    password_mark: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,17 +161,17 @@ class Users:
 
         Raises `Unauthorized`, with the same words and after the same work whether or not the user
         exists, and `RateLimited` after too many wrong passwords: from this address, or for this
-        account from anywhere, which holds up strange addresses only.
+        name from anywhere, which holds up strange addresses only.
         """
         name = username.strip().lower()
         row = await self._db.read(_credentials, name)
-        subject = row.id if row else name
+        # By what was typed, not by whose it is: else two names of one account would show it.
         network = network_of(address)
-        known = (_KNOWN, _KNOWN.key(subject, network))
-        here = (_PER_ACCOUNT, _PER_ACCOUNT.key(subject, network))
+        known = (_KNOWN, _KNOWN.key(name, network))
+        here = (_PER_ACCOUNT, _PER_ACCOUNT.key(name, network))
         others = [(_PER_ADDRESS, _PER_ADDRESS.key(network))]
         if not await self._throttles.is_full(known):
-            others.append((_ANYWHERE, _ANYWHERE.key(subject)))
+            others.append((_ANYWHERE, _ANYWHERE.key(name)))
         await self._throttles.charge(here, *others)
         password_ok = await self._passwords.verify(
             row.password_hash if row else None, password, network=network
@@ -183,9 +185,11 @@ class Users:
             await self._throttles.charge(known)
         if self._passwords.is_outdated(row.password_hash):
             hashed = await self._passwords.hash(password, network=network)
-            await self._db.write(set_password_hash, row.id, hashed)
+            user = await self._db.write(_renew_hash, to_user(row), hashed)
+        else:
+            user = to_user(row)
         _log.info("password was right", address=address, user=row.id)
-        return to_user(row)
+        return user
 
     async def by_username(self, username: str) -> User | None:
         name = username.strip().lower()
@@ -247,7 +251,9 @@ def insert_user(
         raise Conflict("That name is taken.", field="username")
     if email_exists(tx, email):
         raise Conflict("That address already has an account.", field="email")
-    user = User(new_id("usr"), username, email, is_admin, now_ms)
+    user = User(
+        new_id("usr"), username, email, is_admin, now_ms, password_mark=digest(password_hash)
+    )
     try:
         tx.execute(
             insert(user_account).values(
@@ -341,6 +347,7 @@ def to_user(row: Row[Any]) -> User:
         bool(row.is_premium),
         row.banned_until_ms is not None,
         bool(row.is_verified),
+        password_mark=digest(row.password_hash),
     )
 
 
@@ -356,7 +363,7 @@ def lock(tx: Transaction, user_id: str) -> None:
 
 
 def password_hash_of(tx: Transaction, user_id: str) -> str | None:
-    """For accounts/credentials.py alone."""
+    """For this module and accounts/credentials.py."""
     stored = select(user_account.c.password_hash).where(user_account.c.id == user_id)
     return tx.execute(stored).scalar()
 
@@ -387,6 +394,23 @@ def _credentials(tx: Transaction, name: str) -> Row[Any] | None:
         return None  # nobody is called that, and PostgreSQL takes no NUL
     column = user_account.c.email if "@" in name else user_account.c.username
     return tx.execute(select(user_account).where(column == name)).first()
+
+
+def check_password_stands(tx: Transaction, user: User) -> None:
+    """Within the transaction that logs `user` in. Raises `Unauthorized` when the password isn't the
+    one any more that they gave: whoever changed it has ended all log-ins, those under way too.
+    """
+    lock(tx, user.id)  # a change that has begun is waited for
+    stored = password_hash_of(tx, user.id)
+    if stored is None or not same(digest(stored), user.password_mark):
+        raise Unauthorized("The password was changed. Log in again.", code="wrong_credentials")
+
+
+def _renew_hash(tx: Transaction, user: User, password_hash: str) -> User:
+    """The same password, hashed as it is done today."""
+    check_password_stands(tx, user)
+    set_password_hash(tx, user.id, password_hash)
+    return replace(user, password_mark=digest(password_hash))
 
 
 def set_password_hash(tx: Transaction, user_id: str, password_hash: str) -> None:

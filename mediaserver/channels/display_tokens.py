@@ -33,6 +33,7 @@ from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, NotFound, Unauthorized
 from mediaserver.kernel.ids import digest, is_id, new_id, new_secret
+from mediaserver.kernel.jobs import Payload
 from mediaserver.kernel.texts import checked_line
 
 _IS_OVERLAY = sql("kind = 'overlay' AND revoked_at_ms IS NULL")
@@ -133,6 +134,12 @@ class DisplayTokens:
         """Raises `NotFound` or `Forbidden`."""
         await self._db.write(_revoke_dock, actor, slug, token_id, self._clock.wall_ms())
 
+    async def revoke_made(self, payload: Payload) -> None:
+        """The jobs `LOGGED_OUT`: what acts as somebody ends with their log-ins."""
+        await self._db.write(
+            _revoke_made, payload["user_id"], payload["until_ms"], self._clock.wall_ms()
+        )
+
     async def open(self, kind: Kind, token: str) -> Opened:
         """What a token opens. Raises `Unauthorized`."""
         opened = None
@@ -208,6 +215,16 @@ def _revoke_dock(tx: Transaction, actor: User, slug: str, token_id: str, now_ms:
     if is_gone:
         raise NotFound("There is no such dock.", code="dock_token_not_found")
     oversight.record(tx, actor, found, "dock.revoke", now_ms, {"token": token_id})
+
+
+def _revoke_made(tx: Transaction, user_id: str, until_ms: int, now_ms: int) -> None:
+    made = (
+        (realtime_token.c.user_id == user_id)
+        & (realtime_token.c.kind == "dock")
+        & (realtime_token.c.created_at_ms <= until_ms)
+        & realtime_token.c.revoked_at_ms.is_(None)
+    )
+    _revoke(tx, made, now_ms)
 
 
 def _find(tx: Transaction, kind: Kind, token: str) -> tuple[Opened, int | None] | None:

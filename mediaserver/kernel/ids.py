@@ -43,8 +43,10 @@ def random_bytes(count: int) -> bytes:
 
 
 def digest(secret: str) -> str:
-    """SHA-256 of a high-entropy secret, in hex: what may be stored at rest."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    """SHA-256 of a high-entropy secret, in hex: what may be stored at rest. What somebody sends in
+    its place may hold bytes that aren't UTF-8, which aiohttp hands on as lone surrogates.
+    """
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def same(a: str, b: str) -> bool:

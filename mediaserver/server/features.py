@@ -9,6 +9,7 @@ from functools import partial
 from aiohttp import web
 
 from mediaserver.accounts.avatars import Avatars
+from mediaserver.accounts.credentials import LOGGED_OUT
 from mediaserver.accounts.personal_data import PersonalData, Source
 from mediaserver.admin.audit_log import AuditLog
 from mediaserver.admin.backups import Backups
@@ -119,6 +120,7 @@ async def add_channels(base: Foundations, app: web.Application) -> None:
     app[keys.SCHEDULE] = Schedule(db, clock)
     app[keys.STREAM_KEYS] = StreamKeys(db, clock)
     app[keys.DISPLAY_TOKENS] = DisplayTokens(db, clock)
+    base.jobs.register(LOGGED_OUT, app[keys.DISPLAY_TOKENS].revoke_made)
     app[keys.TEAMS] = teams
     app[keys.INVITATIONS] = Invitations(db, clock, throttles, teams)
     app[keys.GATE_TICKETS] = Tickets(base.vault, clock)

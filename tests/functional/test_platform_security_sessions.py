@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from aiohttp import web
 
@@ -135,6 +137,26 @@ async def test_logging_devices_out_asks_who_it_is(
     assert (status, answer["error"]["code"]) == (403, "confirm")
 
 
+async def test_making_a_dock_asks_who_it_is(boss: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes as its maker, for longer than their session."""
+    monkeypatch.setattr(limits, "CONFIRMED_MS", 0)
+    status, answer = await boss.api("POST", "/channels/boss/dock-tokens", {"name": "OBS"})
+    assert (status, answer["error"]["code"]) == (403, "confirm")
+    status, _, response = await boss.post("/studio/boss/docks", {"name": "OBS"})
+    assert status == 303
+    assert response.headers["Location"] == "/confirm?next=/studio/boss/overlays"
+
+
+async def test_a_dock_is_gone_after_a_new_password(boss: Person) -> None:
+    _, made = await boss.api("POST", "/channels/boss/dock-tokens", {"name": "OBS"})
+    assert (await boss.get(made["url"]))[0] == 200
+    form = {"current_password": PASSWORD, "password": "staple of the battery"}
+    assert (await boss.post("/settings/security/password", form))[0] == 303
+    async with asyncio.timeout(20):
+        while (await boss.get(made["url"]))[0] == 200:
+            await asyncio.sleep(0.01)
+
+
 async def test_logging_all_others_out_ends_a_program_too(site: Site) -> None:
     """What somebody does who sees a log-in that isn't theirs."""
     alice, thief = await site.member("alice"), site.person()
@@ -226,6 +248,34 @@ async def test_a_token_without_the_scope_has_no_admins_power(site: Site, boss: P
     _, made = await boss.api("POST", "/me/tokens", {"name": "all", "scopes": [*scopes, "admin"]})
     script.token = made["token"]
     assert (await script.api("GET", "/channels/alice/stream-keys"))[0] == 200
+
+
+async def test_a_token_that_may_not_read_is_nobody_where_everybody_may_ask(site: Site) -> None:
+    alice, script = await site.streamer("alice"), site.person()
+    _, plan = await alice.api("POST", "/channels/alice/streams", {"title": "A surprise"})
+
+    async def sees(scopes: list[str]) -> list[bool]:
+        _, made = await alice.api("POST", "/me/tokens", {"name": "script", "scopes": scopes})
+        script.token = made["token"]
+        _, listed = await script.api("GET", "/channels/alice/streams")
+        status, _ = await script.api("GET", f"/streams/{plan['id']}")
+        _, you = await script.api("GET", "/channels/alice/chat/you")
+        return [bool(listed["streams"]), status == 200, you["role"] == "owner"]
+
+    assert await sees(["chat", "channels", "account"]) == [False] * 3
+    assert await sees(["read"]) == [True] * 3
+
+
+async def test_the_desk_reminds_of_two_step_log_in_until_it_is_on(boss: Person) -> None:
+    pages = ("/admin", "/admin/users", "/admin/settings", "/admin/audit")
+    for path in pages:
+        assert "Turn two-step log-in on" in (await boss.get(path))[1], path
+    _, enrolment = await boss.api("POST", "/me/second-factor")
+    code = pyotp.TOTP(enrolment["secret"]).now()
+    assert (await boss.api("POST", "/me/second-factor/confirm", {"code": code}))[0] == 200
+    for path in pages:
+        status, text, _ = await boss.get(path)
+        assert (status, "Turn two-step log-in on" in text) == (200, False), path
 
 
 async def test_neither_has_who_owes_the_desk_a_password(

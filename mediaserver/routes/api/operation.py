@@ -268,9 +268,12 @@ def acting(request: web.Request, action: Action) -> Actor:
 
 
 async def optional_caller(request: web.Request) -> User | None:
-    """Who calls an operation that answers everybody, if they say."""
+    """Who calls an operation that answers everybody, if they say; nobody by a token that may not
+    read.
+    """
     if "Authorization" in request.headers:
-        return (await _identify(request)).user
+        found = await _identify(request)
+        return found.user if Scope.READ in found.scopes else None
     return request.get(VIEWER)
 
 

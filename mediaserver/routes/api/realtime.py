@@ -143,11 +143,13 @@ async def list_dock_tokens(request: web.Request) -> DockTokenList:
     answer=NewDockTokenOut,
     status=201,
     sign_in=True,
+    confirm=True,
     errors=(*_MANAGED, Conflict),
 )
 async def create_dock_token(request: web.Request, body: NewDock) -> NewDockTokenOut:
     """Makes a token with which the chat stands in streaming software and writes as you. Its secret,
-    `token`, is shown this once.
+    `token`, is shown this once. Confirm that it is you first (`/auth/confirm`). It ends with your
+    log-ins: a new password, for one, revokes it.
     """
     made, secret = await request.app[DISPLAY_TOKENS].create_dock(
         caller(request), request.match_info["slug"], body.name

@@ -112,6 +112,32 @@ async def test_a_forgotten_password(
         await credentials.reset_password(sent.handle, code, NEW, address=HERE)
 
 
+async def test_a_log_in_under_way_ends_with_the_password(
+    credentials: Credentials,
+    users: Users,
+    alice: User,
+    db: Database,
+    clock: FakeClock,
+    vault: Vault,
+    outbox: Outbox,
+) -> None:
+    """The thief's password was right; before their session begins, its owner sets another."""
+    tokens = await Tokens.open(db, clock, vault)
+    thief = await users.log_in("alice", OLD, address="6.6.6.6")
+    first_step = tokens.issue_first_step(thief)
+    assert await tokens.user_of_first_step(first_step) == alice
+    sent = await credentials.forget_password(alice.email, address=HERE)
+    code = (await outbox.newest(alice.email)).code
+    await credentials.reset_password(sent.handle, code, NEW, address=HERE)
+    with pytest.raises(Unauthorized):
+        await Sessions(db, clock).start(thief, address=HERE, user_agent="", replaces=None)
+    with pytest.raises(Unauthorized):
+        await tokens.issue(thief, address=HERE, user_agent="")
+    assert await tokens.user_of_first_step(first_step) is None
+    owner = await users.log_in("alice", NEW, address=HERE)
+    await tokens.issue(owner, address=HERE, user_agent="")
+
+
 async def test_an_unknown_address_is_answered_alike(
     credentials: Credentials, alice: User, outbox: Outbox
 ) -> None:

@@ -55,7 +55,15 @@ async def test_only_the_owner_revokes(tokens: PersonalTokens, alice: User, bob: 
         await tokens.revoke(alice, made.token.id)
 
 
-@pytest.mark.parametrize("secret", ["", PREFIX, PREFIX + "x" * 43, "x" * 100_000, "\0", "é"])
+@pytest.mark.parametrize("token_id", ["", "\0", "\udcff", "ptk_x"])
+async def test_what_names_no_token(tokens: PersonalTokens, alice: User, token_id: str) -> None:
+    with pytest.raises(NotFound):
+        await tokens.revoke(alice, token_id)
+
+
+@pytest.mark.parametrize(
+    "secret", ["", PREFIX, PREFIX + "x" * 43, "x" * 100_000, "\0", "é", PREFIX + "\udcff"]
+)
 async def test_what_is_no_token(tokens: PersonalTokens, secret: str) -> None:
     with pytest.raises(Unauthorized):
         await tokens.find(secret)

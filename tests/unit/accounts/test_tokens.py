@@ -177,6 +177,8 @@ async def _forged(tokens: Tokens, alice: User, secret: str) -> dict[str, str]:
         "refresh as access": pair.refresh_token,
         "empty": "",
         "dots": "..",
+        "bytes": "\udcff",
+        "bytes between": pair.access_token.replace(".", "\udcff.", 1),
         "long": "x" * 100_000,
     }
 
@@ -196,3 +198,26 @@ async def test_nothing_readable_is_stored(tokens: Tokens, alice: User, db: Datab
     pair = await _issue(tokens, alice)
     rows = await db.read(lambda tx: str(tx.execute(text("SELECT * FROM refresh_token")).all()))
     assert pair.refresh_token not in rows
+
+
+async def test_an_admins_program_that_was_away_has_to_confirm_anew(
+    tokens: Tokens, admin: User, alice: User, clock: FakeClock
+) -> None:
+    desk, other = await _issue(tokens, admin), await _issue(tokens, alice)
+    began_ms = clock.wall_ms()
+
+    async def confirmed_at_ms(pair: TokenPair) -> int:
+        return (await tokens.find(pair.access_token)).confirmed_at_ms
+
+    for _ in range(3):
+        clock.advance((limits.ACCESS_TOKEN_S - 1) * 1000)
+        assert await confirmed_at_ms(desk) == began_ms, "still at work"
+        desk = await tokens.refresh(desk.refresh_token)
+    clock.advance(limits.DESK_IDLE_MS)
+    desk = await tokens.refresh(desk.refresh_token)
+    other = await tokens.refresh(other.refresh_token)
+    for _ in range(2):  # and a second call doesn't make it good
+        assert await confirmed_at_ms(desk) == 0
+    assert await confirmed_at_ms(other) == began_ms, "nobody else is asked"
+    await tokens.confirm(await tokens.find(desk.access_token))
+    assert await confirmed_at_ms(desk) == clock.wall_ms()

@@ -9,9 +9,10 @@ import pytest
 
 from mediaserver.accounts.credentials import Credentials
 from mediaserver.accounts.passwords import Passwords
-from mediaserver.accounts.users import User, Users, check_account
+from mediaserver.accounts.users import User, Users, check_account, set_password_hash
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
+from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized
 
 GOOD = ("carol", "carol@example.org", "correct horse")
@@ -198,3 +199,24 @@ async def test_a_password_typed_in_other_pieces(users: Users, credentials: Crede
     dave = await users.create("dave", "dave@example.org", password, is_admin=False)
     assert await users.log_in("dave", password, address="1.1.1.1") == dave
     await credentials.confirm_password(dave, password, log_in="ses_1", address="1.1.1.1")
+
+
+async def test_renewing_a_hash_brings_no_old_password_back(
+    users: Users,
+    passwords: Passwords,
+    alice: User,
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = passwords.hash
+
+    async def changed_meanwhile(password: str, *, network: str = "") -> str:
+        await db.write(set_password_hash, alice.id, await real("an even better one"))
+        return await real(password)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passwords, "is_outdated", lambda stored: True)
+        patch.setattr(passwords, "hash", changed_meanwhile)
+        with pytest.raises(Unauthorized):
+            await users.log_in("alice", "correct horse", address="1.1.1.1")
+    assert await users.log_in("alice", "an even better one", address="1.1.1.1") == alice

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from mediaserver.accounts.credentials import LOGGED_OUT, end_all
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.display_tokens import DisplayTokenRevoked, DisplayTokens
@@ -11,6 +12,7 @@ from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound, Unauthorized
 from mediaserver.kernel.events import Events
+from mediaserver.kernel.worker import Worker
 
 
 @pytest.fixture
@@ -61,6 +63,28 @@ async def test_a_dock_is_nobodys_admin(tokens: DisplayTokens, admin: User) -> No
     maker = (await tokens.open("dock", secret)).user
     assert maker is not None
     assert (maker.id, maker.is_off_duty) == (admin.id, True)
+
+
+async def test_docks_end_with_the_log_ins_of_their_maker(
+    tokens: DisplayTokens, alice: User, admin: User, db: Database, clock: FakeClock, events: Events
+) -> None:
+    worker = Worker(db, clock, events)
+    worker.register(LOGGED_OUT, tokens.revoke_made)
+    overlay = await tokens.overlay(alice, "alice")
+    _, mine = await tokens.create_dock(alice, "alice", "")
+    _, other = await tokens.create_dock(admin, "alice", "")
+    told: list[DisplayTokenRevoked] = []
+    events.subscribe(DisplayTokenRevoked, told.append)
+    await db.write(end_all, alice.id, clock.wall_ms())
+    clock.advance(1)
+    _, later = await tokens.create_dock(alice, "alice", "")
+    assert await worker.run_due() == 1
+    with pytest.raises(Unauthorized):
+        await tokens.open("dock", mine)
+    assert len(told) == 1, "its connections end"
+    for dock in (other, later):
+        await tokens.open("dock", dock)
+    await tokens.open("overlay", overlay)
 
 
 async def test_each_kind_opens_its_own_door(tokens: DisplayTokens, alice: User) -> None:

@@ -16,6 +16,7 @@ from mediaserver.routes import confirming
 from mediaserver.routes.duty import lacks_second_factor
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.forms import FormError, form_errors
+from mediaserver.routes.keys import ACCOUNTS
 from mediaserver.routes.page import page, redirect, signed_in
 from mediaserver.routes.render import CSP_PAGE
 
@@ -101,13 +102,15 @@ async def admin_page(
     csp: str = CSP_PAGE,
 ) -> web.Response:
     """Render `admin/{template or section}.html` in the frame; `form` comes back with `error`."""
-    await admin(request)
+    user = await admin(request)
+    standing = await request.app[ACCOUNTS].second_factor.standing(user)
     return page(
         request,
         f"admin/{template or section}.html",
         {
             "section": section,
             "menu": MENU,
+            "is_asked_for_app": not standing.is_on,
             "form": dict(form or {}),
             "errors": form_errors(error) if error is not None else {},
             **context,

@@ -8,6 +8,7 @@ from html import escape
 from aiohttp import web
 
 from mediaserver.channels.channels import Channel
+from mediaserver.routes.confirming import confirmed
 from mediaserver.routes.forms import FORM_ERRORS, read_form
 from mediaserver.routes.keys import DISPLAY_TOKENS, SHOWN_ONCE
 from mediaserver.routes.page import noticed, site_url
@@ -27,6 +28,7 @@ async def regenerate_overlay(request: web.Request) -> web.Response:
 
 async def create_dock(request: web.Request) -> web.Response:
     studio = await open_studio(request)
+    confirmed(request, studio.path("overlays"))
     form = await read_form(request)
     try:
         made, secret = await request.app[DISPLAY_TOKENS].create_dock(
