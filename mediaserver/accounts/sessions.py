@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
     UniqueConstraint,
     delete,
@@ -208,7 +209,7 @@ def _start(
     )
 
 
-def _works(now_ms: int) -> Any:
+def _works(now_ms: int) -> ColumnElement[bool]:
     return (session.c.expires_at_ms > now_ms) & (
         session.c.seen_at_ms > now_ms - limits.SESSION_IDLE_MS
     )
