@@ -1,6 +1,6 @@
 """Accounts: the parts of this package, made together.
 
-Made by server.py; routes and Socket.IO use the parts.
+Made by server/foundations.py; routes and Socket.IO use the parts.
 """
 
 from __future__ import annotations

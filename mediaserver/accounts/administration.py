@@ -25,9 +25,9 @@ from mediaserver.accounts.permissions import Role, role_of
 from mediaserver.accounts.sessions import Device
 from mediaserver.accounts.user_list import Show
 from mediaserver.accounts.users import (
-    IS_ADMIN,
     User,
     find_by_typed_name,
+    lock_admins,
     user_account,
 )
 from mediaserver.kernel import audit
@@ -103,10 +103,7 @@ class Administration:
     def _set_role(
         self, tx: Transaction, actor: Actor, username: str, role: Role, now_ms: int
     ) -> User:
-        # Locked in one order: of two admins who demote each other at once, one is refused.
-        admins = tx.execute(
-            select(user_account.c.id).where(IS_ADMIN).order_by(user_account.c.id).with_for_update()
-        ).all()
+        admins = lock_admins(tx)  # of two who demote each other at once, one is refused
         user = _get(tx, username)
         before = role_of(user)
         if role == before:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Row,
     UniqueConstraint,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 )
 
 from mediaserver.accounts.sessions import SessionEnded
-from mediaserver.accounts.users import User, to_user, user_account
+from mediaserver.accounts.users import User, lock, to_user, user_account
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
@@ -177,7 +178,7 @@ def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def _works(now_ms: int) -> Any:
+def _works(now_ms: int) -> ColumnElement[bool]:
     return personal_token.c.revoked_at_ms.is_(None) & or_(
         personal_token.c.expires_at_ms.is_(None), personal_token.c.expires_at_ms > now_ms
     )
@@ -186,8 +187,7 @@ def _works(now_ms: int) -> Any:
 def _create(
     tx: Transaction, user_id: str, name: str, scopes: list[Scope], days: int | None, now_ms: int
 ) -> NewPersonalToken:
-    # Locking the owner makes two requests at once count one after the other.
-    tx.execute(select(user_account.c.id).where(user_account.c.id == user_id).with_for_update())
+    lock(tx, user_id)  # two requests at once count one after the other
     count = tx.execute(
         select(func.count())
         .select_from(personal_token)

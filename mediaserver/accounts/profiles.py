@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import CheckConstraint, ForeignKey, Row, insert, select, update
 
-from mediaserver.accounts.users import User, user_account
+from mediaserver.accounts.users import User, lock
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
@@ -118,8 +118,7 @@ def avatar_ids(tx: Transaction) -> set[str]:
 
 def _ensure(tx: Transaction, user_id: str, now_ms: int) -> Row[Any]:
     """The row of a user, locked."""
-    # Locking the account makes two first changes at once come one after the other.
-    tx.execute(select(user_account.c.id).where(user_account.c.id == user_id).with_for_update())
+    lock(tx, user_id)  # two first changes at once come one after the other
     query = select(profile).where(profile.c.user_id == user_id).with_for_update()
     row = tx.execute(query).first()
     if row is None:

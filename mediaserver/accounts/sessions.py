@@ -11,6 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
     UniqueConstraint,
     delete,
@@ -200,7 +201,7 @@ def _start(
     tx.emit(LoggedIn(user.id, session_id, address, user_agent, now_ms))
 
 
-def _works(now_ms: int) -> Any:
+def _works(now_ms: int) -> ColumnElement[bool]:
     return (session.c.expires_at_ms > now_ms) & (
         session.c.seen_at_ms > now_ms - limits.SESSION_IDLE_MS
     )
@@ -260,7 +261,7 @@ def revoke(tx: Transaction, user_id: str, session_id: str) -> bool:
         delete(session).where(session.c.id == session_id, session.c.user_id == user_id)
     )
     if ended.rowcount == 1:
-        tx.emit(SessionEnded(user.id))
+        tx.emit(SessionEnded(user_id))
     return ended.rowcount == 1
 
 
@@ -274,7 +275,7 @@ def _end(tx: Transaction, token: str) -> None:
         delete(session).where(session.c.token_digest == digest(token)).returning(session.c.user_id)
     ).scalar_one_or_none()
     if user_id is not None:
-        tx.emit(SessionEnded(user.id))
+        tx.emit(SessionEnded(user_id))
 
 
 def end_all(tx: Transaction, user_id: str, *, keep: str | None = None) -> None:
@@ -283,7 +284,7 @@ def end_all(tx: Transaction, user_id: str, *, keep: str | None = None) -> None:
     if keep is not None:
         ended = ended.where(session.c.token_digest != digest(keep))
     tx.execute(ended)
-    tx.emit(SessionEnded(user.id))
+    tx.emit(SessionEnded(user_id))
 
 
 def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:

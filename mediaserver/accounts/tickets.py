@@ -18,7 +18,7 @@ from mediaserver.kernel.ids import digest, new_secret
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Holder:
     """Whose connection it is. `log_in`: the id of the session, token family or personal token that
     the ticket was got with.
     """
@@ -52,7 +52,7 @@ class Tickets:
         self._issued[digest(ticket)] = _Issued(user, log_in, expires_at_ms)
         return ticket
 
-    async def redeem(self, ticket: str) -> Standing:
+    async def redeem(self, ticket: str) -> Holder:
         """Whose ticket this was; it opens nothing any more. Raises `Unauthorized`."""
         now_ms = self._clock.monotonic_ms()
         issued = None
@@ -63,11 +63,11 @@ class Tickets:
             user = await self._db.read(_user_of, issued.user, issued.log_in, self._clock.wall_ms())
         if issued is None or user is None:
             raise Unauthorized("The ticket is not valid.", code="invalid_token")
-        return Standing(user, issued.log_in)
+        return Holder(user, issued.log_in)
 
-    async def still_stands(self, standing: Standing) -> bool:
+    async def still_stands(self, holder: Holder) -> bool:
         """False once the log-in has ended that the ticket was got with."""
-        user = await self._db.read(_user_of, standing.user, standing.log_in, self._clock.wall_ms())
+        user = await self._db.read(_user_of, holder.user, holder.log_in, self._clock.wall_ms())
         return user is not None
 
     def _forget_old(self, now_ms: int) -> None:

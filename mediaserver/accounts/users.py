@@ -333,7 +333,7 @@ def admin_exists(tx: Transaction) -> bool:
 
 def lock_admins(tx: Transaction) -> set[str]:
     """The ids of all admins; who would end one of them waits until the transaction ends."""
-    admins = select(user_account.c.id).where(user_account.c.is_admin == 1)
+    admins = select(user_account.c.id).where(IS_ADMIN)
     return set(tx.execute(admins.order_by(user_account.c.id).with_for_update()).scalars())
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import ForeignKey, delete, func, insert, select
 
+from mediaserver.accounts import users
 from mediaserver.accounts.throttles import Rule, Throttles
-from mediaserver.accounts.users import User, user_account
+from mediaserver.accounts.users import User
 from mediaserver.channels import channels
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
@@ -158,8 +159,7 @@ def _follow(tx: Transaction, user: User, slug: str, now_ms: int) -> bool:
     found = channels.get_visible(tx, slug)
     if found.owner_id == user.id:
         raise Conflict("This is your own channel.", code="own_channel")
-    # Locking the user makes two tabs at once count one after the other.
-    tx.execute(select(user_account.c.id).where(user_account.c.id == user.id).with_for_update())
+    users.lock(tx, user.id)  # two tabs at once count one after the other
     if followed_since_ms(tx, user.id, found.id) is not None:
         return False
     followed = tx.execute(

@@ -1,6 +1,6 @@
 """The audit log: who did what to whom, in a chain of hashes that nobody can change unseen.
 
-Every admin and money action appends one entry inside its own transaction. The database refuses to
+Every action of an admin appends one entry inside its own transaction. The database refuses to
 change or remove entries (triggers); each entry's hash covers the one before it, and the hash of the
 newest is kept apart, so `verify` also finds what was done behind the database's back, the end cut
 off included. Owns the table `audit_entry`.

@@ -99,7 +99,7 @@ class RtmpConfig(_Section):
         32,
         ge=1,
         le=50_000,
-        description="Open encoder connections from one address.",
+        description="Open encoder connections from one address (with IPv6, from one /64).",
     )
 
 
@@ -273,7 +273,7 @@ class ChatConfig(_Section):
         100,
         ge=1,
         le=100_000,
-        description="Pages connected to chat from one address.",
+        description="Pages connected to chat from one address (with IPv6, from one /64).",
     )
     keep_days: int = Field(
         365,

@@ -310,7 +310,7 @@ SESSIONS_PER_USER_MAX: Final = 50
 """Browsers signed in at once, and programs; the longest unused one is signed out for a new one."""
 
 ACCESS_TOKEN_S: Final = 600
-"""A JWT cannot be revoked, so it lives for ten minutes only."""
+"""A program's access token; it ends with its log-in too, which each call looks up."""
 
 REFRESH_TOKEN_MS: Final = 30 * 24 * 3600 * 1000
 """An API client that stays away for so long signs in again."""

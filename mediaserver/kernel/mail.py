@@ -29,7 +29,7 @@ from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.jobs import Payload, enqueue
-from mediaserver.kernel.worker import GiveUp
+from mediaserver.kernel.worker import GiveUp, Handler
 
 _log = structlog.get_logger(__name__)
 
@@ -185,7 +185,7 @@ class Smtp:
             raise Unavailable(f"{type(error).__name__}: {error}") from error
 
 
-def handler(transport: Transport) -> Any:
+def handler(transport: Transport) -> Handler:
     """What does the jobs of kind `JOB`."""
 
     async def handle(payload: Payload) -> None:

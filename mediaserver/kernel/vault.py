@@ -1,8 +1,9 @@
 """The vault: seals what must be readable again but not from a stolen database.
 
-Second factors, bank details and the like are sealed with AES-256-GCM under a master key that is
-kept beside the database in a file of its own, or in the environment. Sealed text is bound to its
-place (`context`), so it can't be moved to another row. Used by accounts and money.
+Second factors, documents, webhooks' secrets and the like are sealed with AES-256-GCM under a master
+key that is kept beside the database in a file of its own, or in the environment. Sealed text is
+bound to its place (`context`), so it can't be moved to another row. Used by accounts, channels,
+webhooks and the tickets of gates.
 """
 
 from __future__ import annotations

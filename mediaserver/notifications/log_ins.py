@@ -1,7 +1,7 @@
 """Tells people of a log-in from where they are not known, so that a thief is noticed.
 
 It is a notice without a mail: most such log-ins are one's own new phone. What changes the account
-itself is mailed by accounts/credentials.py. Made by server.py.
+itself is mailed by accounts/credentials.py. Made by server/features.py.
 """
 
 from __future__ import annotations

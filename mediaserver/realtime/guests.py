@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from mediaserver.accounts.tickets import Standing, Tickets
+from mediaserver.accounts.tickets import Holder, Tickets
 from mediaserver.accounts.users import User
 from mediaserver.channels.display_tokens import DisplayTokens, Opened
 from mediaserver.kernel.errors import Unauthorized
@@ -25,7 +25,7 @@ class Guest:
     user: User | None
     opened: Opened | None = None
     by_session: web.Request | None = None
-    by_ticket: Standing | None = None
+    by_ticket: Holder | None = None
 
 
 class Guests:
@@ -40,8 +40,8 @@ class Guests:
         """Raises `Unauthorized` for a ticket or token that opens nothing."""
         ticket, token = _text(auth, "ticket"), _text(auth, "token")
         if ticket is not None:
-            standing = await self._tickets.redeem(ticket)
-            return Guest(standing.user, by_ticket=standing)
+            holder = await self._tickets.redeem(ticket)
+            return Guest(holder.user, by_ticket=holder)
         if token is not None:
             opened = await self._display_tokens.open("dock", token)
             return Guest(opened.user, opened)

@@ -1,8 +1,8 @@
 """The web server under the application, with its own answer to what is no HTTP.
 
 aiohttp answers a broken request with its version and with what it choked on, and writes a traceback
-for each. Ours says neither and leaves one line. Made by server.py; everything that is HTTP goes to
-the application as ever.
+for each. Ours says neither and leaves one line. Made by server/listening.py; everything that is
+HTTP goes to the application as ever.
 """
 
 from __future__ import annotations

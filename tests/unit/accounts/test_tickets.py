@@ -55,10 +55,10 @@ async def test_it_ends_with_the_session(
     tickets: Tickets, db: Database, clock: FakeClock, alice: User, session_id: str
 ) -> None:
     unused = tickets.issue(alice, session_id)
-    standing = await tickets.redeem(tickets.issue(alice, session_id))
-    assert await tickets.still_stands(standing)
+    holder = await tickets.redeem(tickets.issue(alice, session_id))
+    assert await tickets.still_stands(holder)
     await Devices(db, clock).revoke(alice, session_id)
-    assert not await tickets.still_stands(standing)
+    assert not await tickets.still_stands(holder)
     with pytest.raises(Unauthorized):
         await tickets.redeem(unused)
 
@@ -69,10 +69,10 @@ async def test_it_ends_with_the_clients_log_in(
     tokens = await Tokens.open(db, clock, vault)
     pair = await tokens.issue(alice, address="1.1.1.1", user_agent="x")
     log_in = await tokens.find(pair.access_token)
-    standing = await tickets.redeem(tickets.issue(alice, log_in.family_id))
-    assert await tickets.still_stands(standing)
+    holder = await tickets.redeem(tickets.issue(alice, log_in.family_id))
+    assert await tickets.still_stands(holder)
     await tokens.revoke(pair.refresh_token)
-    assert not await tickets.still_stands(standing)
+    assert not await tickets.still_stands(holder)
 
 
 async def test_it_ends_with_the_personal_token(
@@ -80,10 +80,10 @@ async def test_it_ends_with_the_personal_token(
 ) -> None:
     personal = PersonalTokens(db, clock)
     made = await personal.create(alice, "bot", [Scope.CHAT], days=1)
-    standing = await tickets.redeem(tickets.issue(alice, made.token.id))
-    assert await tickets.still_stands(standing)
+    holder = await tickets.redeem(tickets.issue(alice, made.token.id))
+    assert await tickets.still_stands(holder)
     clock.advance(86_400_000)
-    assert not await tickets.still_stands(standing)
+    assert not await tickets.still_stands(holder)
 
 
 async def test_tickets_that_nobody_uses_are_bounded(
