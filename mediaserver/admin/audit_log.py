@@ -15,8 +15,6 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Invalid
 
-_DAY_MS = 24 * 3600 * 1000
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -82,4 +80,4 @@ def day_ms(day: str, field: str, *, is_end: bool = False) -> int | None:
         begins = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError as error:
         raise Invalid("Write a day as 2026-11-20.", field=field) from error
-    return int(begins.timestamp() * 1000) + (_DAY_MS if is_end else 0)
+    return int(begins.timestamp() * 1000) + (limits.DAY_MS if is_end else 0)

@@ -18,6 +18,7 @@ from sqlalchemy import case, func, insert, select, update
 
 from mediaserver.accounts.sessions import session
 from mediaserver.chat.events import ChatEvents
+from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import int64, table, text
@@ -26,8 +27,6 @@ from mediaserver.kernel.events import Events
 from mediaserver.media.health import BroadcastMeasured
 
 _log = structlog.get_logger(__name__)
-
-DAY_MS = 24 * 3600 * 1000
 
 daily_figure = table(
     "daily_figure",
@@ -88,7 +87,7 @@ class Figures:
         self._messages[self._today()] += sum(event.kind == "message" for event in told.events)
 
     def _today(self) -> int:
-        return self._clock.wall_ms() // DAY_MS
+        return self._clock.wall_ms() // limits.DAY_MS
 
 
 def since(tx: Transaction, first_day: int) -> dict[tuple[int, str], int]:
@@ -106,7 +105,7 @@ def _write(tx: Transaction, peaks: dict[int, int], messages: Counter[int], today
     seen = (
         select(func.count(session.c.user_id.distinct()))
         .select_from(session)
-        .where(session.c.seen_at_ms >= today * DAY_MS)
+        .where(session.c.seen_at_ms >= today * limits.DAY_MS)
     )
     _raise(tx, today, "active_people", int(tx.execute(seen).scalar_one()))
 

@@ -11,7 +11,7 @@ import ctypes
 import os
 import shutil
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -214,9 +214,10 @@ def _swap(place: _Place, now_ms: int) -> Path | None:
             kept.rename(place.storage)
             raise
     backups = kept / "backups"
-    if backups.is_dir() and not (place.storage / "backups").exists():
-        backups.rename(place.storage / "backups")
-    sync_folder(place.storage.parent)
+    with suppress(OSError):  # it is done by now; at worst the backups stay in the old one
+        if backups.is_dir() and not (place.storage / "backups").exists():
+            backups.rename(place.storage / "backups")
+        sync_folder(place.storage.parent)
     return kept
 
 

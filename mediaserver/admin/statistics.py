@@ -13,7 +13,6 @@ from sqlalchemy import BigInteger, Select, Subquery, case, func, literal, select
 
 from mediaserver.accounts.users import user_account
 from mediaserver.admin import figures
-from mediaserver.admin.figures import DAY_MS
 from mediaserver.channels.channels import channel
 from mediaserver.channels.streams import stream
 from mediaserver.kernel import limits
@@ -71,8 +70,8 @@ class Statistics:
 
 
 def _report(tx: Transaction, count: int, now_ms: int) -> Report:
-    first = now_ms // DAY_MS - count + 1
-    days = [Day((first + offset) * DAY_MS) for offset in range(count)]
+    first = now_ms // limits.DAY_MS - count + 1
+    days = [Day((first + offset) * limits.DAY_MS) for offset in range(count)]
     for row in tx.execute(registered_query(first)):
         if 0 <= row.day - first < count:
             days[row.day - first].registered = row.people
@@ -88,10 +87,10 @@ def _report(tx: Transaction, count: int, now_ms: int) -> Report:
 
 def registered_query(first_day: int) -> Select[Any]:
     """How many accounts were made on each day."""
-    day = (user_account.c.created_at_ms // DAY_MS).label("day")
+    day = (user_account.c.created_at_ms // limits.DAY_MS).label("day")
     return (
         select(day, func.count().label("people"))
-        .where(user_account.c.created_at_ms >= first_day * DAY_MS)
+        .where(user_account.c.created_at_ms >= first_day * limits.DAY_MS)
         .group_by(day)
     )
 
@@ -101,8 +100,9 @@ def days_query(first_day: int, now_ms: int) -> Select[Any]:
     the sums of both moments. There are few such pairs, however many streams there were.
     """
     lived = _lived(first_day, now_ms)
-    begin_day = (lived.c.begin_ms // DAY_MS).label("begin_day")
-    end_day = ((lived.c.end_ms - 1) // DAY_MS).label("end_day")  # midnight ends the day before
+    begin_day = (lived.c.begin_ms // limits.DAY_MS).label("begin_day")
+    # Who ends at midnight was live on the day before alone.
+    end_day = ((lived.c.end_ms - 1) // limits.DAY_MS).label("end_day")
     return select(
         begin_day,
         end_day,
@@ -127,7 +127,7 @@ def busiest_query(first_day: int, now_ms: int) -> Select[Any]:
 
 def _lived(first_day: int, now_ms: int) -> Subquery:
     """When each stream was live, in ms from the first day on; until now if it still is."""
-    since_ms = first_day * DAY_MS
+    since_ms = first_day * limits.DAY_MS
     live_at_ms, ended_at_ms = stream.c.live_at_ms, stream.c.ended_at_ms
     begin_ms = case((live_at_ms > since_ms, live_at_ms - since_ms), else_=0).label("begin_ms")
     ended = select(
@@ -145,13 +145,13 @@ def _lived(first_day: int, now_ms: int) -> Subquery:
 
 def _add_streams(tx: Transaction, days: list[Day], now_ms: int) -> None:
     """Each stream counts on every day on which it was live, with the time of that day."""
-    for row in tx.execute(days_query(days[0].begins_at_ms // DAY_MS, now_ms)):
+    for row in tx.execute(days_query(days[0].begins_at_ms // limits.DAY_MS, now_ms)):
         for number in range(row.begin_day, row.end_day + 1):
             day = days[number]
             begins_ms, ends_ms = int(row.begins_ms), int(row.ends_ms)
             if number > row.begin_day:
-                begins_ms = row.streams * number * DAY_MS
+                begins_ms = row.streams * number * limits.DAY_MS
             if number < row.end_day:
-                ends_ms = row.streams * (number + 1) * DAY_MS
+                ends_ms = row.streams * (number + 1) * limits.DAY_MS
             day.streams += row.streams
             day.live_ms += ends_ms - begins_ms

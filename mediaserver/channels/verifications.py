@@ -62,7 +62,6 @@ Index(None, verification.c.decided_by)
 
 State = Literal["submitted", "approved", "rejected"]
 
-_DAY_MS = 24 * 3600 * 1000
 _PAGE = "/settings/streamer"
 _REQUESTS = Rule("verification-user", limits.VERIFICATIONS_BURST, limits.VERIFICATIONS_INTERVAL_MS)
 
@@ -157,7 +156,7 @@ class Verifications:
     async def delete_due_documents(self) -> None:
         """Delete the documents of what was decided `accounts.documents_keep_days` ago."""
         now_ms = self._clock.wall_ms()
-        before_ms = now_ms - self._config.documents_keep_days * _DAY_MS
+        before_ms = now_ms - self._config.documents_keep_days * limits.DAY_MS
         await self._db.write(_delete_due, before_ms, now_ms)
 
     def export(self, tx: Transaction, user_id: str) -> list[dict[str, Any]]:

@@ -15,8 +15,6 @@ from mediaserver.kernel.config import ChatConfig
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.moderation import actions_log
 
-_DAY_MS = 24 * 3600 * 1000
-
 
 class Retention:
     """Deletes what is older than the setting says, which it reads each time."""
@@ -32,7 +30,7 @@ class Retention:
         """
         if self._config.keep_days == 0:
             return
-        before_ms = self._clock.wall_ms() - self._config.keep_days * _DAY_MS
+        before_ms = self._clock.wall_ms() - self._config.keep_days * limits.DAY_MS
         for delete_some in (_delete_events, actions_log.delete_before):
             for _ in range(limits.CHAT_DELETE_TURNS_MAX):
                 deleted = await self._db.write(delete_some, before_ms, limits.CHAT_DELETED_AT_ONCE)

@@ -9,6 +9,7 @@ from typing import Final
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
+DAY_MS: Final = 24 * 3600 * 1000
 
 # RTMP, before anybody is trusted ------------------------------------------------------------------
 

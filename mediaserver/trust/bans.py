@@ -30,7 +30,6 @@ from mediaserver.trust.reasons import Grounds, Reason
 LIFT = "lift-ban"
 """The job that ends a ban."""
 
-_DAY_MS = 24 * 3600 * 1000
 _STANDING = "lifted_at_ms IS NULL"
 
 ban = table(
@@ -105,7 +104,7 @@ def until_ms_of(days: int | None, now_ms: int) -> int | None:
         return None
     if not 1 <= days <= limits.BAN_DAYS_MAX:
         raise Invalid(f"Use 1 to {limits.BAN_DAYS_MAX} days.", field="days")
-    return now_ms + days * _DAY_MS
+    return now_ms + days * limits.DAY_MS
 
 
 def place(

@@ -29,8 +29,6 @@ from mediaserver.trust.sanctions import checked_words
 from mediaserver.trust.targets import Kind
 from mediaserver.trust.warnings import GivenWarning
 
-_DAY_MS = 24 * 3600 * 1000
-
 
 class Outcome(StrEnum):
     """What came of a report. The value is kept; `label` is what admins read."""
@@ -186,7 +184,7 @@ class Cases:
     def _close(
         self, tx: Transaction, one: Report, outcome: Outcome, answer: str, now_ms: int
     ) -> None:
-        keep_ms = self._config.evidence_keep_days * _DAY_MS
+        keep_ms = self._config.evidence_keep_days * limits.DAY_MS
         evidence.delete_later(tx, one.id, now_ms + keep_ms)
         if one.reporter_id is not None:
             letters.report_decided(

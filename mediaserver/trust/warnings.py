@@ -22,8 +22,6 @@ from mediaserver.trust import bans, letters
 from mediaserver.trust.bans import Ban
 from mediaserver.trust.reasons import Grounds, Reason
 
-_DAY_MS = 24 * 3600 * 1000
-
 warning = table(
     "warning",
     identifier(),
@@ -97,7 +95,7 @@ def give(
 def strikes(tx: Transaction, config: ModerationConfig, user_id: str, now_ms: int) -> int:
     """Warnings that count now: those of the last days, and none from before the last ban."""
     earlier = bans.bans_of(tx, user_id)
-    since_ms = now_ms - config.strike_days * _DAY_MS
+    since_ms = now_ms - config.strike_days * limits.DAY_MS
     if earlier:
         since_ms = max(since_ms, earlier[0].from_ms)
     count = (

@@ -92,6 +92,27 @@ async def test_without_the_system_call_that_swaps(
     assert await read_value(config, "colour") == "green"
 
 
+async def test_backups_that_can_not_be_moved_stay_in_the_old_one(
+    backup: Path,
+    storage: Path,
+    config: Config,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def rename(self: Path, target: Path) -> Path:
+        if self.name == "backups":
+            raise OSError(18, "Invalid cross-device link")
+        return real(self, target)
+
+    write(storage / "backups" / "mediaserver-20230101-000000.tar", b"an older one")
+    real = Path.rename
+    monkeypatch.setattr(Path, "rename", rename)
+    done = await restore(config, clock, backup, force=True)
+    assert done.kept is not None
+    assert (done.kept / "backups" / "mediaserver-20230101-000000.tar").exists()
+    assert await read_value(config, "colour") == "green"
+
+
 KILLED = """\
 import asyncio, os, signal, sys
 from pathlib import Path

@@ -10,8 +10,8 @@ from sqlalchemy import insert
 
 from mediaserver.accounts.sessions import Sessions, end_all
 from mediaserver.accounts.users import User
-from mediaserver.admin import figures, statistics
-from mediaserver.admin.figures import DAY_MS, Figures
+from mediaserver.admin import statistics
+from mediaserver.admin.figures import Figures
 from mediaserver.admin.statistics import Statistics
 from mediaserver.channels.channels import Channels
 from mediaserver.channels.streams import stream
@@ -20,6 +20,7 @@ from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.events import Events
+from mediaserver.kernel.limits import DAY_MS
 from mediaserver.media.health import BroadcastMeasured, Health
 from tests.crowd import fill, is_slow, plan_of
 
@@ -102,7 +103,7 @@ async def test_no_stream_is_left_out_however_many_there_were(
 
 async def test_people_are_counted_by_day(db: Database, clock: FakeClock) -> None:
     await db.write(fill, 2_000)  # one a minute: 1,440 a day
-    begin = figures.DAY_MS * (1_600_000_000_000 // DAY_MS)
+    begin = DAY_MS * (1_600_000_000_000 // DAY_MS)
     clock.set_wall(begin + 2 * DAY_MS - clock.wall_ms())
     report = await Statistics(db, clock).of_last(7)
     registered = [day.registered for day in report.days]
