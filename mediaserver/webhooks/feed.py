@@ -60,6 +60,7 @@ _Describe = Callable[[Transaction, Channel | None], Data | None]
 
 @dataclass(frozen=True, slots=True)
 class _News:
+    event_id: str
     event: EventType
     channel_id: str | None
     at_ms: int
@@ -220,7 +221,8 @@ class Feed:
     ) -> None:
         if self._is_wanted(event, channel_id):
             now_ms = self._clock.wall_ms()
-            self._writer.put(_News(event, channel_id, at_ms or now_ms, describe))
+            event_id = deliveries.new_event_id()
+            self._writer.put(_News(event_id, event, channel_id, at_ms or now_ms, describe))
 
     async def _write(self, news: _News | WebhooksChanged) -> None:
         if isinstance(news, WebhooksChanged):
@@ -234,7 +236,16 @@ class Feed:
         data = news.describe(tx, channel)
         if data is not None:
             now_ms = self._clock.wall_ms()
-            deliveries.announce(tx, self._letterhead, news.event, channel, data, news.at_ms, now_ms)
+            deliveries.announce(
+                tx,
+                self._letterhead,
+                news.event_id,
+                news.event,
+                channel,
+                data,
+                news.at_ms,
+                now_ms,
+            )
 
 
 def _updated(tx: Transaction, channel: Channel | None) -> Data | None:

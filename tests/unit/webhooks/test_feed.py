@@ -19,6 +19,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database
+from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.media.events import BroadcastEnded, BroadcastWentLive
@@ -71,6 +72,31 @@ async def test_nobody_who_wants_to_know_costs_nothing(
     events.publish(BroadcastWentLive("brc_1", channel.id, channel.slug, 1))
     assert feed._writer.waiting == 0
     assert await _told(db, feed) == []
+
+
+async def test_what_was_committed_without_an_answer_is_told_once(
+    feed: Feed,
+    events: Events,
+    db: Database,
+    channel: Channel,
+    webhooks: Webhooks,
+    owner: Asker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await _all_events(webhooks, owner, feed)
+    write, answers = db.write, [Unavailable("The database doesn't answer.")]
+
+    async def write_and_hear_nothing(*args: Any) -> Any:
+        result = await write(*args)
+        if answers:
+            raise answers.pop()
+        return result
+
+    monkeypatch.setattr(limits, "STREAM_WRITE_RETRY_S", 0.0)
+    monkeypatch.setattr(db, "write", write_and_hear_nothing)
+    events.publish(BroadcastWentLive("brc_1", channel.id, channel.slug, 1))
+    assert len(await _told(db, feed)) == 1
+    assert not answers
 
 
 async def test_a_stream_from_beginning_to_end(
