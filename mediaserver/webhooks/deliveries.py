@@ -315,7 +315,7 @@ def _turn_off(
     tx: Transaction, letterhead: Letterhead, hook: Webhook, reason: OffReason, now_ms: int
 ) -> None:
     """And tell the channel's owner, or the admins where it is the site's."""
-    webhooks.turn_off(tx, hook.id, reason)
+    webhooks.turn_off(tx, hook, reason)
     drop_waiting(tx, hook.id, now_ms)
     why = (
         "It said that this address is gone for good."
