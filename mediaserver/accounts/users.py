@@ -31,8 +31,9 @@ from mediaserver.accounts import retired_names
 from mediaserver.accounts.passwords import Passwords, check_rules
 from mediaserver.accounts.retired_names import Kind, is_retired
 from mediaserver.accounts.throttles import Rule, Throttles
-from mediaserver.kernel import limits
+from mediaserver.kernel import audit, limits
 from mediaserver.kernel.addresses import network_of
+from mediaserver.kernel.audit import Actor, Target
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import flag, identifier, int64, table, text
@@ -151,10 +152,23 @@ class Users:
         self._passwords = passwords
         self._throttles = throttles
 
-    async def create(self, username: str, email: str, password: str, *, is_admin: bool) -> User:
-        """Make an account for the operator: no throttle and no reserved names."""
+    async def create(
+        self,
+        username: str,
+        email: str,
+        password: str,
+        *,
+        is_admin: bool,
+        actor: Actor | None = None,
+    ) -> User:
+        """Make an account for the operator: no throttle and no reserved names. With an `actor` it
+        stands in the audit log.
+        """
         username, email = check_account(username, email, password)
-        return await self._create(username, email, password, is_admin=is_admin)
+        hashed = await self._passwords.hash(password)
+        return await self._db.write(
+            _insert_for, actor, username, email, hashed, is_admin, self._clock.wall_ms()
+        )
 
     async def log_in(self, username: str, password: str, *, address: str) -> User:
         """The user with this name (or e-mail address) and password.
@@ -201,12 +215,6 @@ class Users:
     async def delete_retired_names(self) -> None:
         """Free the names of accounts and channels that were deleted long ago."""
         await self._db.write(retired_names.delete_old, self._clock.wall_ms())
-
-    async def _create(self, username: str, email: str, password: str, *, is_admin: bool) -> User:
-        hashed = await self._passwords.hash(password)
-        return await self._db.write(
-            insert_user, username, email, hashed, is_admin, self._clock.wall_ms()
-        )
 
 
 def check_account(
@@ -269,6 +277,22 @@ def insert_user(
     except IntegrityError as error:  # the other one was a moment faster
         raise Conflict("That name or address is taken.", field="username") from error
     tx.emit(AccountMade(user.id, username))
+    return user
+
+
+def _insert_for(
+    tx: Transaction,
+    actor: Actor | None,
+    username: str,
+    email: str,
+    password_hash: str,
+    is_admin: bool,
+    now_ms: int,
+) -> User:
+    user = insert_user(tx, username, email, password_hash, is_admin, now_ms)
+    if actor is not None:
+        target = Target("user", user.id, user.username)
+        audit.append(tx, actor, "user.create", target, now_ms, {"is_admin": is_admin})
     return user
 
 

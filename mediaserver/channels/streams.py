@@ -216,7 +216,14 @@ def was_cut_off(tx: Transaction, channel_id: str, now_ms: int) -> bool:
 def begin(
     tx: Transaction, channel_id: str, broadcast_id: str, stream_key_id: str, at_ms: int
 ) -> bool:
-    """An encoder was accepted. True when the streamer has asked for the start already."""
+    """An encoder was accepted. True when the streamer has asked for the start already. Twice is as
+    good as once.
+    """
+    begun = tx.execute(
+        select(stream.c.start_asked_at_ms).where(stream.c.broadcast_id == broadcast_id)
+    ).first()
+    if begun is not None:
+        return begun.start_asked_at_ms is not None
     _end_open(tx, channel_id, at_ms, "Another stream took its place.")
     found = channels.get_by_id(tx, channel_id)
     plan = _waiting(tx, channel_id)

@@ -1,9 +1,11 @@
-"""The audit log: who did what to whom, in a chain of hashes that nobody can change unseen.
+"""The audit log: who did what to whom, in a chain of hashes.
 
 Every action of an admin appends one entry inside its own transaction. The database refuses to
 change or remove entries (triggers); each entry's hash covers the one before it, and the hash of the
 newest is kept apart, so `verify` also finds what was done behind the database's back, the end cut
-off included. Owns the table `audit_entry`.
+off included. The chain has no key: somebody who can write the database and computes all hashes anew
+is found only by comparing the newest hash with one kept elsewhere, so the site logs it once a day.
+Owns the table `audit_entry`.
 """
 
 from __future__ import annotations
@@ -180,7 +182,7 @@ class Check:
                 return True
         if len(rows) == limits.AUDIT_VERIFY_PAGE:
             return False
-        if _head(tx) != f"{self.entries} {self._hash}":
+        if head(tx) != f"{self.entries} {self._hash}":
             self.broken = Broken(self.entries + 1, "cut off")
         return True
 
@@ -216,7 +218,7 @@ def _first_since(tx: Transaction, at_ms: int) -> int | None:
     ).scalar()
 
 
-def _head(tx: Transaction) -> str:
+def head(tx: Transaction) -> str:
     """Number and hash of the newest entry, as they are kept apart."""
     return values.get(tx, _HEAD) or f"0 {_BEGINNING}"
 
@@ -224,14 +226,14 @@ def _head(tx: Transaction) -> str:
 def _newest(tx: Transaction) -> tuple[int, str]:
     """Number of the newest entry, and what the next one's hash follows."""
     values.lock(tx, _HEAD)
-    head = _head(tx)
+    kept = head(tx)
     newest = tx.execute(select(func.max(audit_entry.c.sequence))).scalar() or 0
-    number, _, hash_of_newest = head.partition(" ")
+    number, _, hash_of_newest = kept.partition(" ")
     if number == str(newest):
         return newest, hash_of_newest
     # The site must go on; what follows such a head never fits, so every check shows it.
-    _log.error("the audit log was changed by hand", newest=newest, head=head)
-    return newest, head
+    _log.error("the audit log was changed by hand", newest=newest, head=kept)
+    return newest, kept
 
 
 def _hash(before: str, body: Mapping[str, Any]) -> str:

@@ -28,6 +28,9 @@ class EventWriter(Generic[T]):
     def __init__(self, name: str, write: Callable[[T], Awaitable[None]], waiting_max: int) -> None:
         """`write` is called with one item after the other, and again with the same one after
         `Unavailable`; what else it raises is logged, and that item is given up.
+
+        A database that doesn't answer may have committed already: to write an item twice must be
+        as good as once, so ids are made before it is put here.
         """
         self._name = name
         self._write = write

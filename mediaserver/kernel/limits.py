@@ -792,6 +792,9 @@ MAIL_LISTED_MAX: Final = 50
 AUDIT_DETAILS_CHARS_MAX: Final = 8 * KIB
 """What was before and after, as JSON."""
 
+AUDIT_NEWEST_LOGGED_MS: Final = 24 * 3600 * 1000
+"""How often the newest hash goes into the site's log, to compare with."""
+
 AUDIT_LISTED_MAX: Final = 100
 AUDIT_VERIFY_PAGE: Final = 1_000
 """Entries read at once, to show and to verify."""

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from mediaserver.accounts.users import Users
 from mediaserver.channels.channels import Channels
-from mediaserver.kernel import limits
+from mediaserver.kernel import audit, limits
 from mediaserver.kernel.errors import Invalid, MediaserverError, NotFound, Unavailable
 from mediaserver.routes.errors import json_answer, problem_of
 
@@ -38,7 +38,11 @@ async def run(
     """Do `command`; what it takes and gives is what cli.py sends and prints."""
     if command == "user":
         user = await users.create(
-            wanted["username"], wanted["email"], wanted["password"], is_admin=wanted["is_admin"]
+            wanted["username"],
+            wanted["email"],
+            wanted["password"],
+            is_admin=wanted["is_admin"],
+            actor=audit.COMMAND_LINE,
         )
         return {"username": user.username}
     assert command == "channel", command

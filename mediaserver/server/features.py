@@ -184,7 +184,9 @@ async def add_admin(base: Foundations, app: web.Application) -> None:
     app[keys.DOCTOR] = Doctor(config, clock, base.smtp.check)
     app[keys.JOBS] = base.jobs
     app[keys.MAILBOX] = base.mailbox
-    app[keys.AUDIT_LOG] = AuditLog(db, clock)
+    audit_log = AuditLog(db, clock)
+    base.jobs.repeat("log-audit-hash", audit_log.log_newest, limits.AUDIT_NEWEST_LOGGED_MS)
+    app[keys.AUDIT_LOG] = audit_log
     app[keys.DEFERRED] = Deferred(db, clock, letterhead)
     app[keys.STATISTICS] = Statistics(db, clock)
     app[keys.OVERVIEW] = Overview(db, clock, QUEUES)

@@ -46,7 +46,7 @@ webhook_delivery = table(
     "webhook_delivery",
     identifier(),
     text("webhook_id", ForeignKey("webhook.id", ondelete="CASCADE")),
-    text("event_id"),
+    text("event_id", index=True),
     text("event"),
     text("body"),
     text("state"),
@@ -117,23 +117,30 @@ class Outcome:
         return f"The other site answered with status {self.status}."
 
 
+def new_event_id() -> str:
+    return new_id(_EVENT_ID)
+
+
 def announce(
     tx: Transaction,
     letterhead: Letterhead,
+    event_id: str,
     event: EventType,
     channel: Channel | None,
     data: Data,
     at_ms: int,
     now_ms: int,
 ) -> int:
-    """Have everybody told who wants to know; how many those are."""
+    """Have everybody told who wants to know; how many those are. Twice is as good as once."""
+    told = select(webhook_delivery.c.id).where(webhook_delivery.c.event_id == event_id).limit(1)
+    if tx.execute(told).first() is not None:
+        return 0
     ready = [
         one
         for one in webhooks.wanting(tx, event, channel.id if channel else None)
         if _has_room(tx, one)
     ]
     if ready:
-        event_id = new_id(_EVENT_ID)
         body = render(event_id, event, at_ms, _ref(letterhead, channel), data)
         for one in ready:
             add(tx, one.id, event_id, event, body, now_ms)
@@ -141,13 +148,18 @@ def announce(
 
 
 def send_one(
-    tx: Transaction, letterhead: Letterhead, found: Webhook, event: EventType, data: Data, at: int
+    tx: Transaction,
+    letterhead: Letterhead,
+    found: Webhook,
+    event: EventType,
+    data: Data,
+    at_ms: int,
 ) -> Delivery:
-    """Have one webhook told, whatever it wants to know. `at`: now, in ms."""
+    """Have one webhook told now, whatever it wants to know."""
     channel = channels.get_by_id(tx, found.channel_id) if found.channel_id else None
-    event_id = new_id(_EVENT_ID)
-    body = render(event_id, event, at, _ref(letterhead, channel), data)
-    return add(tx, found.id, event_id, event, body, at, is_by_hand=True)
+    event_id = new_event_id()
+    body = render(event_id, event, at_ms, _ref(letterhead, channel), data)
+    return add(tx, found.id, event_id, event, body, at_ms, is_by_hand=True)
 
 
 def add(
@@ -303,7 +315,7 @@ def _turn_off(
     tx: Transaction, letterhead: Letterhead, hook: Webhook, reason: OffReason, now_ms: int
 ) -> None:
     """And tell the channel's owner, or the admins where it is the site's."""
-    webhooks.turn_off(tx, hook.id, reason)
+    webhooks.turn_off(tx, hook, reason)
     drop_waiting(tx, hook.id, now_ms)
     why = (
         "It said that this address is gone for good."

@@ -61,6 +61,7 @@ _Describe = Callable[[Transaction, Channel | None], Data | None]
 
 @dataclass(frozen=True, slots=True)
 class _News:
+    event_id: str
     event: EventType
     channel_id: str | None
     at_ms: int
@@ -75,14 +76,15 @@ class Feed:
         self._clock = clock
         self._letterhead = letterhead
 
-        self._wanted: set[tuple[EventType, str | None]] = set()
+        self._wanted: dict[str | None, set[EventType]] = {}
+        self._stale: set[str | None] = set()  # channels whose part of it is read anew
         self._deleted: dict[str, Channel] = {}  # lately: their streams are about to end
         self._chat_budgets: dict[str, tuple[Budget, int]] = {}  # and how many lines were skipped
         self._writer = EventWriter[_News | WebhooksChanged](
             "webhooks", self._write, limits.WEBHOOK_EVENTS_WAITING_MAX
         )
 
-        events.subscribe(WebhooksChanged, self._writer.put)
+        events.subscribe(WebhooksChanged, self._webhooks_changed)
         events.subscribe(BroadcastWentLive, self._went_live)
         events.subscribe(BroadcastEnded, self._ended)
         events.subscribe(ChannelDeleted, self._channel_deleted)
@@ -217,7 +219,7 @@ class Feed:
     # telling ----------------------------------------------------------------------------------
 
     def _is_wanted(self, event: EventType, channel_id: str | None) -> bool:
-        return (event, None) in self._wanted or (event, channel_id) in self._wanted
+        return any(event in self._wanted.get(place, ()) for place in (None, channel_id))
 
     def _tell(
         self,
@@ -228,21 +230,45 @@ class Feed:
     ) -> None:
         if self._is_wanted(event, channel_id):
             now_ms = self._clock.wall_ms()
-            self._writer.put(_News(event, channel_id, at_ms or now_ms, describe))
+            event_id = deliveries.new_event_id()
+            self._writer.put(_News(event_id, event, channel_id, at_ms or now_ms, describe))
+
+    def _webhooks_changed(self, event: WebhooksChanged) -> None:
+        self._stale.add(event.channel_id)
+        if not self._writer.waiting:  # else what waits makes it look
+            self._writer.put(event)
 
     async def _write(self, news: _News | WebhooksChanged) -> None:
+        await self._read_stale()
         if isinstance(news, WebhooksChanged):
-            self._wanted = await self._db.read(webhooks.wanted)
             return
         with suppress(NotFound):  # the channel went in the meantime
             await self._db.write(self._announce, news)
+
+    async def _read_stale(self) -> None:
+        while self._stale:
+            channel_id = self._stale.pop()
+            try:
+                self._wanted[channel_id] = await self._db.read(webhooks.wanted_in, channel_id)
+            except BaseException:
+                self._stale.add(channel_id)
+                raise
 
     def _announce(self, tx: Transaction, news: _News) -> None:
         channel = self._channel(tx, news.channel_id) if news.channel_id else None
         data = news.describe(tx, channel)
         if data is not None:
             now_ms = self._clock.wall_ms()
-            deliveries.announce(tx, self._letterhead, news.event, channel, data, news.at_ms, now_ms)
+            deliveries.announce(
+                tx,
+                self._letterhead,
+                news.event_id,
+                news.event,
+                channel,
+                data,
+                news.at_ms,
+                now_ms,
+            )
 
     def _channel(self, tx: Transaction, channel_id: str) -> Channel:
         """Also one that was deleted a moment ago. Raises `NotFound`."""

@@ -7,6 +7,7 @@ table `webhook`. Called by the routes; the log of what was sent is in deliveries
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -79,7 +80,9 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class WebhooksChanged:
-    """Other events are wanted now."""
+    """Other events are wanted now in a channel, or, without one, of the site."""
+
+    channel_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +177,7 @@ class Webhooks:
         )
         made = get(tx, asker, made_id)
         _record(tx, asker, "create", made, now_ms)
-        tx.emit(WebhooksChanged())
+        tx.emit(WebhooksChanged(made.channel_id))
         return made, secret
 
     def _change(
@@ -200,7 +203,7 @@ class Webhooks:
             changed |= {"failing_since_ms": None, "rests_until_ms": None}
         if changed:
             tx.execute(update(webhook).where(webhook.c.id == before.id).values(changed))
-            tx.emit(WebhooksChanged())
+            tx.emit(WebhooksChanged(before.channel_id))
         after = get(tx, asker, webhook_id)
         if after != before:
             _record(tx, asker, "change", after, now_ms)
@@ -258,10 +261,18 @@ def wanting(tx: Transaction, event: EventType, channel_id: str | None) -> list[W
     return [one for one in map(_to_webhook, tx.execute(query)) if event in one.events]
 
 
-def wanted(tx: Transaction) -> set[tuple[EventType, str | None]]:
-    """Every kind of event that any webhook is told, with the channel (None: in all)."""
-    rows = map(_to_webhook, tx.execute(select(webhook).where(webhook.c.is_on == 1)))
-    return {(event, one.channel_id) for one in rows for event in one.events}
+def wanted(tx: Transaction) -> dict[str | None, set[EventType]]:
+    """What webhooks are told of, by channel (None: those of the site)."""
+    found: defaultdict[str | None, set[EventType]] = defaultdict(set)
+    for one in map(_to_webhook, tx.execute(select(webhook).where(webhook.c.is_on == 1))):
+        found[one.channel_id].update(one.events)
+    return dict(found)
+
+
+def wanted_in(tx: Transaction, channel_id: str | None) -> set[EventType]:
+    """The same of one channel, or, without one, of the site."""
+    query = select(webhook).where(webhook.c.is_on == 1, webhook.c.channel_id == channel_id)
+    return {event for one in map(_to_webhook, tx.execute(query)) for event in one.events}
 
 
 def sealed_secrets(tx: Transaction, webhook_id: str, now_ms: int) -> list[str]:
@@ -293,9 +304,9 @@ def set_standing(
     )
 
 
-def turn_off(tx: Transaction, webhook_id: str, reason: OffReason) -> None:
-    tx.execute(update(webhook).where(webhook.c.id == webhook_id).values(is_on=0, off_reason=reason))
-    tx.emit(WebhooksChanged())
+def turn_off(tx: Transaction, found: Webhook, reason: OffReason) -> None:
+    tx.execute(update(webhook).where(webhook.c.id == found.id).values(is_on=0, off_reason=reason))
+    tx.emit(WebhooksChanged(found.channel_id))
 
 
 def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
@@ -324,7 +335,7 @@ def _remove(tx: Transaction, asker: Asker, webhook_id: str, now_ms: int) -> None
     found = get(tx, asker, webhook_id)
     tx.execute(delete(webhook).where(webhook.c.id == found.id))
     _record(tx, asker, "delete", found, now_ms)
-    tx.emit(WebhooksChanged())
+    tx.emit(WebhooksChanged(found.channel_id))
 
 
 def _record(tx: Transaction, asker: Asker, verb: str, found: Webhook, now_ms: int) -> None:

@@ -31,6 +31,16 @@ def _users(database: Path) -> list[str]:
         connection.close()
 
 
+async def test_accounts_made_on_the_command_line_stand_in_the_audit_log(tmp_path: Path) -> None:
+    await _create_user(tmp_path, "alice")
+    async with serving(tmp_path):
+        await _create_user(tmp_path, "bob")
+    connection = sqlite3.connect(tmp_path / "storage" / "mediaserver.db")
+    entries = connection.execute("SELECT actor, action, target FROM audit_entry").fetchall()
+    connection.close()
+    assert entries == [("the command line", "user.create", name) for name in ("alice", "bob")]
+
+
 async def test_backup_and_restore_from_the_command_line(tmp_path: Path) -> None:
     status, out, err = await run_command_line(tmp_path, "backup")
     assert (status, out) == (1, "")

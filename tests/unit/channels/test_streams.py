@@ -162,6 +162,18 @@ async def test_started_before_the_encoder_comes(
     assert await streams.last_live_at_ms([channel.id]) == {channel.id: 7000}
 
 
+async def test_a_beginning_that_is_written_twice(
+    streams: Streams, encoder: Encoder, channel: Channel, alice: User
+) -> None:
+    """As when the database had committed, but didn't answer."""
+    await streams.plan(alice, "alice-tv", title="Later")
+    made = await streams.plan(alice, "alice-tv", title="Boats")
+    await streams.start(alice, made.id)
+    for _ in range(2):
+        assert await encoder.begin("brc_1")
+    assert sorted(await _phases(streams, channel)) == ["planned", "started"]
+
+
 async def test_publishing_alone_starts_the_newest_plan(
     streams: Streams,
     channels: Channels,

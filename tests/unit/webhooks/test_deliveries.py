@@ -54,7 +54,14 @@ async def _announce(
 ) -> int:
     now_ms = clock.wall_ms()
     return await db.write(
-        deliveries.announce, letterhead, EventType.CHANNEL_FOLLOW, channel, FOLLOW, now_ms, now_ms
+        deliveries.announce,
+        letterhead,
+        deliveries.new_event_id(),
+        EventType.CHANNEL_FOLLOW,
+        channel,
+        FOLLOW,
+        now_ms,
+        now_ms,
     )
 
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mediaserver.accounts.personal_data import AccountDeleted
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import User, Users
-from mediaserver.channels.channels import Channel, Channels
+from mediaserver.channels.channels import Channel, ChannelChanged, Channels
 from mediaserver.channels.deletion import Deletion
 from mediaserver.channels.follows import Follows
 from mediaserver.chat.events import Author, ChatEvent, ChatEvents
@@ -20,6 +20,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import AccountsConfig
 from mediaserver.kernel.db import Database
+from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.media.events import BroadcastEnded, BroadcastWentLive
@@ -29,7 +30,7 @@ from mediaserver.trust.reports import Reported
 from mediaserver.webhooks.deliveries import webhook_delivery
 from mediaserver.webhooks.envelopes import KINDS, EventType, choices
 from mediaserver.webhooks.feed import Feed
-from mediaserver.webhooks.webhooks import Asker, Webhooks
+from mediaserver.webhooks.webhooks import Asker, Webhooks, WebhooksChanged, webhook
 from tests.unit.webhooks.conftest import URL
 
 
@@ -72,6 +73,55 @@ async def test_nobody_who_wants_to_know_costs_nothing(
     events.publish(BroadcastWentLive("brc_1", channel.id, channel.slug, 1))
     assert feed._writer.waiting == 0
     assert await _told(db, feed) == []
+
+
+async def test_what_was_committed_without_an_answer_is_told_once(
+    feed: Feed,
+    events: Events,
+    db: Database,
+    channel: Channel,
+    webhooks: Webhooks,
+    owner: Asker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await _all_events(webhooks, owner, feed)
+    write, answers = db.write, [Unavailable("The database doesn't answer.")]
+
+    async def write_and_hear_nothing(*args: Any) -> Any:
+        result = await write(*args)
+        if answers:
+            raise answers.pop()
+        return result
+
+    monkeypatch.setattr(limits, "STREAM_WRITE_RETRY_S", 0.0)
+    monkeypatch.setattr(db, "write", write_and_hear_nothing)
+    events.publish(BroadcastWentLive("brc_1", channel.id, channel.slug, 1))
+    assert len(await _told(db, feed)) == 1
+    assert not answers
+
+
+async def test_a_full_queue_loses_no_new_webhook(
+    events: Events,
+    db: Database,
+    clock: FakeClock,
+    letterhead: Letterhead,
+    channel: Channel,
+    webhooks: Webhooks,
+    owner: Asker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "WEBHOOK_EVENTS_WAITING_MAX", 1)
+    await webhooks.create(owner, URL, ["stream.online"])
+    async with Feed(db, clock, events, letterhead) as feed:
+        wanted = update(webhook).values(events='["channel.updated"]')
+        await db.write(lambda tx: tx.execute(wanted))
+        events.publish(BroadcastWentLive("brc_1", channel.id, channel.slug, 1))
+        assert feed._writer.waiting == 1, "full"
+        events.publish(WebhooksChanged(channel.id))
+        await feed.flushed()
+        events.publish(ChannelChanged(channel.id, channel.slug))
+        (told,) = await _told(db, feed)
+        assert told["type"] == "channel.updated"
 
 
 async def test_a_stream_from_beginning_to_end(

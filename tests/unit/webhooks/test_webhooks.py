@@ -155,11 +155,13 @@ async def test_what_is_wanted(
     of_site, _ = await webhooks.create(desk, URL, ["stream.online", "user.created"])
     off, _ = await webhooks.create(owner, URL, ["channel.follow"])
     await webhooks.change(owner, off.id, is_on=False)
-    assert await db.read(rows.wanted) == {
-        (EventType.STREAM_ONLINE, channel.id),
-        (EventType.STREAM_ONLINE, None),
-        (EventType.USER_CREATED, None),
+    wanted = {
+        channel.id: {EventType.STREAM_ONLINE},
+        None: {EventType.STREAM_ONLINE, EventType.USER_CREATED},
     }
+    assert await db.read(rows.wanted) == wanted
+    for place, events in wanted.items():
+        assert await db.read(rows.wanted_in, place) == events
 
     async def ids(event: EventType, channel_id: str | None) -> set[str]:
         return {one.id for one in await db.read(rows.wanting, event, channel_id)}

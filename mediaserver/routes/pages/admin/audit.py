@@ -43,6 +43,7 @@ _PHRASES = {
     "user.delete": "deleted the account",
     "user.log_out": "logged out",
     "user.password_code": "mailed a password code to",
+    "user.create": "made the account",
     "user.role": "changed the role of",
     "user.second_factor_reset": "turned two-step log-in off for",
 }

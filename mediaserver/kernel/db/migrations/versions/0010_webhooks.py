@@ -64,3 +64,4 @@ def upgrade() -> None:
     )
     create_index("webhook_delivery", "webhook_id", "created_at_ms", "id")
     create_index("webhook_delivery", "created_at_ms")
+    create_index("webhook_delivery", "event_id")
