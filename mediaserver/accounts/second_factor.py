@@ -116,7 +116,8 @@ class SecondFactor:
     async def check(self, user: User, code: str) -> None:
         """Use up a code of the app or a recovery code. Raises `Unauthorized` or `RateLimited`.
 
-        Whoever gets here knows the password: so many wrong codes slow only them down.
+        Whoever gets here knows the password or has a session that is open: nobody else's wrong
+        codes slow the owner down.
         """
         bucket = (_TRY, _TRY.key(user.id))
         await self._throttles.charge(bucket)
