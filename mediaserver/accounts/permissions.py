@@ -6,6 +6,8 @@ and who moderates it is handed in as a `Thing` by the feature that knows.
     role   what somebody is on the site:   visitor < normal < premium < admin
     rank   what they are to one thing:     viewer < moderator < owner < admin
 
+Not in the table: what everybody may, such as watching; one's own account, as no operation takes
+another's; publishing, which a stream key opens; and writing in a chat (chat/admission.py).
 An admin who is off duty (routes/duty.py says when) has the rank of anybody else.
 """
 
@@ -67,10 +69,6 @@ class _Need:
     by_banned: bool = False
 
 
-def _anyone() -> _Need:
-    return _Need(Role.VISITOR, by_banned=True)
-
-
 def _user(*, by_banned: bool = False) -> _Need:
     return _Need(Role.NORMAL, by_banned=by_banned)
 
@@ -88,27 +86,20 @@ def _admin() -> _Need:
 
 
 class Action(Enum):
-    """Everything that somebody may or may not do, with what it asks for."""
+    """What somebody may or may not do, with what it asks for."""
 
-    WATCH = "watch", _anyone()
     FOLLOW = "follow", _user()
     REPORT = "report", _user()
 
-    CHANGE_ACCOUNT = "change the account", _owner(by_banned=True)
-    CHANGE_PROFILE = "change the profile", _owner()
-    READ_ACCOUNT = "read the account", _owner(by_banned=True)
     APPEAL = "appeal", _user(by_banned=True)
 
     CREATE_CHANNEL = "make a channel", _user()
     MANAGE_CHANNEL = "manage the channel", _owner()
-    PUBLISH = "publish", _owner()
     SEND_DOCUMENTS = "send documents", _user()
     READ_DOCUMENT = "read a document", _owner(by_banned=True)
 
-    CHAT = "write in the chat", _user()
     MODERATE_CHAT = "moderate the chat", _moderator()
     READ_MODERATION_LOG = "read the log of the moderators", _moderator()
-    CHANGE_CHAT_RULES = "change the rules of the chat", _owner()
     CHANGE_MODERATORS = "choose moderators", _owner()
     CHANGE_EMOTES = "change the channel's emotes", _owner()
 

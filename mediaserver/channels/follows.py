@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ForeignKey, delete, func, insert, select
 
 from mediaserver.accounts import users
+from mediaserver.accounts.permissions import Action, check
 from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.accounts.users import User
 from mediaserver.channels import channels
@@ -64,7 +65,8 @@ class Follows:
     async def follow(self, user: User, slug: str) -> bool:
         """False when it was so already.
 
-        Raises `NotFound`, `Conflict` (an own channel, too many) or `RateLimited`.
+        Raises `NotFound`, `Forbidden` (banned), `Conflict` (an own channel, too many) or
+        `RateLimited`.
         """
         await self._throttles.charge((_RULE, _RULE.key(user.id)))
         return await self._db.write(_follow, user, slug, self._clock.wall_ms())
@@ -156,6 +158,7 @@ def _among(tx: Transaction, channel_id: str, user_ids: Sequence[str]) -> set[str
 
 
 def _follow(tx: Transaction, user: User, slug: str, now_ms: int) -> bool:
+    check(user, Action.FOLLOW)
     found = channels.get_visible(tx, slug)
     if found.owner_id == user.id:
         raise Conflict("This is your own channel.", code="own_channel")

@@ -44,6 +44,11 @@ def form_errors(error: FormError) -> dict[str, str]:
     return {field or "": error.message}
 
 
+def form_status(error: FormError) -> int:
+    """A password or code that is wrong is wrong in the form: it is no question of logging in."""
+    return 422 if isinstance(error, Unauthorized) else problem_of(error).status
+
+
 def form_again(
     request: web.Request,
     template: str,
@@ -62,7 +67,7 @@ def form_again(
             "errors": form_errors(error),
             **more,
         },
-        status=422 if isinstance(error, Unauthorized) else problem.status,
+        status=form_status(error),
     )
     if "Retry-After" in problem.headers:
         response.headers["Retry-After"] = problem.headers["Retry-After"]

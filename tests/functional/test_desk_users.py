@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pyotp
 import pytest
 
 from mediaserver.channels.stream_recorder import CHANNEL_DELETED
@@ -164,6 +165,25 @@ async def test_what_is_dangerous_asks_for_the_password_again(tmp_path: Path) -> 
         assert (status, answer["error"]["code"]) == (403, "confirm")
         status, answer = await script.api("DELETE", "/admin/users/bob")
         assert (status, answer["error"]["code"]) == (403, "confirm")
+
+
+async def test_a_lost_second_factor_is_reset_on_record(site: Site, boss: Person) -> None:
+    bob = await site.member("bob")
+    _, enrolment = await bob.api("POST", "/me/second-factor")
+    code = pyotp.TOTP(enrolment["secret"]).now()
+    assert (await bob.api("POST", "/me/second-factor/confirm", {"code": code}))[0] == 200
+    _, made = await boss.api("POST", "/me/tokens", {"name": "all", "scopes": ["read", "admin"]})
+    script = site.person()
+    script.token = made["token"]
+    status, answer = await script.api("DELETE", "/admin/users/bob/second-factor")
+    assert (status, answer["error"]["code"]) == (403, "confirm")
+    assert (await boss.api("DELETE", "/admin/users/bob/second-factor"))[0] == 204
+    assert (await bob.api("GET", "/me"))[0] == 401, "logged out everywhere"
+    await bob.log_in_as_program("bob")
+    _, answer = await boss.api("GET", "/admin/audit?target=bob")
+    newest = answer["entries"][0]
+    assert (newest["action"], newest["actor"]) == ("user.second_factor_reset", "boss")
+    await site.mailbox.letter("bob@example.org", where=lambda one: "turned off" in one.subject)
 
 
 async def test_a_mailed_code_sets_a_new_password(site: Site, boss: Person) -> None:

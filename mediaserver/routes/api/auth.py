@@ -220,7 +220,7 @@ async def confirm(request: web.Request, body: Confirmation) -> web.Response:
     """
     accounts = request.app[ACCOUNTS]
     calls = caller_of(request)
-    if calls.session is None and calls.log_in is None:
+    if calls.is_personal_token:
         raise Forbidden("A personal token can't confirm anything.", code="scope")
     if (await accounts.second_factor.standing(calls.user)).is_on:
         await accounts.second_factor.check(calls.user, body.code or "", log_in=calls.log_in_id)

@@ -328,6 +328,5 @@ async def revoke_token(request: web.Request) -> None:
 
 def _check_person(request: web.Request) -> None:
     """Raises `Forbidden` for a personal token: a leaked one must not lock its owner out."""
-    calls = caller_of(request)
-    if calls.session is None and calls.log_in is None:
+    if caller_of(request).is_personal_token:
         raise Forbidden("A personal token can't do that.", code="scope")

@@ -56,6 +56,10 @@ class Caller:
     session: Session | None = None
     log_in: LogIn | None = None
 
+    @property
+    def is_personal_token(self) -> bool:
+        return self.session is None and self.log_in is None
+
     def is_confirmed(self, now_ms: int) -> bool:
         """Whether they gave their password, or a code, just now; a personal token never does."""
         shown = self.session or self.log_in

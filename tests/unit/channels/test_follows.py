@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from mediaserver.channels.follows import Followed, Follows, Unfollowed
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
-from mediaserver.kernel.errors import Conflict, NotFound, RateLimited
+from mediaserver.kernel.errors import Conflict, Forbidden, NotFound, RateLimited
 from mediaserver.kernel.events import Events
 
 
@@ -109,3 +110,10 @@ async def test_followers_come_in_pages(
     assert await page("") == everybody[:1]
     assert await page(everybody[0]) == everybody[1:]
     assert await page(everybody[1]) == []
+
+
+async def test_somebody_who_is_banned_follows_nobody(
+    follows: Follows, channel: Channel, bob: User
+) -> None:
+    with pytest.raises(Forbidden):
+        await follows.follow(replace(bob, is_banned=True), channel.slug)

@@ -9,8 +9,7 @@ from aiohttp import web
 
 from mediaserver.accounts.sessions import Session
 from mediaserver.routes import confirming
-from mediaserver.routes.errors import problem_of
-from mediaserver.routes.forms import FormError, form_errors
+from mediaserver.routes.forms import FormError, form_errors, form_status
 from mediaserver.routes.keys import ACCOUNTS
 from mediaserver.routes.page import page, signed_in
 
@@ -43,7 +42,7 @@ async def settings_page(
             "errors": form_errors(error) if error is not None else {},
             **context,
         },
-        status=problem_of(error).status if error is not None else 200,
+        status=form_status(error) if error is not None else 200,
     )
 
 
