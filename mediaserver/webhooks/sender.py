@@ -119,7 +119,10 @@ class Sender:
         )
 
     async def delete_old(self) -> None:
+        """Forget what the logs keep no longer; one transaction each, so that others get a turn."""
         await self._db.write(deliveries.delete_old, self._clock.wall_ms())
+        for webhook_id in await self._db.read(deliveries.with_surplus):
+            await self._db.write(deliveries.delete_surplus, webhook_id)
 
 
 def _find(
