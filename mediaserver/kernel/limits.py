@@ -432,6 +432,9 @@ GATE_FAILURES_INTERVAL_MS: Final = 6_000
 STREAM_WRITES_WAITING_MAX: Final = 10_000
 """Broadcast events that wait to be written; about six for each live session."""
 
+LOG_INS_WAITING_MAX: Final = 1_000
+"""Notices of log-ins from new devices that wait to be written; checking passwords is slower."""
+
 STREAM_WRITE_RETRY_S: Final = 0.5
 STREAM_WRITE_RETRY_S_MAX: Final = 30.0
 """Wait before such an event is written again while the database is down; doubled each time."""
@@ -946,7 +949,6 @@ DOCTOR_DATABASE_TIMEOUT_S: Final = 45.0
 """Reading the whole database; somebody waits for the page."""
 
 DOCTOR_NETWORK_TIMEOUT_S: Final = 3.0
-DOCTOR_ANSWER_BYTES_MAX: Final = 4 * KIB
 """One question to the site itself, over loopback."""
 
 SAFETY_COPIES_KEPT: Final = 2

@@ -1,7 +1,7 @@
 """Tells people of a log-in from where they are not known, so that a thief is noticed.
 
 It is a notice without a mail: most such log-ins are one's own new phone. What changes the account
-itself is mailed by accounts/credentials.py. Made by server.py.
+itself is mailed by accounts/credentials.py. Made by server/features.py.
 """
 
 from __future__ import annotations
@@ -10,26 +10,30 @@ from types import TracebackType
 from typing import Self
 
 from mediaserver.accounts.sessions import NewDevice
+from mediaserver.kernel import limits
 from mediaserver.kernel.db import Database
+from mediaserver.kernel.event_writer import EventWriter
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
-from mediaserver.kernel.tasks import Tasks
 from mediaserver.notifications.notices import Topic, tell
 
 _TITLE = "New log-in"
 
 
 class LogIns:
-    """An async context manager; it listens from the start and ends what it still writes."""
+    """An async context manager; it listens from the start and writes from entering to leaving.
+    Where the database didn't answer, somebody may be told twice.
+    """
 
     def __init__(self, db: Database, events: Events, letterhead: Letterhead) -> None:
         self._db = db
         self._letterhead = letterhead
 
-        self._tasks = Tasks("log-ins")
-        events.subscribe(NewDevice, self._logged_in)
+        self._writer = EventWriter[NewDevice]("log-ins", self._tell, limits.LOG_INS_WAITING_MAX)
+        events.subscribe(NewDevice, self._writer.put)
 
     async def __aenter__(self) -> Self:
+        await self._writer.__aenter__()
         return self
 
     async def __aexit__(
@@ -38,10 +42,7 @@ class LogIns:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._tasks.aclose()
-
-    def _logged_in(self, event: NewDevice) -> None:
-        self._tasks.start(self._tell(event), "notice")
+        await self._writer.__aexit__(exception_type, exception, traceback)
 
     async def _tell(self, event: NewDevice) -> None:
         body = (

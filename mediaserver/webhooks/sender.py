@@ -40,7 +40,7 @@ class Client(Protocol):
 
 
 class Sender:
-    """Made by server.py, which registers `handle` for the jobs of kind `deliveries.JOB`."""
+    """Made by server/features.py, which registers `handle` for jobs of kind `deliveries.JOB`."""
 
     def __init__(
         self,
