@@ -37,7 +37,7 @@ session = table(
     text("address"),
     text("user_agent"),
     int64("created_at_ms"),
-    int64("seen_at_ms"),
+    int64("seen_at_ms", index=True),
     int64("expires_at_ms"),
     Column("confirmed_at_ms", Int64, nullable=False, server_default=sql("0")),
     UniqueConstraint("token_digest"),

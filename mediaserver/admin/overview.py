@@ -1,6 +1,6 @@
 """The overview of the admin desk: what waits for an admin, and a few facts about the site.
 
-Each feature says what of its own may wait (`Queue`); server.py hands the queues in. Owns no table.
+Each feature says what of its own may wait (`Queue`); server/waiting.py lists them. Owns no table.
 """
 
 from __future__ import annotations

@@ -83,8 +83,16 @@ class Emotes:
         """What may be used in the channel; None: everywhere."""
         return await self._db.read(list_emotes, channel.id if channel else None)
 
-    async def put(self, actor: User, channel: Channel | None, code: str, image: bytes) -> Emote:
-        """Make an emote, or give it another picture. None: for the whole site.
+    async def put(
+        self,
+        actor: User,
+        channel: Channel | None,
+        code: str,
+        image: bytes,
+        address: str | None = None,
+    ) -> Emote:
+        """Make an emote, or give it another picture. None: for the whole site; the audit log then
+        names the `address`.
 
         Raises `Forbidden`, `Invalid(field="code"|"picture")`, `TooLarge`, `Conflict` (too many),
         `RateLimited` or `Unavailable`.
@@ -97,7 +105,7 @@ class Emotes:
         await self._folder.put(emote_id, picture.webp)
         try:
             made, replaced = await self._chat.write(
-                _put, actor, channel, emote_id, code, picture, self._clock.wall_ms()
+                _put, actor, address, channel, emote_id, code, picture, self._clock.wall_ms()
             )
         except (Forbidden, NotFound, Conflict):  # after any other error it may yet be committed
             await self._folder.remove(emote_id)
@@ -108,9 +116,12 @@ class Emotes:
             await self._folder.remove(replaced)
         return made
 
-    async def remove(self, actor: User, channel: Channel | None, code: str) -> None:
+    async def remove(
+        self, actor: User, channel: Channel | None, code: str, address: str | None = None
+    ) -> None:
         """Raises `Forbidden` or `NotFound`."""
-        removed = await self._chat.write(_remove, actor, channel, code, self._clock.wall_ms())
+        now_ms = self._clock.wall_ms()
+        removed = await self._chat.write(_remove, actor, address, channel, code, now_ms)
         if channel is None:
             self._chat.forget_snapshots()
         await self._folder.remove(removed)
@@ -151,6 +162,7 @@ def _check(tx: Transaction, actor: User, channel: Channel | None, code: str) -> 
 def _put(
     tx: Transaction,
     actor: User,
+    address: str | None,
     channel: Channel | None,
     emote_id: str,
     code: str,
@@ -181,12 +193,19 @@ def _put(
     if channel is not None and room is not None:
         _tell(tx, actor, channel, room, "emote-add", code, now_ms)
     else:
-        _record(tx, actor, "emote.put", code, now_ms)
+        _record(tx, actor, address, "emote.put", code, now_ms)
     made = to_emote(tx.execute(select(emote).where(emote.c.id == emote_id)).one())
     return made, replaced
 
 
-def _remove(tx: Transaction, actor: User, channel: Channel | None, code: str, now_ms: int) -> str:
+def _remove(
+    tx: Transaction,
+    actor: User,
+    address: str | None,
+    channel: Channel | None,
+    code: str,
+    now_ms: int,
+) -> str:
     room = log.lock_room(tx, channel) if channel else None
     check_rank(_rank(tx, actor, channel), _needed(channel))
     emote_id = _id_of(tx, channel, code)
@@ -196,7 +215,7 @@ def _remove(tx: Transaction, actor: User, channel: Channel | None, code: str, no
     if channel is not None and room is not None:
         _tell(tx, actor, channel, room, "emote-remove", code, now_ms)
     else:
-        _record(tx, actor, "emote.remove", code, now_ms)
+        _record(tx, actor, address, "emote.remove", code, now_ms)
     return emote_id
 
 
@@ -222,10 +241,12 @@ def _belongs_to(channel: Channel | None) -> ColumnElement[bool]:
     return emote.c.channel_id.is_(None) if channel is None else emote.c.channel_id == channel.id
 
 
-def _record(tx: Transaction, actor: User, action: str, code: str, now_ms: int) -> None:
+def _record(
+    tx: Transaction, actor: User, address: str | None, action: str, code: str, now_ms: int
+) -> None:
     """An emote of the site is an admin's work."""
     target = Target("emote", code, f":{code}:")
-    audit.append(tx, Actor(actor.id, actor.username), action, target, now_ms)
+    audit.append(tx, Actor(actor.id, actor.username, address), action, target, now_ms)
 
 
 def _tell(

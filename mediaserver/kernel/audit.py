@@ -42,8 +42,10 @@ audit_entry = table(
 )
 Index(None, audit_entry.c.at_ms, audit_entry.c.sequence)
 Index(None, audit_entry.c.actor_id, audit_entry.c.sequence)
+Index(None, audit_entry.c.actor, audit_entry.c.sequence)
 Index(None, audit_entry.c.action, audit_entry.c.sequence)
 Index(None, audit_entry.c.target_id, audit_entry.c.sequence)
+Index(None, audit_entry.c.target, audit_entry.c.sequence)
 
 _HEAD = "audit_head"
 _BEGINNING = "0" * 64

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import structlog
 from sqlalchemy import (
     CheckConstraint,
     Index,
@@ -33,8 +32,6 @@ from mediaserver.kernel.db.paging import rows_behind
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import Conflict, NotFound
 from mediaserver.kernel.ids import new_id
-
-_log = structlog.get_logger(__name__)
 
 job = table(
     "job",
@@ -81,14 +78,6 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class JobQueued:
     """There is new work: whoever does it need not wait for its next look."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobDied:
-    """A job was given up after its last attempt."""
-
-    id: str
-    kind: str
 
 
 def enqueue(
@@ -174,6 +163,7 @@ def _is_due(now_ms: int) -> Any:
 
 
 def is_any_due(tx: Transaction, kinds: Sequence[str], now_ms: int) -> bool:
+    """Whether `claim` would take anything of these kinds."""
     due = select(job.c.id).where(_is_due(now_ms), job.c.kind.in_(kinds)).limit(1)
     return tx.execute(due).first() is not None
 
@@ -221,13 +211,13 @@ def finish_unkept(tx: Transaction, work: Job) -> None:
 
 
 def fail(tx: Transaction, work: Job, reason: str, is_last: bool, now_ms: int) -> None:
+    """It failed for `reason`, which the admin reads: again after a pause, or given up."""
     values: dict[str, Any] = {"lease_until_ms": None, "last_error": reason[:500]}
     if is_last:
         values |= {"state": "dead", "ended_at_ms": now_ms}
     else:
         values |= {"state": "waiting", "run_at_ms": now_ms + pause_ms(work.attempts)}
-    if tx.execute(update(job).where(_own(work)).values(values)).rowcount and is_last:
-        tx.emit(JobDied(work.id, work.kind))
+    tx.execute(update(job).where(_own(work)).values(values))
 
 
 def release(tx: Transaction, work: Job, run_at_ms: int) -> None:
@@ -245,22 +235,26 @@ def release(tx: Transaction, work: Job, run_at_ms: int) -> None:
 
 
 def release_all(tx: Transaction) -> None:
+    """Nobody works on anything: what was begun is due at once, and that attempt counts."""
     tx.execute(
         update(job).where(job.c.state == "running").values(state="waiting", lease_until_ms=None)
     )
 
 
 def known_keys(tx: Transaction, keys: Sequence[str]) -> set[str]:
+    """Those of `keys` that a job has, whatever its state."""
     return (
         set(tx.execute(select(job.c.key).where(job.c.key.in_(keys))).scalars()) if keys else set()
     )
 
 
 def enqueue_repeated(tx: Transaction, kind: str, key: str, now_ms: int) -> None:
+    """`enqueue` what needs no payload, for the interval that `key` names."""
     enqueue(tx, kind, {}, now_ms, key=key)
 
 
 def count(tx: Transaction) -> dict[tuple[str, State], int]:
+    """How many jobs there are by kind and state."""
     rows = tx.execute(
         select(job.c.kind, job.c.state, func.count().label("jobs")).group_by(
             job.c.kind, job.c.state

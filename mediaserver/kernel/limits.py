@@ -451,6 +451,9 @@ GATE_FAILURES_INTERVAL_MS: Final = 6_000
 STREAM_WRITES_WAITING_MAX: Final = 10_000
 """Broadcast events that wait to be written; about six for each live session."""
 
+LOG_INS_WAITING_MAX: Final = 1_000
+"""Notices of log-ins from new devices that wait to be written; checking passwords is slower."""
+
 STREAM_WRITE_RETRY_S: Final = 0.5
 STREAM_WRITE_RETRY_S_MAX: Final = 30.0
 """Wait before such an event is written again while the database is down; doubled each time."""
@@ -796,8 +799,8 @@ AUDIT_NEWEST_LOGGED_MS: Final = 24 * 3600 * 1000
 """How often the newest hash goes into the site's log, to compare with."""
 
 AUDIT_LISTED_MAX: Final = 100
-AUDIT_VERIFY_PAGE: Final = 1_000
-"""Entries read at once, to show and to verify."""
+AUDIT_VERIFY_PAGE: Final = 200
+"""Entries read at once, to show and to verify: each takes 10 µs of the event loop."""
 
 OUTBOUND_TIMEOUT_S: Final = 5.0
 """One request to a site that a user has named, from looking its name up to its answer."""
@@ -965,7 +968,6 @@ DOCTOR_DATABASE_TIMEOUT_S: Final = 45.0
 """Reading the whole database; somebody waits for the page."""
 
 DOCTOR_NETWORK_TIMEOUT_S: Final = 3.0
-DOCTOR_ANSWER_BYTES_MAX: Final = 4 * KIB
 """One question to the site itself, over loopback."""
 
 SAFETY_COPIES_KEPT: Final = 2

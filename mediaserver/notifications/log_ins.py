@@ -11,26 +11,30 @@ from typing import Self
 
 from mediaserver.accounts.devices import is_new
 from mediaserver.accounts.sessions import LoggedIn
+from mediaserver.kernel import limits
 from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.event_writer import EventWriter
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
-from mediaserver.kernel.tasks import Tasks
 from mediaserver.notifications.notices import Topic, tell
 
 _TITLE = "New log-in"
 
 
 class LogIns:
-    """An async context manager; it listens from the start and ends what it still writes."""
+    """An async context manager; it listens from the start and writes from entering to leaving.
+    Where the database didn't answer, somebody may be told twice.
+    """
 
     def __init__(self, db: Database, events: Events, letterhead: Letterhead) -> None:
         self._db = db
         self._letterhead = letterhead
 
-        self._tasks = Tasks("log-ins")
-        events.subscribe(LoggedIn, self._logged_in)
+        self._writer = EventWriter[LoggedIn]("log-ins", self._write, limits.LOG_INS_WAITING_MAX)
+        events.subscribe(LoggedIn, self._writer.put)
 
     async def __aenter__(self) -> Self:
+        await self._writer.__aenter__()
         return self
 
     async def __aexit__(
@@ -39,10 +43,10 @@ class LogIns:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._tasks.aclose()
+        await self._writer.__aexit__(exception_type, exception, traceback)
 
-    def _logged_in(self, event: LoggedIn) -> None:
-        self._tasks.start(self._db.write(self._tell_if_new, event), "notice")
+    async def _write(self, event: LoggedIn) -> None:
+        await self._db.write(self._tell_if_new, event)
 
     def _tell_if_new(self, tx: Transaction, event: LoggedIn) -> None:
         if not is_new(tx, event):

@@ -1,6 +1,6 @@
 """What `mediaserver backup` and `mediaserver doctor` do: here, or in the running site.
 
-cli.py calls the functions; server.py hands `commands_of` to the control socket.
+cli.py calls the functions; server/server.py hands `commands_of` to the control socket.
 """
 
 from __future__ import annotations

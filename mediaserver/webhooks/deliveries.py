@@ -38,7 +38,7 @@ from mediaserver.kernel.mail import Letterhead
 from mediaserver.notifications.notices import Topic, tell, tell_admins
 from mediaserver.webhooks import webhooks
 from mediaserver.webhooks.envelopes import ChannelRef, Data, EventType, render
-from mediaserver.webhooks.webhooks import OffReason, Webhook, webhook
+from mediaserver.webhooks.webhooks import OffReason, Webhook
 
 _log = structlog.get_logger(__name__)
 
@@ -289,26 +289,37 @@ def drop_waiting(tx: Transaction, webhook_id: str, now_ms: int) -> None:
 
 
 def delete_old(tx: Transaction, now_ms: int) -> None:
-    """Forget what is older than two weeks, and of each webhook all but the newest thousand."""
-    log = webhook_delivery.c
+    """Forget what is older than two weeks."""
     before_ms = now_ms - limits.WEBHOOK_DELIVERY_KEEP_MS
-    tx.execute(delete(webhook_delivery).where(log.created_at_ms < before_ms))
-    for webhook_id in tx.execute(select(webhook.c.id)).scalars().all():
-        last = tx.execute(
-            select(log.created_at_ms, log.id)
-            .where(log.webhook_id == webhook_id)
-            .order_by(log.created_at_ms.desc(), log.id.desc())
-            .offset(limits.WEBHOOK_DELIVERIES_KEPT_MAX)
-            .limit(1)
-        ).first()
-        if last is not None:
-            tx.execute(
-                delete(webhook_delivery).where(
-                    log.webhook_id == webhook_id,
-                    log.state != "waiting",
-                    tuple_(log.created_at_ms, log.id) <= tuple_(*last),
-                )
+    tx.execute(delete(webhook_delivery).where(webhook_delivery.c.created_at_ms < before_ms))
+
+
+def with_surplus(tx: Transaction) -> list[str]:
+    """Webhooks of which more than the newest thousand are kept."""
+    log = webhook_delivery.c
+    counted = select(log.webhook_id).group_by(log.webhook_id)
+    surplus = counted.having(func.count() > limits.WEBHOOK_DELIVERIES_KEPT_MAX)
+    return list(tx.execute(surplus).scalars())
+
+
+def delete_surplus(tx: Transaction, webhook_id: str) -> None:
+    """Forget all but the newest thousand of one webhook."""
+    log = webhook_delivery.c
+    last = tx.execute(
+        select(log.created_at_ms, log.id)
+        .where(log.webhook_id == webhook_id)
+        .order_by(log.created_at_ms.desc(), log.id.desc())
+        .offset(limits.WEBHOOK_DELIVERIES_KEPT_MAX)
+        .limit(1)
+    ).first()
+    if last is not None:
+        tx.execute(
+            delete(webhook_delivery).where(
+                log.webhook_id == webhook_id,
+                log.state != "waiting",
+                tuple_(log.created_at_ms, log.id) <= tuple_(*last),
             )
+        )
 
 
 def _turn_off(

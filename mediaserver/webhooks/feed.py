@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-import structlog
-
 from mediaserver.accounts.personal_data import AccountDeleted
 from mediaserver.accounts.users import AccountMade, find_by_id
 from mediaserver.channels import channels, follows
@@ -52,8 +50,6 @@ from mediaserver.webhooks.envelopes import (
     moment,
 )
 from mediaserver.webhooks.webhooks import WebhooksChanged
-
-_log = structlog.get_logger(__name__)
 
 _Describe = Callable[[Transaction, Channel | None], Data | None]
 """Makes the data of an event, of what is true when it is written; None: nothing to tell."""

@@ -40,7 +40,7 @@ class Client(Protocol):
 
 
 class Sender:
-    """Made by server/features.py, which has `handle` do the jobs of kind `deliveries.JOB`."""
+    """Made by server/features.py, which registers `handle` for jobs of kind `deliveries.JOB`."""
 
     def __init__(
         self,
@@ -119,7 +119,10 @@ class Sender:
         )
 
     async def delete_old(self) -> None:
+        """Forget what the logs keep no longer; one transaction each, so that others get a turn."""
         await self._db.write(deliveries.delete_old, self._clock.wall_ms())
+        for webhook_id in await self._db.read(deliveries.with_surplus):
+            await self._db.write(deliveries.delete_surplus, webhook_id)
 
 
 def _find(

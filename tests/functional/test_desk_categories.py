@@ -138,3 +138,4 @@ async def test_emotes_of_the_site(
     assert status == 422
     _, answer = await boss.api("GET", "/admin/audit", params={"action": "emote."})
     assert [one["action"] for one in answer["entries"]] == ["emote.remove", "emote.put"]
+    assert {one["address"] for one in answer["entries"]} == {"127.0.0.1"}

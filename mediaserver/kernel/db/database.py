@@ -7,7 +7,7 @@ SQLite: exactly one read-write connection (BEGIN IMMEDIATE, WAL, synchronous=FUL
 below 3.51.3 can corrupt the log when two connections write; readers are opened read-only.
 PostgreSQL: one bounded pool; read transactions are declared read-only.
 
-Features hold the SQL; this module holds none but pragmas. It is opened by server.py and cli.py.
+Features hold the SQL; this module holds none but pragmas. It is opened by the package server.
 """
 
 from __future__ import annotations

@@ -113,7 +113,9 @@ async def show_site_emote(request: web.Request) -> EmoteOut:
 async def put_site_emote(request: web.Request, picture: bytes) -> EmoteOut:
     """For every channel, from the next visit on. Only an admin may."""
     return _emote(
-        await request.app[EMOTES].put(caller(request), None, request.match_info["code"], picture)
+        await request.app[EMOTES].put(
+            caller(request), None, request.match_info["code"], picture, request.remote
+        )
     )
 
 
@@ -127,4 +129,6 @@ async def put_site_emote(request: web.Request, picture: bytes) -> EmoteOut:
 )
 async def remove_site_emote(request: web.Request) -> None:
     """Only an admin may."""
-    await request.app[EMOTES].remove(caller(request), None, request.match_info["code"])
+    await request.app[EMOTES].remove(
+        caller(request), None, request.match_info["code"], request.remote
+    )

@@ -146,7 +146,7 @@ async def test_a_network_of_ipv6_counts_as_one_address(
 
     def register(n: int) -> Awaitable[object]:
         email = f"x{n}@example.org"
-        return registrations.begin(f"user{n}", email, "a fine password", address=address(n))
+        return registrations.begin(f"visitor{n}", email, "a fine password", address=address(n))
 
     def forget(n: int) -> Awaitable[object]:
         return credentials.forget_password(f"x{n}@example.com", address=address(n))

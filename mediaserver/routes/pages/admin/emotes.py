@@ -27,7 +27,7 @@ async def add_emote(request: web.Request) -> web.Response:
         upload = await read_upload(request, "picture", limits.EMOTE_UPLOAD_BYTES_MAX)
         fields = upload.fields
         code = fields.get("code", "").strip().strip(":").lower()
-        await request.app[EMOTES].put(user, None, code, upload.file)
+        await request.app[EMOTES].put(user, None, code, upload.file, request.remote)
     except TooLarge as error:
         return await _emotes(request, fields, Invalid(error.message, field="picture"))
     except FORM_ERRORS as error:
@@ -40,7 +40,7 @@ async def remove_emote(request: web.Request) -> web.Response:
     user = signed_in(request)
     form = await read_form(request)
     try:
-        await request.app[EMOTES].remove(user, None, form.get("code", ""))
+        await request.app[EMOTES].remove(user, None, form.get("code", ""), request.remote)
     except NotFound as error:
         return await _emotes(request, {}, Invalid(error.message))
     return noticed(request, _PAGE, "emote-gone")

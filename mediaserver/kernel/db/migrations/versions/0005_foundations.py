@@ -66,8 +66,10 @@ def upgrade() -> None:
         key="sequence",
     )
     create_index("audit_entry", "actor_id", "sequence")
+    create_index("audit_entry", "actor", "sequence")
     create_index("audit_entry", "action", "sequence")
     create_index("audit_entry", "target_id", "sequence")
+    create_index("audit_entry", "target", "sequence")
     append_only("audit_entry")
     create_table("setting", text("key"), text("value"), int64("changed_at_ms"), key="key")
     value = sa.table("site_value", sa.column("key"), sa.column("value"), sa.column("updated_at_ms"))

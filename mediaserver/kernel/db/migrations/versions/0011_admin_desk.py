@@ -31,6 +31,7 @@ def upgrade() -> None:
         )
     create_index("audit_entry", "at_ms", "sequence")
     create_index("stream", "ended_at_ms")
+    create_index("session", "seen_at_ms")
     create_index("schedule_entry", "category_id")
     kind = INT64.compile(dialect=op.get_bind().dialect)
     # By hand: SQLite takes constraints with a new column only in its line.
