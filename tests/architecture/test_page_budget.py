@@ -94,7 +94,7 @@ def test_style_keeps_its_budget(page: str) -> None:
 
 def test_own_scripts_stay_small() -> None:
     lines = sum(len(path.read_text().splitlines()) for path in (STATIC / "js").glob("*.js"))
-    assert lines <= 6500
+    assert lines <= 6600
 
 
 def test_vendored_files_are_the_recorded_ones() -> None:
