@@ -148,6 +148,16 @@ async def test_what_admins_do_to_the_sites_own_is_in_the_audit_log(
     assert secret not in str(entries)
 
 
+async def test_and_what_they_do_to_a_channels(
+    webhooks: Webhooks, owner: Asker, admin: User, channel: Channel, db: Database
+) -> None:
+    made, _ = await webhooks.create(owner, URL, ["stream.online"])
+    await webhooks.remove(Asker(admin, channel.slug), made.id)
+    (entry,) = await db.read(audit.page, action="webhook.")
+    assert (entry.action, entry.actor, entry.target) == ("webhook.delete", "root", "alice-tv")
+    assert entry.details == {"id": made.id}
+
+
 async def test_what_is_wanted(
     webhooks: Webhooks, owner: Asker, desk: Asker, db: Database, channel: Channel
 ) -> None:
