@@ -53,8 +53,8 @@ class LogIns:
             return
         body = (
             f"Somebody has logged in to your account from {event.address or 'an unknown address'} "
-            "with a browser or program that you don't use elsewhere. If that wasn't you, change your "
-            "password."
+            "with a browser or program that you don't use elsewhere. If that wasn't you, change "
+            "your password."
         )
         tell(
             tx,
