@@ -89,9 +89,10 @@ class Registrations:
         self._config = config
 
     async def begin(
-        self, username: str, email: str, password: str, *, address: str
+        self, username: str, email: str, password: str, *, address: str, replaces: str = ""
     ) -> Registration:
-        """Take a registration from a visitor at `address` and mail a code.
+        """Take a registration from a visitor at `address` and mail a code. `replaces`: the handle
+        of an earlier one of theirs, which is forgotten.
 
         Raises `Forbidden` when registration is closed, `Invalid`, `Conflict` (the name is taken) or
         `RateLimited`.
@@ -103,11 +104,13 @@ class Registrations:
         if skeleton(username) in RESERVED_SKELETONS:
             raise _like_another()
         network = network_of(address)
-        await self._throttles.charge(
-            (_REGISTER, _REGISTER.key(network)), *codes.sending(email, network)
-        )
+        await self._throttles.charge((_REGISTER, _REGISTER.key(network)))
+        await self._db.read(_check_free, username, self._clock.wall_ms())
+        await self._throttles.charge(*codes.sending(email, network))
         hashed = await self._passwords.hash(password, network=network)
-        return await self._db.write(self._begin, username, email, hashed, self._clock.wall_ms())
+        return await self._db.write(
+            self._begin, username, email, hashed, replaces, self._clock.wall_ms()
+        )
 
     async def resend(self, handle: str, *, address: str) -> Registration:
         """Mail another code; the one before opens nothing more. The handle is new.
@@ -142,13 +145,19 @@ class Registrations:
         await self._db.write(_delete_expired, self._clock.wall_ms())
 
     def _begin(
-        self, tx: Transaction, username: str, email: str, password_hash: str, now_ms: int
+        self,
+        tx: Transaction,
+        username: str,
+        email: str,
+        password_hash: str,
+        replaces: str,
+        now_ms: int,
     ) -> Registration:
         _delete_expired(tx, now_ms)
-        if username_exists(tx, username, now_ms):
-            raise Conflict("That name is taken.", field="username")
-        if has_look_alike(tx, username):
-            raise _like_another()
+        earlier = codes.subject_of(tx, Purpose.REGISTER, replaces) if replaces else None
+        if earlier is not None:
+            tx.execute(delete(registration).where(registration.c.id == earlier.subject_id))
+        _check_free(tx, username, now_ms)
         registration_id = new_id("reg")
         try:
             tx.execute(
@@ -208,6 +217,14 @@ class Registrations:
         if has_look_alike(tx, row.username):  # it was registered at the same time
             raise _like_another()
         return insert_user(tx, row.username, row.email, row.password_hash, False, now_ms)
+
+
+def _check_free(tx: Transaction, username: str, now_ms: int) -> None:
+    """Raises `Conflict` for a name that somebody has, or one that looks like it."""
+    if username_exists(tx, username, now_ms):
+        raise Conflict("That name is taken.", field="username")
+    if has_look_alike(tx, username):
+        raise _like_another()
 
 
 def _delete_expired(tx: Transaction, now_ms: int) -> None:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
+from mediaserver.accounts import profiles
 from mediaserver.accounts.permissions import Rank
+from mediaserver.accounts.profiles import Profile
 from mediaserver.accounts.users import User, find_by_typed_name, reload
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.follows import followed_since_ms
@@ -60,6 +62,7 @@ class Card:
     """Somebody as the chat shows them on a click. `lines` and `restriction` for moderators only."""
 
     username: str
+    profile: Profile
     role: str
     joined_at_ms: int
     follows_since_ms: int | None
@@ -299,6 +302,7 @@ def _card(
     moderates = ranks.rank_of(tx, viewer, channel) >= Rank.MODERATOR
     return Card(
         username=target.username,
+        profile=Profile() if target.is_banned else profiles.find(tx, target.id),
         role=ranks.role_of(ranks.rank_of(tx, target, channel), target.id, channel),
         joined_at_ms=target.created_at_ms,
         follows_since_ms=followed_since_ms(tx, target.id, channel.id),

@@ -208,7 +208,8 @@ class BackupConfig(_Section):
 class AccountsConfig(_Section):
     registration: Literal["open", "closed"] = Field(
         "open",
-        description="open: anyone may make an account. closed: only the admin makes accounts.",
+        description="open: anyone may make an account. closed: accounts are made on the command "
+        "line alone, by `mediaserver user create`.",
     )
     channels_per_user_max: int = Field(5, ge=1, le=100, description="Channels that a user may own.")
     channels_per_premium_user_max: int = Field(

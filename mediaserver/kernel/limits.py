@@ -713,6 +713,10 @@ COMBINING_MARKS_MAX: Final = 4
 
 # Web ----------------------------------------------------------------------------------------------
 
+HELD_FORMS_MAX: Final = 100
+HELD_FORM_MS: Final = 10 * 60 * 1000
+"""Forms that wait for a password, in memory; each at most `REQUEST_BODY_BYTES_MAX`."""
+
 REQUEST_BODY_BYTES_MAX: Final = 64 * 1024
 """A form or a JSON document; the longest text that we take is 2,000 characters."""
 

@@ -127,6 +127,9 @@ class ChatNamespace(Namespace):
         held = card.restriction
         return {
             "username": card.username,
+            "avatar_url": card.profile.avatar and f"/avatars/{card.profile.avatar}.webp",
+            "about": card.profile.about,
+            "links": [{"name": link.name, "url": link.url} for link in card.profile.links],
             "role": card.role,
             "follows_since_ms": card.follows_since_ms,
             "joined_at_ms": card.joined_at_ms,

@@ -175,10 +175,20 @@ class Restriction(Told):
     reason: str
 
 
+class Link(Told):
+    """A page of somebody's own, as they name it."""
+
+    name: str
+    url: str
+
+
 class Card(Done):
-    """Somebody in a channel."""
+    """Somebody in a channel, with what their profile says."""
 
     username: str
+    avatar_url: str | None
+    about: str
+    links: tuple[Link, ...]
     role: Literal["viewer", "moderator", "owner", "admin"]
     follows_since_ms: int | None
     joined_at_ms: int

@@ -44,6 +44,7 @@ from mediaserver.routes.api import webhooks as api_webhooks
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
+from mediaserver.routes.held_forms import HeldForms
 from mediaserver.routes.page import page
 from mediaserver.routes.pages import (
     admin,
@@ -132,6 +133,7 @@ def make_app(config: Config, clock: Clock) -> web.Application:
             middlewares.csrf,
             middlewares.session,
             middlewares.banned,
+            middlewares.held_forms,
             middlewares.unread,
         ],
         client_max_size=limits.REQUEST_BODY_BYTES_MAX,
@@ -142,6 +144,7 @@ def make_app(config: Config, clock: Clock) -> web.Application:
     app[keys.CLOCK] = clock
     app[keys.STATIC] = static
     app[keys.RENDERER] = Renderer(folder / "templates", config.site, static, clock)
+    app[keys.HELD_FORMS] = HeldForms(clock)
     app[keys.SHOWN_ONCE] = ShownOnce(clock)
     app[keys.OPENAPI] = json.dumps(document(OPERATIONS, config.site.name)).encode()
 

@@ -12,13 +12,23 @@ from mediaserver.kernel.errors import Conflict, Invalid, RateLimited, Unauthoriz
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.page import page, read_body
 
+FORM_TYPE = "application/x-www-form-urlencoded"
+
 
 async def read_form(request: web.Request) -> dict[str, str]:
     """The fields of an urlencoded form; the first one counts where a name is repeated."""
-    if request.content_type != "application/x-www-form-urlencoded":
+    fields: dict[str, str] = {}
+    for name, value in await read_pairs(request):
+        fields.setdefault(name, value)
+    return fields
+
+
+async def read_pairs(request: web.Request) -> list[tuple[str, str]]:
+    """The same with every repetition, as it was sent."""
+    if request.content_type != FORM_TYPE:
         raise web.HTTPUnsupportedMediaType
     try:
-        pairs = parse_qsl(
+        return parse_qsl(
             (await read_body(request)).decode(),
             keep_blank_values=True,
             max_num_fields=limits.FORM_FIELDS_MAX,
@@ -26,10 +36,6 @@ async def read_form(request: web.Request) -> dict[str, str]:
         )
     except ValueError as error:  # UnicodeDecodeError is one
         raise Invalid("The form can't be read.") from error
-    fields: dict[str, str] = {}
-    for name, value in pairs:
-        fields.setdefault(name, value)
-    return fields
 
 
 FormError = Invalid | Conflict | RateLimited | Unavailable | Unauthorized

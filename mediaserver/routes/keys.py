@@ -42,6 +42,7 @@ from mediaserver.kernel.worker import Worker
 from mediaserver.moderation.desk import Desk
 from mediaserver.notifications.notices import Notices
 from mediaserver.routes.gate_tickets import Tickets
+from mediaserver.routes.held_forms import HeldForms
 from mediaserver.routes.live_view import LiveStreams, StreamHealth
 from mediaserver.routes.render import Renderer
 from mediaserver.routes.shown_once import ShownOnce
@@ -102,6 +103,7 @@ LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 STREAM_HEALTH: web.AppKey[StreamHealth] = web.AppKey("STREAM_HEALTH")
 RENDERER = web.AppKey("RENDERER", Renderer)
 STATIC = web.AppKey("STATIC", StaticFiles)
+HELD_FORMS = web.AppKey("HELD_FORMS", HeldForms)
 SHOWN_ONCE = web.AppKey("SHOWN_ONCE", ShownOnce)
 RTMP_PORT = web.AppKey("RTMP_PORT", int)
 OPENAPI = web.AppKey("OPENAPI", bytes)

@@ -22,11 +22,23 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.errors import Forbidden, MediaserverError, RateLimited
+from mediaserver.routes.confirming import MustConfirm
 from mediaserver.routes.cookies import SESSION_COOKIE, session_token
 from mediaserver.routes.duty import on_duty
 from mediaserver.routes.errors import STATUS, Problem, json_answer, page_answer, problem_of
+from mediaserver.routes.forms import FORM_TYPE, read_pairs
+from mediaserver.routes.held_forms import HeldForm
 from mediaserver.routes.host_cookies import host_cookie_name
-from mediaserver.routes.keys import ACCOUNTS, CALLER_ID, CONFIG, NOTICES, SESSION, UNREAD, VIEWER
+from mediaserver.routes.keys import (
+    ACCOUNTS,
+    CALLER_ID,
+    CONFIG,
+    HELD_FORMS,
+    NOTICES,
+    SESSION,
+    UNREAD,
+    VIEWER,
+)
 from mediaserver.routes.render import CSP_PAGE
 
 _log = structlog.get_logger(__name__)
@@ -272,6 +284,21 @@ async def _session_of(request: web.Request) -> Session | None:
     if opened is None:
         return None
     return replace(opened, user=await on_duty(request, opened.user, opened.confirmed_at_ms))
+
+
+@web.middleware
+async def held_forms(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Keep the form of somebody who is asked who they are, for after the answer."""
+    try:
+        return await handler(request)
+    except MustConfirm as asked:
+        opened = request[SESSION]
+        if opened is not None and request.content_type == FORM_TYPE:
+            fields = tuple(await read_pairs(request))
+            if not any("password" in name for name, _ in fields):
+                form = HeldForm(request.path_qs, asked.back, fields)
+                request.app[HELD_FORMS].hold(opened.id, form)
+        raise
 
 
 _BY_BANNED = (

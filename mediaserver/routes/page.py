@@ -60,7 +60,12 @@ def page(
         theme=theme(request),
         path=request.path,
         unread=request.get(UNREAD, 0),
-        context={"notice": notice, "notices_wrong": WRONG, **context},
+        context={
+            "notice": notice,
+            "notices_wrong": WRONG,
+            "takes_accounts": request.app[CONFIG].accounts.registration == "open",
+            **context,
+        },
     )
     response = web.Response(
         text=html,

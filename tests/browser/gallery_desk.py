@@ -43,6 +43,7 @@ def desk_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
         "user": {"username": "lena_k", "is_admin": True},
         "section": "users" if page == "user" else page,
         "menu": MENU,
+        "is_asked_for_app": False,
         "form": {},
         "errors": {},
         "failed": "",
@@ -108,6 +109,7 @@ def _user(case: str, now_ms: int) -> dict[str, Any]:
         "devices": [
             SimpleNamespace(
                 user_agent=agent,
+                kind="browser",
                 address="192.0.2.7",
                 seen_at_ms=now_ms - _HOUR_MS,
                 created_at_ms=now_ms - _DAY_MS,

@@ -31,6 +31,7 @@ def operations_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
         "user": {"username": "mira", "is_admin": True},
         "section": section,
         "menu": MENU,
+        "is_asked_for_app": False,
         **more,
     }
 

@@ -64,7 +64,8 @@ def people_context(template: str, case: str, now_ms: int) -> dict[str, Any]:
     """The made-up context of one case of one page."""
     rules = policies(now_ms)
     form = {"form": {}, "errors": {}, "failed": ""}
-    admin = {**form, "user": ADMIN, "section": "policies", "menu": MENU}
+    frame = {"section": "policies", "menu": MENU, "is_asked_for_app": True}
+    admin = {**form, **frame, "user": ADMIN}
     match template:
         case "rules.html":
             return {"policies": rules}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 import sqlite3
 from collections.abc import AsyncIterator
@@ -114,6 +115,41 @@ async def test_confirming_renews_the_session(site: Site, boss: Person) -> None:
     assert status == 204
     assert _sid(boss) != before
     assert (await boss.get("/studio"))[0] == 200
+
+
+async def test_what_was_written_outlives_the_question_who_it_is(
+    site: Site, boss: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.member("bob")
+    ban = {"do": "ban", "reason": "spam", "text": 'Again, "after" the warning.', "days": "7"}
+    page = "/admin/users/bob/sanctions"
+    with monkeypatch.context() as patch:
+        patch.setattr(limits, "CONFIRMED_MS", 0)
+        status, _, response = await boss.post(page, ban)
+        assert (status, response.headers["Location"]) == (303, f"/confirm?next={page}")
+        assert (await boss.post("/confirm", {"password": "wrong xyzzy", "next": page}))[0] == 422
+        status, text, _ = await boss.post("/confirm", {"password": PASSWORD, "next": page})
+    assert status == 200
+    assert f'action="{page}"' in text
+    held = text[text.index(f'action="{page}"') :].partition("</form>")[0]
+    kept = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', held))
+    assert {name: html.unescape(value) for name, value in kept.items()} == ban
+    assert (await boss.post(page, ban))[0] == 303
+    _, standing = await boss.api("GET", "/admin/users/bob/sanctions")
+    assert [one["text"] for one in standing["bans"]] == [ban["text"]]
+
+
+async def test_no_password_is_kept_and_nothing_is_offered_elsewhere(
+    boss: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CONFIRMED_MS", 0)
+    for page, form, back in (
+        ("/settings/tokens", {"name": "bot"}, "/settings/profile"),
+        ("/settings/security/app/off", {"password": PASSWORD}, "/settings/security"),
+    ):
+        _, _, response = await boss.post(page, form)
+        assert response.headers["Location"].startswith("/confirm")
+        assert (await boss.post("/confirm", {"password": PASSWORD, "next": back}))[0] == 303
 
 
 async def test_a_full_queue_is_not_the_visitors_fault(

@@ -97,7 +97,12 @@ def backups(config: Config, now_ms: int) -> Finding:
         return bad("backups", title, f"{folder} can't be read: {error.strerror}.", advice)
     if not made:
         meaning = f"There is none in {folder}."
-        return warn("backups", title, meaning, "Make one: mediaserver backup")
+        return warn(
+            "backups",
+            title,
+            meaning,
+            "Make one: on the admin page Backups, or with mediaserver backup",
+        )
     if made[0].created_at_ms > now_ms:
         meaning = f"{made[0].name} in {folder} has a date beyond now."
         advice = "Set the clock of this machine, and delete or rename what has a wrong date."

@@ -15,7 +15,7 @@ from mediaserver.routes.cookies import (
 )
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.forms import FORM_ERRORS, form_again, read_form
-from mediaserver.routes.keys import ACCOUNTS, SESSION
+from mediaserver.routes.keys import ACCOUNTS, HELD_FORMS, SESSION
 from mediaserver.routes.page import (
     local_path,
     noticed,
@@ -104,7 +104,10 @@ async def confirm(request: web.Request) -> web.Response:
         if isinstance(error, Unauthorized):
             return await _confirm_form(request, target, {field: error.message}, 422)
         return await _confirm_form(request, target, {"": error.message}, problem_of(error).status)
-    response = see_other(target)
+    held = request.app[HELD_FORMS].take(opened.id, target)
+    response = (
+        see_other(target) if held is None else page(request, "confirmed.html", {"held": held})
+    )
     set_session_cookie(request, response, await accounts.sessions.confirm(opened))
     return response
 

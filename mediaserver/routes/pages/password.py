@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from mediaserver.kernel.ids import is_id
@@ -36,7 +38,7 @@ async def reset_page(request: web.Request) -> web.Response:
         return response
     if not FORGOTTEN.value(request):
         redirect("/password")
-    return _reset_form(request)
+    return _reset_form(request, {})
 
 
 async def reset(request: web.Request) -> web.Response:
@@ -49,17 +51,21 @@ async def reset(request: web.Request) -> web.Response:
             address=request.remote or "",
         )
     except FORM_ERRORS as error:
-        return _reset_form(request, error)
+        return _reset_form(request, form, error)
     response = noticed(request, "/login", "password-changed")
     FORGOTTEN.clear(request, response)
     return response
 
 
-def _reset_form(request: web.Request, error: FormError | None = None) -> web.Response:
+def _reset_form(
+    request: web.Request, form: Mapping[str, str], error: FormError | None = None
+) -> web.Response:
+    """The code stays where the password alone is refused."""
     context = {"keeps_mail": not request.app[CONFIG].mail.smtp_host}
     if error is None:
         return page(request, "password_new.html", {"form": {}, "errors": {}, **context})
-    return form_again(request, "password_new.html", {}, (), error, context)
+    shown = ("code",) if getattr(error, "field", None) == "password" else ()
+    return form_again(request, "password_new.html", form, shown, error, context)
 
 
 routes = [

@@ -29,6 +29,7 @@ async def register(request: web.Request) -> web.Response:
             form.get("email", ""),
             form.get("password", ""),
             address=request.remote or "",
+            replaces=REGISTRATION.value(request),
         )
     except FORM_ERRORS as error:
         more = {"next": target, "closed": _is_closed(request)}

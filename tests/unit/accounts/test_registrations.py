@@ -79,6 +79,28 @@ async def test_guesses_over_many_handles_are_slowed_down(registrations: Registra
         await registrations.confirm("otc_" + "0" * 20, "00000000", address="6.6.6.6")
 
 
+async def test_a_mistyped_address_is_started_again_under_the_same_name(
+    registrations: Registrations, outbox: Outbox
+) -> None:
+    wrong = await registrations.begin(NAME, "carl@example.org", PASSWORD, address=HERE)
+    with pytest.raises(Conflict):
+        await registrations.begin(NAME, EMAIL, PASSWORD, address="2.2.2.2", replaces="otc_x")
+    right = await registrations.begin(NAME, EMAIL, PASSWORD, address=HERE, replaces=wrong.handle)
+    code = (await outbox.newest(EMAIL)).code
+    assert (await registrations.confirm(right.handle, code, address=HERE)).email == EMAIL
+    with pytest.raises(Invalid):
+        await registrations.resend(wrong.handle, address=HERE)
+
+
+async def test_a_name_that_is_taken_costs_no_mail(
+    registrations: Registrations, alice: User
+) -> None:
+    for _ in range(limits.CODES_PER_EMAIL_BURST + 1):
+        with pytest.raises(Conflict):
+            await registrations.begin("alice", EMAIL, PASSWORD, address=HERE)
+    await registrations.begin(NAME, EMAIL, PASSWORD, address=HERE)
+
+
 async def test_a_banned_address_rests_until_the_ban_would_end(
     registrations: Registrations,
     outbox: Outbox,

@@ -46,7 +46,8 @@ export class UserCard {
       return;
     }
     const card = answer.card ?? answer;
-    facts.replaceWith(...this.#facts(card), ...this.#actions(username, card));
+    if (card.avatar_url) title.prepend(avatar(card.avatar_url));
+    facts.replaceWith(...profile(card), ...this.#facts(card), ...this.#actions(username, card));
     placePopover(this.box, place);
   }
 
@@ -92,6 +93,26 @@ export class UserCard {
     if (!isMe) items.push(report("user", username));
     return items.map((item) => menuItem(item, this.icons, this.box));
   }
+}
+
+/** @param {string} url */
+function avatar(url) {
+  const picture = make("img", "avatar avatar-small");
+  Object.assign(picture, { src: url, alt: "" });
+  return picture;
+}
+
+/** What people say of themselves. @param {any} card @returns {HTMLElement[]} */
+function profile(card) {
+  const about = card.about ? [make("p", "prose", card.about)] : [];
+  const links = (card.links ?? []).map((/** @type {{name: string, url: string}} */ link) => {
+    const place = make("a", "", link.name);
+    Object.assign(place, { href: link.url, target: "_blank", rel: "nofollow ugc noopener noreferrer" });
+    const line = make("p", "hint", "");
+    line.append(place);
+    return line;
+  });
+  return [...about, ...links];
 }
 
 /** @param {number} atMs */

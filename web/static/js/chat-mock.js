@@ -126,7 +126,7 @@ export class MockRoom {
     const lines = this.history.filter((event) => event.author?.username === username);
     const day = 86_400_000;
     return {
-      ok: true, username, role, follows_since_ms: Date.now() - 40 * day, joined_at_ms: Date.now() - 400 * day,
+      ok: true, username, role, avatar_url: null, about: "Boats, mostly.", links: [{ name: "Shop", url: "https://boats.example.org" }], follows_since_ms: Date.now() - 40 * day, joined_at_ms: Date.now() - 400 * day,
       lines: this.you.role === "viewer" ? null : lines.length, restriction: null,
     };
   }
