@@ -79,33 +79,31 @@ class LiveGates:
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
             slug = request.match_info["channel"]
-            asked = request.query.get(QUERY)
-            ticket = media_ticket(request) if asked is None else asked
-
-            async def is_admitted() -> bool:
-                access = await self._access(slug)
-                return not access.is_hidden and self._answers(slug, access, ticket)
-
-            request[STILL_ADMITTED] = is_admitted
-            access = await self._access(slug)
+            request[STILL_ADMITTED] = lambda: self._is_admitted(request)
+            access = self._known.get(slug) or await self._look_up(slug)
             if access is _OPEN:
                 return await handler(request)
             if access.is_hidden:
                 raise NotFound(
                     "This channel is not available right now.", code="channel_unavailable"
                 )
-            if not self._answers(slug, access, ticket):
+            if not self._answers(request, access):
                 raise Forbidden("This stream asks something first, on its page.", code="gate")
-            return await _gated(request, handler, asked)
+            return await _gated(request, handler)
 
         return guarded
 
-    def _answers(self, slug: str, access: _Access, ticket: str) -> bool:
-        answered = self._tickets.answered(slug, ticket)
-        return all(kind in answered for kind in access.kinds)
+    async def _is_admitted(self, request: web.Request) -> bool:
+        """Whether a request that was let in would be let in now."""
+        slug = request.match_info["channel"]
+        access = self._known.get(slug) or await self._look_up(slug)
+        return access is _OPEN or (not access.is_hidden and self._answers(request, access))
 
-    async def _access(self, slug: str) -> _Access:
-        return self._known.get(slug) or await self._look_up(slug)
+    def _answers(self, request: web.Request, access: _Access) -> bool:
+        asked = request.query.get(QUERY)
+        ticket = media_ticket(request) if asked is None else asked
+        answered = self._tickets.answered(request.match_info["channel"], ticket)
+        return all(kind in answered for kind in access.kinds)
 
     async def _look_up(self, slug: str) -> _Access:
         if self._live.status(slug) is None:
@@ -127,13 +125,14 @@ class LiveGates:
             self._known.pop(slug, None)
 
 
-async def _gated(request: web.Request, handler: Handler, asked: str | None) -> web.StreamResponse:
-    """The answer for one viewer alone, with the ticket `asked` of its address carried on."""
+async def _gated(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The answer for one viewer alone; a ticket in its address is carried on."""
     request[GATED] = True
     response = await handler(request)
     if not response.prepared:
         response.headers[hdrs.CACHE_CONTROL] = "private, no-cache"
         response.headers.add(hdrs.VARY, "Cookie")
+        asked = request.query.get(QUERY)
         if asked and isinstance(response, web.Response):
             _carry_on(response, asked)
     return response
