@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     ForeignKey,
+    Row,
     UniqueConstraint,
     delete,
     insert,
@@ -67,12 +68,15 @@ class Session:
     confirmed_at_ms: int
 
 
+DeviceKind = Literal["browser", "program"]
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A browser's session, or a program's family of tokens, as its owner sees it in a list."""
 
     id: str
-    kind: Literal["browser", "program"]
+    kind: DeviceKind
     address: str
     user_agent: str
     created_at_ms: int
@@ -249,10 +253,12 @@ def list_of(tx: Transaction, user_id: str, now_ms: int) -> list[Device]:
         .where(session.c.user_id == user_id, _works(now_ms))
         .order_by(session.c.seen_at_ms.desc(), session.c.id)
     )
-    return [
-        Device(row.id, "browser", row.address, row.user_agent, row.created_at_ms, row.seen_at_ms)
-        for row in rows
-    ]
+    return [to_device(row, "browser") for row in rows]
+
+
+def to_device(row: Row[Any], kind: DeviceKind) -> Device:
+    """Of a row of `session`, or of accounts/tokens.py."""
+    return Device(row.id, kind, row.address, row.user_agent, row.created_at_ms, row.seen_at_ms)
 
 
 def revoke(tx: Transaction, user_id: str, session_id: str) -> bool:

@@ -26,7 +26,14 @@ from sqlalchemy import (
 )
 from sqlalchemy import text as sql
 
-from mediaserver.accounts.sessions import Device, LoggedIn, SessionEnded, is_desk_left, kept_agent
+from mediaserver.accounts.sessions import (
+    Device,
+    LoggedIn,
+    SessionEnded,
+    is_desk_left,
+    kept_agent,
+    to_device,
+)
 from mediaserver.accounts.users import (
     User,
     check_password_stands,
@@ -349,10 +356,7 @@ def list_of(tx: Transaction, user_id: str, now_ms: int) -> list[Device]:
         .where(token_family.c.user_id == user_id, _works(now_ms))
         .order_by(token_family.c.seen_at_ms.desc(), token_family.c.id)
     )
-    return [
-        Device(row.id, "program", row.address, row.user_agent, row.created_at_ms, row.seen_at_ms)
-        for row in rows
-    ]
+    return [to_device(row, "program") for row in rows]
 
 
 def revoke(tx: Transaction, user_id: str, family_id: str, now_ms: int) -> bool:

@@ -38,9 +38,13 @@ class HeldForms:
             del self._held[key]
         self._held[session_id] = (now_ms + limits.HELD_FORM_MS, form)
 
+    def waits(self, session_id: str, back: str) -> bool:
+        """Whether `take` would give one."""
+        until_ms, form = self._held.get(session_id, (0, None))
+        return form is not None and form.back == back and until_ms > self._clock.monotonic_ms()
+
     def take(self, session_id: str, back: str) -> HeldForm | None:
         """The form that came from the page `back`, if one waits."""
-        until_ms, form = self._held.pop(session_id, (0, None))
-        if form is None or form.back != back or until_ms <= self._clock.monotonic_ms():
-            return None
-        return form
+        waits = self.waits(session_id, back)
+        _, form = self._held.pop(session_id, (0, None))
+        return form if waits else None

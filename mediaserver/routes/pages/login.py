@@ -117,7 +117,15 @@ async def _confirm_form(
 ) -> web.Response:
     user = signed_in(request)
     has_app = (await request.app[ACCOUNTS].second_factor.standing(user)).is_on
-    context = {"form": {}, "errors": errors or {}, "next": target, "has_app": has_app}
+    opened = request[SESSION]
+    is_kept = opened is not None and request.app[HELD_FORMS].waits(opened.id, target)
+    context = {
+        "form": {},
+        "errors": errors or {},
+        "next": target,
+        "has_app": has_app,
+        "is_kept": is_kept,
+    }
     return page(request, "confirm.html", context, status=status)
 
 
