@@ -10,10 +10,13 @@ import pytest
 
 # It imports every module that owns a table.
 import mediaserver.server  # noqa: F401
+from mediaserver.admin.backups import Backups
 from mediaserver.kernel import audit
+from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.db import Database, Transaction, values
 from mediaserver.kernel.events import Events
+from mediaserver.kernel.mail import Letterhead
 
 KEPT = {
     "master.key": b"a secret\n",
@@ -74,3 +77,16 @@ def environment(storage: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "MEDIASERVER_STORAGE__PATH": str(storage),
     }
+
+
+def backups_of(db: Database, clock: FakeClock, config: Config) -> Backups:
+    return Backups(db, clock, config, Letterhead(lambda: "Site", lambda: "https://site.example"))
+
+
+def until_only_the_lock(folder: Path) -> None:
+    """Until a backup that was given up has left nothing else in its folder."""
+    for _ in range(1000):
+        if [path.name for path in folder.iterdir()] == [".lock"]:
+            return
+        os.sched_yield()
+    raise AssertionError(list(folder.iterdir()))
