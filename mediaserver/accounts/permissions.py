@@ -103,6 +103,14 @@ class Action(Enum):
     CHANGE_MODERATORS = "choose moderators", _owner()
     CHANGE_EMOTES = "change the channel's emotes", _owner()
 
+    GIVE = "give money", _user()
+    USE_WALLET = "use a wallet", _user()
+    READ_OWN_MONEY = "read what became of their money", _user(by_banned=True)
+    MANAGE_MONEY = "manage the channel's tips", _owner()
+    MODERATE_ALERTS = "approve, replay and skip alerts", _moderator()
+    WITHDRAW = "withdraw earnings", _user()
+    SUBSCRIBE = "take out a membership", _user()
+
     FORM_TEAM = "form a team", _user()
     JOIN_TEAM = "join a team", _user()
     MANAGE_TEAM = "manage the team", _owner()
@@ -122,6 +130,11 @@ class Action(Enum):
     MANAGE_JOBS = "see to work in the background", _admin()
     READ_AUDIT = "read the audit log", _admin()
     READ_STATISTICS = "read statistics", _admin()
+    READ_BOOKS = "read the books", _admin()
+    CORRECT_BOOKS = "correct the books", _admin()
+    DECIDE_PAYMENT = "decide on payments and refunds", _admin()
+    DECIDE_PAYOUT = "decide on payouts", _admin()
+    CHANGE_PLANS = "change plans of membership", _admin()
     MAKE_BACKUPS = "make backups", _admin()
 
     def __init__(self, phrase: str, need: _Need) -> None:

@@ -21,6 +21,9 @@ from mediaserver.kernel.errors import Invalid
 
 ENVIRONMENT_PREFIX = "MEDIASERVER_"
 
+_AMOUNT = r"^[0-9]{1,9}(\.[0-9]{1,3})?$"
+"""An amount of the site's currency; kernel knows none, so money/ looks at its digits."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -263,6 +266,109 @@ class WebhooksConfig(_Section):
     )
 
 
+class MoneyConfig(_Section):
+    enabled: bool = Field(
+        True, description="Whether the site knows money at all: wallets, tips, donations, payouts."
+    )
+    production: bool = Field(
+        False,
+        description="true: money is real, and the built-in sandbox, where anybody pays without "
+        "paying, is gone.",
+    )
+    currency: str = Field(
+        "USD",
+        pattern=r"^[A-Z]{3}$",
+        description="The currency of wallets, tips and payouts, such as EUR. It can't be changed "
+        "once money was booked.",
+    )
+    commission_bps: int = Field(
+        2200,
+        ge=0,
+        le=10_000,
+        description="What the site keeps of each tip and donation, in hundredths of a percent: "
+        "2200 is 22 %.",
+    )
+    wallet: bool = Field(
+        True,
+        description="Whether viewers may keep money here and tip from it. false: direct donations "
+        "alone.",
+    )
+    topup_min: str = Field(
+        "5", pattern=_AMOUNT, description="Least that can be put into a wallet at once."
+    )
+    topup_max: str = Field(
+        "500", pattern=_AMOUNT, description="Most that can be put into a wallet at once."
+    )
+    wallet_max: str = Field(
+        "2000", pattern=_AMOUNT, description="Most that a wallet holds after a top-up."
+    )
+    tip_min: str = Field("1", pattern=_AMOUNT, description="Least that a tip may be.")
+    donation_min: str = Field("2", pattern=_AMOUNT, description="Least that a donation may be.")
+    donation_max: str = Field("5000", pattern=_AMOUNT, description="Most that a donation may be.")
+    maturity_days: int = Field(
+        14,
+        ge=0,
+        le=180,
+        description="Days until earnings can be withdrawn, in which a payment may still be "
+        "charged back.",
+    )
+    payout_min: str = Field(
+        "20", pattern=_AMOUNT, description="Least that a streamer may withdraw at once."
+    )
+    two_admins_above: str = Field(
+        "1000",
+        pattern=_AMOUNT,
+        description="A payout or correction above this takes a second admin. 0: none does.",
+    )
+    manual_instructions: str = Field(
+        "",
+        max_length=2000,
+        description="Where to send a bank transfer for a top-up, shown to who chooses that. Empty: "
+        "no top-ups by bank transfer.",
+    )
+
+
+class StripeConfig(_Section):
+    secret_key: str = Field(
+        "",
+        description="Secret key of the Stripe account; better kept in "
+        "MEDIASERVER_STRIPE__SECRET_KEY. Empty: no Stripe.",
+    )
+    webhook_secret: str = Field(
+        "", description="Signing secret of the webhook endpoint /hooks/stripe."
+    )
+    api_url: str = Field(
+        "", description="Another address of Stripe's API, for tests. Empty: its own."
+    )
+
+
+class MidtransConfig(_Section):
+    server_key: str = Field(
+        "",
+        description="Server key of the Midtrans account; better kept in "
+        "MEDIASERVER_MIDTRANS__SERVER_KEY. Empty: no Midtrans.",
+    )
+    enabled_payments: tuple[str, ...] = Field(
+        (),
+        description="Ways to pay that are offered, such as credit_card, bca_va, other_qris. Empty: "
+        "all of the account.",
+    )
+    api_url: str = Field(
+        "", description="Another address of both Midtrans APIs, for tests. Empty: their own."
+    )
+
+
+class SslcommerzConfig(_Section):
+    store_id: str = Field("", description="Store ID at SSLCommerz. Empty: no SSLCommerz.")
+    store_password: str = Field(
+        "",
+        description="Store password; better kept in MEDIASERVER_SSLCOMMERZ__STORE_PASSWORD.",
+    )
+    api_url: str = Field(
+        "", description="Another address of SSLCommerz, for tests. Empty: its own."
+    )
+
+
 class ChatConfig(_Section):
     connections_max: int = Field(
         10_000,
@@ -333,6 +439,10 @@ class Config(_Section):
     accounts: AccountsConfig = Field(default_factory=AccountsConfig)
     mail: MailConfig = Field(default_factory=MailConfig)
     webhooks: WebhooksConfig = Field(default_factory=WebhooksConfig)
+    money: MoneyConfig = Field(default_factory=MoneyConfig)
+    stripe: StripeConfig = Field(default_factory=StripeConfig)
+    midtrans: MidtransConfig = Field(default_factory=MidtransConfig)
+    sslcommerz: SslcommerzConfig = Field(default_factory=SslcommerzConfig)
     chat: ChatConfig = Field(default_factory=ChatConfig)
     moderation: ModerationConfig = Field(default_factory=ModerationConfig)
     log: LogConfig = Field(default_factory=LogConfig)

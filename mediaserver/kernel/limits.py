@@ -1123,6 +1123,30 @@ CHAT_DELETE_TURNS_MAX: Final = 50
 """Old lines deleted in one transaction, so that nobody waits to write, and transactions in one run
 of the clean-up: a hundred thousand lines in an hour."""
 
+# Money --------------------------------------------------------------------------------------------
+
+AMOUNT_MINOR_MAX: Final = 10**12
+"""One amount, in minor units: far above any payment, and a million of them still fit 64 bits. The
+ledger's CHECK has the same number."""
+
+CONTRIBUTION_MESSAGE_CHARS_MAX: Final = 250
+CONTRIBUTION_NAME_CHARS_MAX: Final = 40
+"""What somebody writes with a tip or donation, and the name of one without an account."""
+
+IDEMPOTENCY_KEY_CHARS_MAX: Final = 100
+
+# Money: payments and gateways ---------------------------------------------------------------------
+
+# Money: refunds, disputes, earnings and payouts ---------------------------------------------------
+
+# Money: alerts, goals and the board of tippers ----------------------------------------------------
+
+# Money: wallet, tips, history and thanks ----------------------------------------------------------
+
+# Money: the books ---------------------------------------------------------------------------------
+
+# Memberships --------------------------------------------------------------------------------------
+
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX
 assert JOB_TIMEOUT_S * 1000 < JOB_LEASE_MS

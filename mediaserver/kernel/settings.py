@@ -59,6 +59,17 @@ CHANGEABLE = frozenset(
         "moderation.strike_ban_days",
         "moderation.evidence_keep_days",
         "media.thumbnail_interval_s",
+        "money.commission_bps",
+        "money.topup_min",
+        "money.topup_max",
+        "money.wallet_max",
+        "money.tip_min",
+        "money.donation_min",
+        "money.donation_max",
+        "money.maturity_days",
+        "money.payout_min",
+        "money.two_admins_above",
+        "money.manual_instructions",
         "chat.connections_max",
         "chat.connections_per_address_max",
     }
@@ -67,7 +78,17 @@ CHANGEABLE = frozenset(
 """Keys that take effect without a restart. All others are read at start, from the file: what opens
 ports and files, and what reaches out, which a stolen admin session must not point elsewhere."""
 
-_SECRETS = frozenset({"mail.smtp_password", "storage.master_key", "database.url"})
+_SECRETS = frozenset(
+    {
+        "mail.smtp_password",
+        "storage.master_key",
+        "database.url",
+        "stripe.secret_key",
+        "stripe.webhook_secret",
+        "midtrans.server_key",
+        "sslcommerz.store_password",
+    }
+)
 
 Source = Literal["default", "file", "environment", "admin"]
 Effect = Literal["now", "next_stream", "restart"]

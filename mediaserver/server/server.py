@@ -27,7 +27,7 @@ from mediaserver.routes.app import add_health, make_app
 from mediaserver.routes.health import Check, Health
 from mediaserver.routes.live_gates import LiveGates
 from mediaserver.routes.operator_commands import commands_of
-from mediaserver.server import features
+from mediaserver.server import features, money
 from mediaserver.server.foundations import Foundations, lay
 from mediaserver.server.listening import listen, listen_control, tls_context, url_of
 from mediaserver.server.media_path import LateRegistry, MediaPath, OpenMedia, open_media
@@ -82,6 +82,8 @@ class Server:
         await stack.enter_async_context(StreamRecorder(db, clock, events, registry))
         evidence = await features.add_trust(base, app, registry)
         await features.add_chat(base, app)
+        await money.add_money(base, app)
+        await money.add_memberships(base, app)
         await features.add_admin(base, app)
         features.add_personal_data(base, app)
 

@@ -1,0 +1,8 @@
+"""What admins enter into the books."""
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

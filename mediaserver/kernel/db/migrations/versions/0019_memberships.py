@@ -1,0 +1,8 @@
+"""Plans and memberships."""
+
+revision = "0019"
+down_revision = "0018"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

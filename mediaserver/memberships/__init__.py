@@ -1,0 +1,1 @@
+"""Memberships: plans, and who pays for one from their wallet."""

@@ -1,0 +1,1 @@
+"""Money: the ledger and everything that posts to it."""

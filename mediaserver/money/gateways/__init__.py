@@ -1,0 +1,1 @@
+"""Payment gateways: one module for each, all behind the protocol of gateway.py."""

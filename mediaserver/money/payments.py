@@ -1,0 +1,139 @@
+"""Payments: money on its way in through a gateway, for a wallet (top-up) or a channel (donation).
+
+    created ─checkout─▶ open ──▶ paid ──▶ reversed        (the gateway took it back)
+                          ├────▶ review ──▶ paid          (a fraud check; or amounts that differ)
+                          └────▶ failed · cancelled · expired ──▶ paid    (late, but paid is paid)
+
+A notification is a hint: the gateway is asked, and its answer alone moves money, once, whoever
+reports it how often and in which order. Owns the table `payment`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, UniqueConstraint, select
+
+from mediaserver.kernel.db import Transaction
+from mediaserver.kernel.db.schema import identifier, int64, table, text
+from mediaserver.kernel.errors import NotFound
+from mediaserver.kernel.ids import is_id
+from mediaserver.money.gateways.gateway import Reference
+
+PREFIX = "pay"
+
+payment = table(
+    "payment",
+    identifier(),
+    text("purpose"),
+    text("gateway"),
+    text("user_id", ForeignKey("user_account.id", ondelete="SET NULL"), nullable=True),
+    text("email"),
+    int64("amount_minor"),
+    text("currency"),
+    text("state"),
+    text("problem"),
+    text("provider_ref"),
+    text("charge_ref"),
+    text("checkout_url"),
+    int64("refunded_minor"),
+    int64("disputed_minor"),
+    text("entry_id", nullable=True),
+    text("idempotency_key", nullable=True),
+    text("request_hash", nullable=True),
+    int64("created_at_ms"),
+    int64("expires_at_ms"),
+    int64("paid_at_ms", nullable=True),
+    int64("ended_at_ms", nullable=True),
+    UniqueConstraint("user_id", "idempotency_key"),
+    CheckConstraint("purpose IN ('topup', 'donation')", name="purpose"),
+    CheckConstraint("amount_minor BETWEEN 1 AND 1000000000000", name="amount_minor"),
+    CheckConstraint(
+        "state IN ('created', 'open', 'review', 'paid', 'failed', 'cancelled', 'expired', "
+        "'reversed')",
+        name="state",
+    ),
+    CheckConstraint(
+        "refunded_minor >= 0 AND disputed_minor >= 0 "
+        "AND refunded_minor + disputed_minor <= amount_minor",
+        name="taken_back",
+    ),
+    CheckConstraint("(state IN ('paid', 'reversed')) = (entry_id IS NOT NULL)", name="entry"),
+)
+Index(None, payment.c.user_id, payment.c.created_at_ms, payment.c.id)
+Index(None, payment.c.state, payment.c.created_at_ms, payment.c.id)
+Index(None, payment.c.created_at_ms, payment.c.id)
+Index("ix_payment_provider_ref", payment.c.gateway, payment.c.provider_ref)
+Index("ix_payment_charge_ref", payment.c.gateway, payment.c.charge_ref)
+
+Purpose = Literal["topup", "donation"]
+State = Literal["created", "open", "review", "paid", "failed", "cancelled", "expired", "reversed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payment. `problem` says for people why it failed or waits; `user_id` is None for a guest
+    or an account that is gone.
+    """
+
+    id: str
+    purpose: Purpose
+    gateway: str
+    user_id: str | None
+    email: str
+    amount_minor: int
+    currency: str
+    state: State
+    problem: str
+    provider_ref: str
+    charge_ref: str
+    checkout_url: str
+    refunded_minor: int
+    disputed_minor: int
+    entry_id: str | None
+    created_at_ms: int
+    expires_at_ms: int
+    paid_at_ms: int | None
+    ended_at_ms: int | None
+
+    @property
+    def reference(self) -> Reference:
+        """It, for its gateway."""
+        return Reference(
+            self.id, self.amount_minor, self.currency, self.provider_ref, self.charge_ref
+        )
+
+
+def get(tx: Transaction, payment_id: str, *, locks: bool = False) -> Payment:
+    """Raises `NotFound`. With `locks` nobody else changes it before the transaction ends."""
+    if is_id(payment_id, PREFIX):
+        query = select(payment).where(payment.c.id == payment_id)
+        row = tx.execute(query.with_for_update() if locks else query).first()
+        if row is not None:
+            return to_payment(row)
+    raise NotFound("There is no such payment.", code="payment_not_found")
+
+
+def to_payment(row: Row[Any]) -> Payment:
+    return Payment(
+        id=row.id,
+        purpose=row.purpose,
+        gateway=row.gateway,
+        user_id=row.user_id,
+        email=row.email,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        state=row.state,
+        problem=row.problem,
+        provider_ref=row.provider_ref,
+        charge_ref=row.charge_ref,
+        checkout_url=row.checkout_url,
+        refunded_minor=row.refunded_minor,
+        disputed_minor=row.disputed_minor,
+        entry_id=row.entry_id,
+        created_at_ms=row.created_at_ms,
+        expires_at_ms=row.expires_at_ms,
+        paid_at_ms=row.paid_at_ms,
+        ended_at_ms=row.ended_at_ms,
+    )

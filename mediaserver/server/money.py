@@ -1,0 +1,67 @@
+"""Money, put together: one function for each part, called by server.py in this order."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from mediaserver.kernel.config import MoneyConfig
+from mediaserver.kernel.db import Transaction
+from mediaserver.kernel.errors import Conflict
+from mediaserver.money import (
+    ledger,
+    payments,  # noqa: F401  # it owns a table
+)
+from mediaserver.money.currencies import currency_of
+from mediaserver.money.tips import Tips
+from mediaserver.routes import keys
+from mediaserver.server.foundations import Foundations
+
+
+async def add_money(base: Foundations, app: web.Application) -> None:
+    """What viewers give, what streamers get, and the books about it.
+
+    Raises `Invalid` or `Conflict` for settings that the books can't follow.
+    """
+    config = base.config.money
+    currency_of(config.currency)
+    await base.db.read(_check_currency, config)
+    app[keys.TIPS] = Tips(base.db, base.clock, config)
+    await _add_payments(base, app)
+    await _add_payouts(base, app)
+    await _add_alerts(base, app)
+    await _add_wallets(base, app)
+    await _add_books(base, app)
+
+
+async def add_memberships(base: Foundations, app: web.Application) -> None:
+    """Plans, and who pays for one."""
+
+
+async def _add_payments(base: Foundations, app: web.Application) -> None:
+    """Gateways, and payments through them."""
+
+
+async def _add_payouts(base: Foundations, app: web.Application) -> None:
+    """Refunds, disputes, earnings and payouts."""
+
+
+async def _add_alerts(base: Foundations, app: web.Application) -> None:
+    """Alerts, goals and the board of tippers."""
+
+
+async def _add_wallets(base: Foundations, app: web.Application) -> None:
+    """Wallets, terms of giving, history and thanks."""
+
+
+async def _add_books(base: Foundations, app: web.Application) -> None:
+    """The books, for admins."""
+
+
+def _check_currency(tx: Transaction, config: MoneyConfig) -> None:
+    """Money that was booked in another currency would be out of everybody's reach."""
+    others = ledger.currencies_used(tx) - {config.currency}
+    if others:
+        raise Conflict(
+            f"money.currency is {config.currency}, but the books hold {min(others)}. Set it back: "
+            "it can't be changed once money was booked."
+        )
