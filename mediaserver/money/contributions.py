@@ -29,18 +29,21 @@ from sqlalchemy import (
 from mediaserver.accounts.users import User, find_by_id
 from mediaserver.channels import channels, streams
 from mediaserver.channels.channels import Channel
-from mediaserver.kernel import limits
+from mediaserver.kernel import jobs, limits
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.db.schema import flag, identifier, int64, table, text
 from mediaserver.kernel.errors import Forbidden, NotFound
 from mediaserver.kernel.ids import is_id, new_id
 from mediaserver.kernel.texts import checked_line
 from mediaserver.moderation import restrictions
-from mediaserver.money import ledger
+from mediaserver.money import alerts, ledger
 from mediaserver.money.commission import Split
 from mediaserver.money.ledger import Account, Kind, Posting, Transfer
 
 PREFIX = "ctb"
+
+JOB = "contribution-paid"
+"""Written with every payment of one: giver and streamer get their mail, programs their webhooks."""
 
 contribution = table(
     "contribution",
@@ -162,14 +165,6 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
-class ContributionPaid:
-    """A channel was given something, and the money is booked."""
-
-    contribution: Contribution
-    channel_slug: str
-
-
-@dataclass(frozen=True, slots=True)
 class Offer:
     """What somebody is about to give: checked words, a channel that may receive, the terms."""
 
@@ -274,9 +269,9 @@ def pay(
         .returning(*contribution.c)
     ).one()
     paid = to_contribution(row)
-    if found is None:
-        return paid
-    tx.emit(ContributionPaid(paid, found.slug))
+    jobs.enqueue(tx, JOB, {"contribution": paid.id}, now_ms, key=f"told:{paid.id}")
+    if found is not None:
+        alerts.present(tx, found, paid, now_ms)
     return paid
 
 

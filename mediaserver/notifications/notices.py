@@ -59,6 +59,8 @@ class Topic(StrEnum):
 
     ACCOUNT = "account"
     VERIFICATION = "verification"
+    MONEY = "money"
+    GIFTS = "gifts"
     TEAMS = "teams"
     REPORTS = "reports"
     WEBHOOKS = "webhooks"
@@ -66,13 +68,16 @@ class Topic(StrEnum):
 
     @property
     def is_always_mailed(self) -> bool:
-        """Whether nobody can turn its mail off: what protects the account, or decides on it."""
-        return self in (Topic.ACCOUNT, Topic.VERIFICATION)
+        """Whether nobody can turn its mail off: what protects the account, decides on it,
+        or says where money went."""
+        return self in (Topic.ACCOUNT, Topic.VERIFICATION, Topic.MONEY)
 
 
 TOPICS: Mapping[Topic, tuple[str, str]] = {
     Topic.ACCOUNT: ("Your account", "Log-ins, warnings and bans. It protects your account."),
     Topic.VERIFICATION: ("Your verification", "What was decided on the documents you sent."),
+    Topic.MONEY: ("Your money", "Payments, refunds and payouts, and what became of them."),
+    Topic.GIFTS: ("Tips and donations", "Somebody gave something to your channel."),
     Topic.TEAMS: ("Teams", "Somebody invites you, or a team of yours changes."),
     Topic.REPORTS: ("Reports", "What became of something that you reported."),
     Topic.WEBHOOKS: ("Webhooks", "One of your webhooks was turned off."),

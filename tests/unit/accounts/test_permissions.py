@@ -53,6 +53,13 @@ MODERATE_CHAT           -        -       -        yes        yes    yes    -
 READ_MODERATION_LOG     -        -       -        yes        yes    yes    -
 CHANGE_MODERATORS       -        -       -        -          yes    yes    -
 CHANGE_EMOTES           -        -       -        -          yes    yes    -
+GIVE                    -        yes     yes      yes        yes    yes    -
+USE_WALLET              -        yes     yes      yes        yes    yes    -
+READ_OWN_MONEY          -        yes     yes      yes        yes    yes    yes
+MANAGE_MONEY            -        -       -        -          yes    yes    -
+MODERATE_ALERTS         -        -       -        yes        yes    yes    -
+WITHDRAW                -        yes     yes      yes        yes    yes    -
+SUBSCRIBE               -        yes     yes      yes        yes    yes    -
 FORM_TEAM               -        yes     yes      yes        yes    yes    -
 JOIN_TEAM               -        yes     yes      yes        yes    yes    -
 MANAGE_TEAM             -        -       -        -          yes    yes    -
@@ -71,6 +78,11 @@ READ_MAIL               -        -       -        -          -      yes    -
 MANAGE_JOBS             -        -       -        -          -      yes    -
 READ_AUDIT              -        -       -        -          -      yes    -
 READ_STATISTICS         -        -       -        -          -      yes    -
+READ_BOOKS              -        -       -        -          -      yes    -
+CORRECT_BOOKS           -        -       -        -          -      yes    -
+DECIDE_PAYMENT          -        -       -        -          -      yes    -
+DECIDE_PAYOUT           -        -       -        -          -      yes    -
+CHANGE_PLANS            -        -       -        -          -      yes    -
 MAKE_BACKUPS            -        -       -        -          -      yes    -
 """
 ROWS = {line.split()[0]: line.split()[1:] for line in TABLE.strip().splitlines()}
