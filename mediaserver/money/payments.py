@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, UniqueConstraint, select, update
 
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.db.schema import identifier, int64, table, text
@@ -113,6 +113,20 @@ def get(tx: Transaction, payment_id: str, *, locks: bool = False) -> Payment:
         if row is not None:
             return to_payment(row)
     raise NotFound("There is no such payment.", code="payment_not_found")
+
+
+def take_back(
+    tx: Transaction, payment_id: str, *, refunded_minor: int = 0, disputed_minor: int = 0
+) -> None:
+    """For refunds.py and disputes.py: so much more of it went back, or less where negative."""
+    tx.execute(
+        update(payment)
+        .where(payment.c.id == payment_id)
+        .values(
+            refunded_minor=payment.c.refunded_minor + refunded_minor,
+            disputed_minor=payment.c.disputed_minor + disputed_minor,
+        )
+    )
 
 
 def to_payment(row: Row[Any]) -> Payment:

@@ -40,6 +40,12 @@ from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.worker import Worker
 from mediaserver.moderation.desk import Desk
+from mediaserver.money.disputes import Disputes
+from mediaserver.money.earnings import Earnings
+from mediaserver.money.payout_accounts import PayoutAccounts
+from mediaserver.money.payout_desk import PayoutDesk
+from mediaserver.money.payouts import Payouts
+from mediaserver.money.refund_desk import RefundDesk
 from mediaserver.money.tips import Tips
 from mediaserver.notifications.notices import Notices
 from mediaserver.routes.gate_tickets import Tickets
@@ -101,6 +107,12 @@ CHAT = web.AppKey("CHAT", Chat)
 DESK = web.AppKey("DESK", Desk)
 EMOTES = web.AppKey("EMOTES", Emotes)
 TIPS = web.AppKey("TIPS", Tips)
+EARNINGS = web.AppKey("EARNINGS", Earnings)
+PAYOUTS = web.AppKey("PAYOUTS", Payouts)
+PAYOUT_ACCOUNTS = web.AppKey("PAYOUT_ACCOUNTS", PayoutAccounts)
+PAYOUT_DESK = web.AppKey("PAYOUT_DESK", PayoutDesk)
+REFUND_DESK = web.AppKey("REFUND_DESK", RefundDesk)
+DISPUTES = web.AppKey("DISPUTES", Disputes)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 STREAM_HEALTH: web.AppKey[StreamHealth] = web.AppKey("STREAM_HEALTH")
 RENDERER = web.AppKey("RENDERER", Renderer)
