@@ -98,10 +98,6 @@ class MidtransGateway:
             "Content-Type": "application/json",
         }
 
-    def takes(self, currency: str) -> bool:
-        """Whether it can be paid in."""
-        return currency == _RUPIAH.code
-
     async def create(self, order: Order) -> Checkout:
         rupiah = _whole_rupiah(order.amount_minor, order.currency)
         minutes = max(5, (order.expires_at_ms - self._clock.wall_ms()) // 60_000)

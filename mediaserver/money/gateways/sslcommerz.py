@@ -74,12 +74,8 @@ class SslcommerzGateway:
         host = "securepay" if production else "sandbox"
         self._url = config.api_url.rstrip("/") or f"https://{host}.sslcommerz.com"
 
-    def takes(self, currency: str) -> bool:
-        """Whether it can be paid in."""
-        return currency in _TAKEN
-
     async def create(self, order: Order) -> Checkout:
-        if not self.takes(order.currency):
+        if order.currency not in _TAKEN:
             raise Invalid(f"SSLCommerz doesn't take {order.currency}.", field="currency")
         form = {
             "total_amount": plain(order.amount_minor, CURRENCIES[order.currency]),

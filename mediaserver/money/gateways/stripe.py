@@ -100,10 +100,6 @@ class StripeGateway:
             max_network_retries=repetitions_max,
         ).v1
 
-    def takes(self, currency: str) -> bool:
-        """Whether it can be paid in. An account may know less: Stripe says so at the checkout."""
-        return currency in CURRENCIES
-
     async def create(self, order: Order) -> Checkout:
         amount = to_stripe(order.amount_minor, order.currency)
         params: dict[str, Any] = {
