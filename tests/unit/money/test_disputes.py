@@ -236,6 +236,7 @@ async def test_everybody_whom_it_concerns_is_told(
     assert "disputed" in (await outbox.newest("alice@example.org")).subject
     assert "$7.80 less" in (await outbox.newest("bob@example.org")).body
     assert "fraudulent" in (await outbox.newest("root@example.org")).body
+    books.clock.advance(1)
     await book(books, paid, stands("won"), letterhead)
     assert "open again" in (await outbox.newest("alice@example.org")).subject
     assert "$7.80" in (await outbox.newest("bob@example.org")).body
