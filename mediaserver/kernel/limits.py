@@ -1162,8 +1162,8 @@ takes longer goes on by itself."""
 PAYMENT_CHECK_PAUSE_MS: Final = 2_000
 """A page that is looked at again and again asks the gateway no more often than this."""
 
-GATEWAY_TIMEOUT_S: Final = 20.0
-"""One call of a gateway; adapters have shorter ones of their own."""
+GATEWAY_CALL_TIMEOUT_S: Final = 20.0
+"""One call of an adapter, which may ask its provider more than once."""
 
 PAYMENTS_BURST: Final = 10
 PAYMENTS_INTERVAL_MS: Final = 2 * 60 * 1000
@@ -1184,6 +1184,28 @@ SANDBOX_FEE_PERMILLE: Final = 29
 SANDBOX_DISPUTE_FEE_UNITS: Final = 15
 SANDBOX_REPEATS: Final = 5
 """What the sandbox takes, as a card would cost: 2.9 %, and 15 units for a dispute."""
+
+GATEWAY_TIMEOUT_S: Final = 15.0
+"""One question to a payment provider, with its repetitions: somebody waits for the pay page."""
+
+GATEWAY_ANSWER_BYTES_MAX: Final = MIB
+"""The longest answer is a list of disputes with all that was written about them."""
+
+GATEWAY_CONNECTIONS_MAX: Final = 10
+"""To one provider at once."""
+
+GATEWAY_REPETITIONS_MAX: Final = 2
+"""How often Stripe is asked again what it didn't answer; under the same idempotency key."""
+
+GATEWAY_LISTED_MAX: Final = 100
+"""Refunds or disputes of one payment that are looked at: one page of Stripe's lists."""
+
+GATEWAY_CLOCK_DIFFERENCE_S: Final = 300
+"""How far a signed time may be from ours, either way: what Stripe recommends. A repeated delivery
+is signed anew."""
+
+GATEWAY_TEXT_CHARS_MAX: Final = 200
+"""What a provider says about an error, as far as an admin is shown it."""
 
 # Money: refunds, disputes, earnings and payouts ---------------------------------------------------
 

@@ -17,7 +17,7 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.db import Database, Transaction
-from mediaserver.kernel.errors import MediaserverError, Unavailable
+from mediaserver.kernel.errors import Invalid, MediaserverError, Unavailable
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.money import payments, settlement
 from mediaserver.money.gateways.gateway import (
@@ -58,8 +58,8 @@ class Checkouts:
     ) -> Payment:
         """What `make` writes down, with its checkout at `gateway`.
 
-        Raises what `make` does, `RateLimited`, `GatewayDown`, and `Unavailable` when the gateway
-        refuses, which only the admin can mend.
+        Raises what `make` does, `Invalid` (the gateway can't take such an amount), `RateLimited`,
+        `GatewayDown`, and `Unavailable` when the gateway refuses, which only the admin can mend.
         """
         bucket = (_RULE, _RULE.key(payer.id if payer else address))
         await self._throttles.charge(bucket)
@@ -72,6 +72,9 @@ class Checkouts:
             return made
         try:
             checkout = await self._open(gateway, made, payer, description)
+        except Invalid:  # an amount that this gateway can't take
+            await self._db.write(_refuse, made.id, self._clock.wall_ms())
+            raise
         except GatewayRefused as error:
             _log.error("checkout refused", gateway=gateway.name, reason=error.message)
             await self._db.write(_refuse, made.id, self._clock.wall_ms())
@@ -100,7 +103,7 @@ class Checkouts:
             expires_at_ms=made.expires_at_ms,
         )
         try:
-            async with asyncio.timeout(limits.GATEWAY_TIMEOUT_S):
+            async with asyncio.timeout(limits.GATEWAY_CALL_TIMEOUT_S):
                 return await gateway.create(order)
         except TimeoutError as error:
             raise GatewayDown("This way to pay doesn't answer right now.") from error

@@ -71,7 +71,7 @@ class Checks:
             found = await self.get(payment_id)
             gateway = self._gateways.get(found.gateway)
             try:
-                async with asyncio.timeout(limits.GATEWAY_TIMEOUT_S):
+                async with asyncio.timeout(limits.GATEWAY_CALL_TIMEOUT_S):
                     status = await gateway.fetch(found.reference)
             except TimeoutError as error:
                 raise GatewayDown(f"{gateway.label} doesn't answer.") from error

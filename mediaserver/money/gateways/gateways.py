@@ -5,7 +5,7 @@ Adapters are imported when they are configured: Stripe's library alone takes 31 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config, MoneyConfig
@@ -73,9 +73,31 @@ class Gateways:
 def configured(
     config: Config, db: Database, clock: Clock, vault: Vault, url: Callable[[], str]
 ) -> tuple[Gateways, SandboxProvider]:
-    """Those that the settings have keys for; `url` is the site's own address."""
+    """Those that the settings have keys for; `url` is the site's own address.
+
+    Raises `Conflict` for keys that don't fit `money.production`.
+    """
     provider = SandboxProvider(db, clock, vault)
-    found: list[Gateway] = []
-    found.append(ManualGateway())
-    found.append(SandboxGateway(provider, url))
+    found = [
+        *_providers(config, clock),
+        ManualGateway(),
+        SandboxGateway(provider, url),
+    ]
     return Gateways(found, config.money), provider
+
+
+def _providers(config: Config, clock: Clock) -> Iterator[Gateway]:
+    """Each is imported here, if it is configured."""
+    production = config.money.production
+    if config.stripe.secret_key:
+        from mediaserver.money.gateways.stripe import StripeGateway
+
+        yield StripeGateway(config.stripe, production, clock)
+    if config.midtrans.server_key:
+        from mediaserver.money.gateways.midtrans import MidtransGateway
+
+        yield MidtransGateway(config.midtrans, production, clock)
+    if config.sslcommerz.store_id:
+        from mediaserver.money.gateways.sslcommerz import SslcommerzGateway
+
+        yield SslcommerzGateway(config.sslcommerz, production, clock)
