@@ -55,10 +55,10 @@ async def test_what_is_unspent_comes_out_of_the_wallet(books: Books, alice: User
 
 
 async def test_what_was_tipped_comes_out_of_pending_earnings_and_commission(
-    books: Books, alice: User, bob: User, channel: Channel
+    books: Books, alice: User, bob: User, bobs: Channel
 ) -> None:
     paid = await books.top_up(alice, 1_000)
-    tip = await books.tip(alice, channel, 600)
+    tip = await books.tip(alice, bobs, 600)
     await book(books, paid, OPEN)
     assert await books.held(Kind.WALLET, alice) == 0
     assert await books.held(Kind.EARNINGS_PENDING, bob) == 0
@@ -68,10 +68,10 @@ async def test_what_was_tipped_comes_out_of_pending_earnings_and_commission(
 
 
 async def test_a_partial_one_takes_the_newest_first(
-    books: Books, alice: User, bob: User, channel: Channel
+    books: Books, alice: User, bob: User, bobs: Channel
 ) -> None:
     paid = await books.top_up(alice, 1_000)
-    first, second = [await books.tip(alice, channel, 400) for _ in range(2)]
+    first, second = [await books.tip(alice, bobs, 400) for _ in range(2)]
     await book(books, paid, stands("open", 500))
     assert (await books.given(second)).taken_back_minor == 300, "200 were in the wallet"
     assert (await books.given(first)).taken_back_minor == 0
@@ -81,10 +81,10 @@ async def test_a_partial_one_takes_the_newest_first(
 
 
 async def test_one_larger_than_all_there_is_makes_a_loss(
-    books: Books, alice: User, bob: User, channel: Channel, clock: FakeClock
+    books: Books, alice: User, bob: User, bobs: Channel, clock: FakeClock
 ) -> None:
     paid = await books.top_up(alice, 1_000)
-    await books.tip(alice, channel, 700)
+    await books.tip(alice, bobs, 700)
     clock.advance(15 * DAY_MS)
     await Earnings(books.db, clock, books.config).mature_due()
     await book(books, paid, stands("open", 5_000))
@@ -100,10 +100,10 @@ async def test_one_larger_than_all_there_is_makes_a_loss(
 
 @pytest.mark.parametrize("spent", [0, 300, 1_000])
 async def test_won_puts_everything_back_but_the_fee(
-    books: Books, alice: User, channel: Channel, spent: int
+    books: Books, alice: User, bobs: Channel, spent: int
 ) -> None:
     paid = await books.top_up(alice, 1_000)
-    tips = [await books.tip(alice, channel, spent)] if spent else []
+    tips = [await books.tip(alice, bobs, spent)] if spent else []
     before = await books.all()
     await book(books, paid, stands("open", 800))
     assert await is_frozen(books, alice)
@@ -117,10 +117,10 @@ async def test_won_puts_everything_back_but_the_fee(
 
 
 async def test_nothing_matures_under_a_dispute_and_all_of_it_after_it_is_won(
-    books: Books, alice: User, bob: User, channel: Channel, clock: FakeClock
+    books: Books, alice: User, bob: User, bobs: Channel, clock: FakeClock
 ) -> None:
     earnings = Earnings(books.db, clock, books.config)
-    paid = await books.donate(alice, channel, 1_000)
+    paid = await books.donate(alice, bobs, 1_000)
     await book(books, paid, stands("open", 400))
     clock.advance(20 * DAY_MS)
     await earnings.mature_due()
@@ -132,10 +132,10 @@ async def test_nothing_matures_under_a_dispute_and_all_of_it_after_it_is_won(
 
 
 async def test_won_after_it_was_lost_and_the_rest_has_matured(
-    books: Books, alice: User, bob: User, channel: Channel, clock: FakeClock
+    books: Books, alice: User, bob: User, bobs: Channel, clock: FakeClock
 ) -> None:
     earnings = Earnings(books.db, clock, books.config)
-    paid = await books.donate(alice, channel, 1_000)
+    paid = await books.donate(alice, bobs, 1_000)
     await book(books, paid, stands("open", 400))
     await book(books, paid, stands("lost", 400))
     clock.advance(20 * DAY_MS)
@@ -147,9 +147,9 @@ async def test_won_after_it_was_lost_and_the_rest_has_matured(
 
 
 async def test_won_after_the_earnings_had_matured_gives_back_the_loss(
-    books: Books, alice: User, bob: User, channel: Channel, clock: FakeClock
+    books: Books, alice: User, bob: User, bobs: Channel, clock: FakeClock
 ) -> None:
-    paid = await books.donate(alice, channel, 1_000)
+    paid = await books.donate(alice, bobs, 1_000)
     clock.advance(20 * DAY_MS)
     await Earnings(books.db, clock, books.config).mature_due()
     await book(books, paid, OPEN)
@@ -161,11 +161,11 @@ async def test_won_after_the_earnings_had_matured_gives_back_the_loss(
 
 @pytest.mark.parametrize("order", list(itertools.product(["open", "won", "lost"], repeat=3)))
 async def test_whatever_is_heard_in_whatever_order(
-    books: Books, alice: User, channel: Channel, order: tuple[Any, ...]
+    books: Books, alice: User, bobs: Channel, order: tuple[Any, ...]
 ) -> None:
     """A decision stands, won beats lost, and each is booked once."""
     paid = await books.top_up(alice, 1_000)
-    await books.tip(alice, channel, 500)
+    await books.tip(alice, bobs, 500)
     before = await books.all()
     for state in order:
         await book(books, paid, stands(state))
@@ -179,10 +179,10 @@ async def test_whatever_is_heard_in_whatever_order(
 
 
 async def test_two_disputes_never_take_the_same_money_twice(
-    books: Books, alice: User, bob: User, channel: Channel
+    books: Books, alice: User, bob: User, bobs: Channel
 ) -> None:
     first, second = await books.top_up(alice, 500), await books.top_up(alice, 500)
-    await books.tip(alice, channel, 1_000)
+    await books.tip(alice, bobs, 1_000)
     await book(books, first, stands("open", 500))
     other = dataclasses.replace(stands("open", 500), provider_ref="dp_2")
     await book(books, second, other)
@@ -199,9 +199,9 @@ async def test_two_disputes_never_take_the_same_money_twice(
 
 
 async def test_the_commission_was_taken_out_already(
-    books: Books, alice: User, channel: Channel
+    books: Books, alice: User, bobs: Channel
 ) -> None:
-    paid = await books.donate(alice, channel, 1_000)
+    paid = await books.donate(alice, bobs, 1_000)
     owners = ledger.site_account(Kind.OWNERS_SHARE, USD)
     commission = ledger.site_account(Kind.COMMISSION, USD)
     taken_out = ledger.Posting("x", "x", (ledger.Transfer(commission, owners, 220),))
@@ -227,10 +227,10 @@ async def test_an_admin_opens_the_wallet_after_a_lost_one(
 
 
 async def test_everybody_whom_it_concerns_is_told(
-    books: Books, alice: User, bob: User, admin: User, channel: Channel, letterhead: Letterhead
+    books: Books, alice: User, bob: User, admin: User, bobs: Channel, letterhead: Letterhead
 ) -> None:
     paid = await books.top_up(alice, 1_000)
-    await books.tip(alice, channel, 1_000)
+    await books.tip(alice, bobs, 1_000)
     await book(books, paid, OPEN, letterhead)
     outbox = Outbox(books.db)
     assert "disputed" in (await outbox.newest("alice@example.org")).subject
@@ -243,9 +243,9 @@ async def test_everybody_whom_it_concerns_is_told(
 
 
 async def test_a_guest_who_disputes_a_donation(
-    books: Books, bob: User, channel: Channel, letterhead: Letterhead
+    books: Books, bob: User, bobs: Channel, letterhead: Letterhead
 ) -> None:
-    paid = await books.donate(None, channel, 1_000)
+    paid = await books.donate(None, bobs, 1_000)
     await book(books, paid, OPEN, letterhead)
     assert await books.held(Kind.EARNINGS_PENDING, bob) == 0
     letters = await Outbox(books.db).letters("guest@example.org")
@@ -253,9 +253,9 @@ async def test_a_guest_who_disputes_a_donation(
 
 
 async def test_a_payment_that_its_gateway_takes_back_as_a_whole(
-    books: Books, alice: User, bob: User, channel: Channel, letterhead: Letterhead, db: Database
+    books: Books, alice: User, bob: User, bobs: Channel, letterhead: Letterhead, db: Database
 ) -> None:
-    paid = await books.donate(alice, channel, 1_000)
+    paid = await books.donate(alice, bobs, 1_000)
     for _ in range(2):
         await books.locked(
             paid,

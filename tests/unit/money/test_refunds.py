@@ -138,10 +138,10 @@ async def test_a_crash_between_the_gateways_answer_and_our_commit(
 
 
 async def test_after_the_money_was_spent(
-    books: Books, alice: User, bob: User, channel: Channel, desk: RefundDesk
+    books: Books, alice: User, bob: User, bobs: Channel, desk: RefundDesk
 ) -> None:
     paid = await books.top_up(alice, 1_000)
-    await books.tip(alice, channel, 900)
+    await books.tip(alice, bobs, 900)
     seen = await desk.preview(paid.id, 500)
     assert (seen.amount_minor, seen.left_minor) == (500, 1_000)
     assert seen.plan.from_kind(Kind.WALLET) == 100
@@ -156,9 +156,9 @@ async def test_after_the_money_was_spent(
 
 
 async def test_after_the_earnings_have_matured_the_site_pays(
-    books: Books, alice: User, bob: User, channel: Channel, desk: RefundDesk, clock: FakeClock
+    books: Books, alice: User, bob: User, bobs: Channel, desk: RefundDesk, clock: FakeClock
 ) -> None:
-    paid = await books.donate(alice, channel, 1_000)
+    paid = await books.donate(alice, bobs, 1_000)
     clock.advance(15 * DAY_MS)
     await Earnings(books.db, clock, books.config).mature_due()
     assert (await desk.preview(paid.id)).plan.from_kind(Kind.LOSSES) == 1_000
@@ -174,13 +174,13 @@ async def test_the_gateway_says_no(
     books: Books,
     alice: User,
     admin: User,
-    channel: Channel,
+    bobs: Channel,
     desk: RefundDesk,
     gateway: FakeGateway,
     answer: RefundAnswer | MediaserverError,
 ) -> None:
     paid = await books.top_up(alice, 1_000)
-    tip = await books.tip(alice, channel, 900)
+    tip = await books.tip(alice, bobs, 900)
     before = await books.all()
     made = await ask(desk, paid)
     gateway.answer = answer
@@ -195,10 +195,10 @@ async def test_the_gateway_says_no(
 
 
 async def test_it_fails_after_it_had_succeeded(
-    books: Books, alice: User, bob: User, channel: Channel, desk: RefundDesk, clock: FakeClock
+    books: Books, alice: User, bob: User, bobs: Channel, desk: RefundDesk, clock: FakeClock
 ) -> None:
     """Banks send back what they can't book; by then the rest has matured."""
-    paid = await books.donate(alice, channel, 1_000)
+    paid = await books.donate(alice, bobs, 1_000)
     made = await ask(desk, paid, 500)
     await desk.work({"refund": made.id})
     clock.advance(15 * DAY_MS)
@@ -217,12 +217,12 @@ async def test_one_that_is_decided_later(
     books: Books,
     alice: User,
     bob: User,
-    channel: Channel,
+    bobs: Channel,
     desk: RefundDesk,
     gateway: FakeGateway,
     clock: FakeClock,
 ) -> None:
-    paid = await books.donate(alice, channel, 1_000)
+    paid = await books.donate(alice, bobs, 1_000)
     made = await ask(desk, paid, 600)
     gateway.answer = RefundAnswer("pending", "re_1")
     with pytest.raises(TooEarly):
