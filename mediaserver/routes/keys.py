@@ -40,6 +40,7 @@ from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.worker import Worker
 from mediaserver.moderation.desk import Desk
+from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.tips import Tips
 from mediaserver.notifications.notices import Notices
 from mediaserver.routes.gate_tickets import Tickets
@@ -101,6 +102,7 @@ CHAT = web.AppKey("CHAT", Chat)
 DESK = web.AppKey("DESK", Desk)
 EMOTES = web.AppKey("EMOTES", Emotes)
 TIPS = web.AppKey("TIPS", Tips)
+ALERTS = web.AppKey("ALERTS", AlertDesk)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 STREAM_HEALTH: web.AppKey[StreamHealth] = web.AppKey("STREAM_HEALTH")
 RENDERER = web.AppKey("RENDERER", Renderer)

@@ -11,6 +11,7 @@ from mediaserver.money import (
     ledger,
     payments,  # noqa: F401  # it owns a table
 )
+from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.currencies import currency_of
 from mediaserver.money.tips import Tips
 from mediaserver.routes import keys
@@ -47,6 +48,12 @@ async def _add_payouts(base: Foundations, app: web.Application) -> None:
 
 async def _add_alerts(base: Foundations, app: web.Application) -> None:
     """Alerts, goals and the board of tippers."""
+    folder = base.config.storage.path / "images" / "alerts"
+    desk = AlertDesk(
+        base.db, base.clock, base.accounts.throttles, base.images, folder, base.config.money
+    )
+    app[keys.ALERTS] = await base.stack.enter_async_context(desk)
+    base.tidy(delete_alert_pictures=desk.remove_orphans)
 
 
 async def _add_wallets(base: Foundations, app: web.Application) -> None:
