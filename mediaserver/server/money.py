@@ -11,6 +11,7 @@ from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Conflict, NotFound
 from mediaserver.money import hook_inbox, ledger, refunds
+from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.checkouts import Checkouts
 from mediaserver.money.checks import Checks
 from mediaserver.money.currencies import currency_of
@@ -107,6 +108,12 @@ def _gateway_of(app: web.Application, name: str) -> Gateway | None:
 
 async def _add_alerts(base: Foundations, app: web.Application) -> None:
     """Alerts, goals and the board of tippers."""
+    folder = base.config.storage.path / "images" / "alerts"
+    desk = AlertDesk(
+        base.db, base.clock, base.accounts.throttles, base.images, folder, base.config.money
+    )
+    app[keys.ALERTS] = await base.stack.enter_async_context(desk)
+    base.tidy(delete_alert_pictures=desk.remove_orphans)
 
 
 async def _add_wallets(base: Foundations, app: web.Application) -> None:

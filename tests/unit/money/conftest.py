@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from mediaserver.money.alert_desk import AlertDesk
 
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import User
@@ -16,6 +15,7 @@ from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.images import Images
 from mediaserver.kernel.mail import Letterhead
+from mediaserver.money.alert_desk import AlertDesk
 from tests.unit.money.books import Books
 from tests.unit.money.given import Giving
 from tests.unit.money.paying import Paying, verified_channel
