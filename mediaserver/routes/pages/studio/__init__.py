@@ -9,6 +9,7 @@ from mediaserver.routes.pages.studio import (
     chat,
     connect,
     desk,
+    earnings,
     emotes,
     health,
     making,
@@ -32,6 +33,7 @@ routes = [
     *teams.routes,
     *overlays.routes,
     *webhooks.routes,
+    *earnings.routes,
     *connect.routes,
     *settings.routes,
 ]
