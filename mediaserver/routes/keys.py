@@ -45,6 +45,7 @@ from mediaserver.money.checks import Checks
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
 from mediaserver.money.earnings import Earnings
+from mediaserver.money.earnings_personal import EarningsOfPerson
 from mediaserver.money.gateways.gateways import Gateways
 from mediaserver.money.hook_inbox import HookInbox
 from mediaserver.money.payment_decisions import PaymentDecisions
@@ -118,6 +119,7 @@ DESK = web.AppKey("DESK", Desk)
 EMOTES = web.AppKey("EMOTES", Emotes)
 TIPS = web.AppKey("TIPS", Tips)
 EARNINGS = web.AppKey("EARNINGS", Earnings)
+EARNINGS_OF_PERSON = web.AppKey("EARNINGS_OF_PERSON", EarningsOfPerson)
 PAYOUTS = web.AppKey("PAYOUTS", Payouts)
 PAYOUT_ACCOUNTS = web.AppKey("PAYOUT_ACCOUNTS", PayoutAccounts)
 PAYOUT_DESK = web.AppKey("PAYOUT_DESK", PayoutDesk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Queue
 from mediaserver.channels import verifications
+from mediaserver.money import dispute_rows, payout_rows
 from mediaserver.trust import appeals, reports
 
 QUEUES: tuple[Queue, ...] = (
@@ -15,6 +16,20 @@ QUEUES: tuple[Queue, ...] = (
         "streamers ask to be verified",
         "/admin/verification",
         verifications.count_submitted,
+    ),
+    Queue(
+        "payouts",
+        "streamer waits for a payout",
+        "streamers wait for a payout",
+        "/admin/payouts",
+        payout_rows.count_open,
+    ),
+    Queue(
+        "disputes",
+        "payment is disputed",
+        "payments are disputed",
+        "/admin/disputes",
+        dispute_rows.count_open,
     ),
     DEAD_MAIL,
     DEAD_JOBS,

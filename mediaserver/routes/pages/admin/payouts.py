@@ -11,7 +11,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.audit import Actor
 from mediaserver.money.currencies import money
 from mediaserver.money.payout_accounts import BankDetails
-from mediaserver.money.payouts import OPEN, STATES
+from mediaserver.money.payout_rows import OPEN, STATES
 from mediaserver.routes.earnings_view import money_there
 from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
 from mediaserver.routes.keys import PAYOUT_DESK
