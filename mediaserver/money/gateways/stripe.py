@@ -131,9 +131,10 @@ class StripeGateway:
                 {"idempotency_key": f"payment:{order.payment_id}"},
             )
         )
-        if not session.url:
-            raise GatewayRefused("This checkout at Stripe is over.")
-        return Checkout(session.url, session.id)
+        with self._wire.reading():
+            if not session.url:
+                raise GatewayRefused("This checkout at Stripe is over.")
+            return Checkout(session.url, session.id)
 
     def parse(self, notification: Notification) -> Hint:
         signed = header(notification, "Stripe-Signature")
@@ -163,23 +164,9 @@ class StripeGateway:
         return hint
 
     async def fetch(self, reference: Reference) -> Status | None:
-        session = await self._session(reference)
-        if session is None:
-            return None
-        intent = session.get("payment_intent") or {}
-        charge = intent.get("latest_charge") or {}
-        currency = str(session["currency"]).upper()
-        standing = _standing(session, intent)
-        return Status(
-            standing,
-            from_stripe(session["amount_total"], currency),
-            currency,
-            charge_ref=intent.get("id", ""),
-            refunded_minor=from_stripe(charge.get("amount_refunded", 0), currency),
-            disputes=await self._disputes(intent["id"]) if charge.get("disputed") else (),
-            fee_minor=_fee(charge.get("balance_transaction"), currency),
-            detail=said((intent.get("last_payment_error") or {}).get("message") or ""),
-        )
+        with self._wire.reading():
+            session = await self._session(reference)
+            return None if session is None else await self._status(session)
 
     async def refund(self, reference: Reference, amount_minor: int, key: str) -> RefundAnswer:
         """A key is known at Stripe for a day, in the refund's own metadata for ever; so this also
@@ -191,9 +178,10 @@ class StripeGateway:
                 {"payment_intent": reference.charge_ref, "limit": limits.GATEWAY_LISTED_MAX}
             )
         )
-        for earlier in made.to_dict()["data"]:
-            if (earlier.get("metadata") or {}).get("key") == key:
-                return _refund_answer(earlier)
+        with self._wire.reading():
+            for earlier in made.to_dict()["data"]:
+                if (earlier.get("metadata") or {}).get("key") == key:
+                    return _refund_answer(earlier)
         new = await self._ask(
             self._api.refunds.create_async(
                 {
@@ -204,10 +192,26 @@ class StripeGateway:
                 {"idempotency_key": key},
             )
         )
-        return _refund_answer(new.to_dict())
+        with self._wire.reading():
+            return _refund_answer(new.to_dict())
 
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+    async def _status(self, session: Mapping[str, Any]) -> Status:
+        intent = session.get("payment_intent") or {}
+        charge = intent.get("latest_charge") or {}
+        currency = str(session["currency"]).upper()
+        return Status(
+            _standing(session, intent),
+            from_stripe(session["amount_total"], currency),
+            currency,
+            charge_ref=intent.get("id", ""),
+            refunded_minor=from_stripe(charge.get("amount_refunded", 0), currency),
+            disputes=await self._disputes(intent["id"]) if charge.get("disputed") else (),
+            fee_minor=_fee(charge.get("balance_transaction"), currency),
+            detail=said((intent.get("last_payment_error") or {}).get("message") or ""),
+        )
 
     async def _session(self, reference: Reference) -> dict[str, Any] | None:
         """The checkout. When its id was lost, by a crash, it is found by what was paid in it."""

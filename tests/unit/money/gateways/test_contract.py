@@ -155,6 +155,33 @@ async def test_a_provider_that_makes_no_sense_is_down(bench: Bench, mode: str) -
             await call
         assert not any(secret in told(caught.value) for secret in bench.secrets)
     assert bench.simulator.sales[PAYMENT_ID].refunded == 0
+    assert "GET /elsewhere" not in bench.simulator.asked
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        [],
+        None,
+        "text",
+        {"data": 1, "status": [], "element": 5, "status_code": {}, "APIConnect": "DONE"},
+        {"data": [1], "element": [1], "no_of_trans_found": 1, "APIConnect": "DONE"},
+        {"status_code": "200", "order_id": PAYMENT_ID, "transaction_status": {}, "refunds": 7},
+        {"id": "cs_1", "object": "checkout.session", "payment_status": "paid", "status": None},
+        {"id": "cs_1", "currency": 7, "amount_total": "many", "payment_intent": "pi_1"},
+    ],
+)
+async def test_an_answer_of_another_shape_is_never_a_crash(bench: Bench, odd: object) -> None:
+    paid = await bench.paid()
+    bench.simulator.mode, bench.simulator.odd = "odd", odd
+    for call in (
+        bench.gateway.create(bench.order("pay_another0another0anot")),
+        bench.gateway.fetch(paid),
+        bench.gateway.refund(paid, 50_000, "refund:rfd_1"),
+    ):
+        with pytest.raises((GatewayDown, GatewayRefused)):
+            await call
 
 
 async def test_a_provider_that_is_not_there_is_down(bench: Bench) -> None:

@@ -158,6 +158,13 @@ async def test_each_refund_is_told_under_a_name_of_its_own(midtrans_bench: Bench
     assert refs[0] != refs[1]
 
 
+async def test_a_refund_that_is_there_is_not_asked_for_again(midtrans_bench: Bench) -> None:
+    paid = await midtrans_bench.paid()
+    for _ in range(2):
+        await midtrans_bench.gateway.refund(paid, 10_000, "refund:rfd_1")
+    assert midtrans_bench.simulator.asked.count(f"POST /v2/{PAYMENT_ID}/refund") == 1
+
+
 @pytest.mark.parametrize("payment_type", ["bank_transfer", "echannel", "cstore"])
 async def test_transfers_and_shops_give_nothing_back(
     midtrans_bench: Bench, payment_type: str
