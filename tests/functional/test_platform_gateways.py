@@ -1,5 +1,5 @@
-"""Payments through Stripe, Midtrans and SSLCommerz over HTTP: the site as it runs, Stripe's own library
-included, against the providers in small.
+"""Payments through Stripe, Midtrans and SSLCommerz over HTTP: the site as it runs, with Stripe's
+library, against the providers in small.
 """
 
 from __future__ import annotations
