@@ -80,7 +80,7 @@ class Wire:
             raise GatewayDown(f"{self._provider} answered {answer.status}.")
         try:
             found = json.loads(answer.body, parse_float=str)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise self.nonsense()

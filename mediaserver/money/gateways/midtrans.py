@@ -13,7 +13,7 @@ import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from hashlib import sha512
+from hashlib import sha256, sha512
 from typing import Any
 
 from mediaserver.kernel import limits
@@ -59,6 +59,9 @@ tell: whoever knows that it was paid reads it as reversed.
 
 _NOT_REFUNDED = frozenset(("bank_transfer", "echannel", "permata", "cstore", "bca_klikpay"))
 """Ways to pay by which no money goes back: transfers to a virtual account, shops."""
+
+_STEPS = ("order_id", "transaction_id", "transaction_status", "fraud_status", "refund_amount")
+"""What makes a notification another one than those before."""
 
 _MINUTES_MIN = 5
 """The soonest that a page of Snap may end."""
@@ -135,16 +138,15 @@ class MidtransGateway:
             order_id, status = str(found["order_id"]), str(found["transaction_status"])
             signed = f"{order_id}{found['status_code']}{found['gross_amount']}"
             given = str(found["signature_key"])
-            # Each step of a transaction once; a refund more is another amount.
-            steps = ("transaction_id", "transaction_status", "fraud_status", "refund_amount")
-            event_ref = ":".join(str(found.get(step, "")) for step in steps)
-            charge_ref = str(found.get("transaction_id") or "") or None
-        except (ValueError, KeyError, TypeError):
+            # Each step of a transaction once; one refund more is another amount.
+            steps = [found.get(step) for step in _STEPS]
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise Invalid("That is no notification of Midtrans.") from None
-        expected = sha512(f"{signed}{self._config.server_key}".encode(errors="replace"))
-        if not same(expected.hexdigest(), given.encode(errors="replace").decode()):
+        expected = sha512(_encoded(f"{signed}{self._config.server_key}")).hexdigest()
+        if not same(expected, _encoded(given).decode()):
             raise Forbidden("The signature is wrong.", code="signature")
-        return Hint(event_ref, status, order_id, charge_ref)
+        event_ref = sha256(json.dumps(steps).encode()).hexdigest()
+        return Hint(event_ref, status if status in _STANDINGS else "unknown", order_id)
 
     async def fetch(self, reference: Reference) -> Status | None:
         found = await self._transaction(reference)
@@ -267,6 +269,11 @@ def _disputes(found: Mapping[str, Any], charge_ref: str) -> tuple[DisputeStatus,
 def _amount(text: object) -> int:
     """Raises `Invalid`."""
     return parsed_amount(str(text), _RUPIAH)
+
+
+def _encoded(text: str) -> bytes:
+    """As UTF-8, which JSON's lone surrogates don't have."""
+    return text.encode(errors="replace")
 
 
 def _refund_ref(made: Mapping[str, Any]) -> str:

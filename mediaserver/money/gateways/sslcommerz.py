@@ -127,7 +127,8 @@ class SslcommerzGateway:
             raise Forbidden("The signature is wrong.", code="signature")
         if fields.get("store_id", self._config.store_id) != self._config.store_id:
             raise Forbidden("It is for another store.", code="store")
-        return Hint(given, status, order_id, fields.get("bank_tran_id") or None)
+        is_known = status in _PAID or status in _STANDINGS
+        return Hint(given, status if is_known else "unknown", order_id)
 
     async def fetch(self, reference: Reference) -> Status | None:
         answer = await self._query(_QUERY, {"tran_id": reference.payment_id})

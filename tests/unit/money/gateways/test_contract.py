@@ -100,7 +100,19 @@ async def test_a_status_that_somebody_wrote_in_changes_nothing(bench: Bench) -> 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{}", b"[]", b"null", b'"text"', b"\xff\xfe", b"a=b", b'{"order_id": {}}', b"%00=%ff"],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"\xff\xfe",
+        b"a=b",
+        b'{"order_id": {}}',
+        b"%00=%ff",
+        b"[" * 60_000,
+        b'{"amount": ' + b"9" * 5_000 + b"}",
+    ],
 )
 async def test_nonsense_is_refused(bench: Bench, body: bytes) -> None:
     await bench.paid()

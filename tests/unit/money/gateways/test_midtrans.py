@@ -147,6 +147,17 @@ async def test_what_is_signed_can_not_be_changed(
         midtrans_bench.gateway.parse(told)
 
 
+async def test_what_is_not_signed_may_be_anything_and_is_only_a_name(
+    midtrans_bench: Bench,
+) -> None:
+    await midtrans_bench.paid()
+    odd = {"transaction_status": "\0\ud800", "transaction_id": "\0", "refund_amount": [1, {}]}
+    told = midtrans_bench.simulator.told(midtrans_bench.simulator.body(PAYMENT_ID) | odd)
+    hint = midtrans_bench.gateway.parse(told)
+    assert (hint.kind, hint.payment_id, hint.charge_ref) == ("unknown", PAYMENT_ID, None)
+    assert hint.event_ref.isalnum()
+
+
 async def test_each_refund_is_told_under_a_name_of_its_own(midtrans_bench: Bench) -> None:
     paid = await midtrans_bench.paid()
     refs = []
