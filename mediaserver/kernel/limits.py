@@ -1143,6 +1143,34 @@ IDEMPOTENCY_KEY_CHARS_MAX: Final = 100
 
 # Money: wallet, tips, history and thanks ----------------------------------------------------------
 
+TRANSFER_INSTRUCTIONS_CHARS_MAX: Final = 1000
+"""Where a streamer wants transfers from bank to bank."""
+
+HISTORY_LISTED_MAX: Final = 50
+"""Rows of somebody's history of money in one page."""
+
+HISTORY_CSV_ROWS_MAX: Final = 20_000
+"""Rows of a history that is downloaded; who has more asks for a shorter time."""
+
+STATEMENT_LINES_MAX: Final = 2_000
+"""Entries written out in a month's statement; the others stand there as one sum."""
+
+STATEMENT_SUBJECTS_AT_ONCE: Final = 500
+"""Documents looked up in one query: SQLite binds no more than some thousands."""
+
+THANKS_CHARS_MAX: Final = 1000
+"""A streamer's message to who gave most."""
+
+THANKS_BURST: Final = 6
+THANKS_INTERVAL_MS: Final = 60 * 60 * 1000
+"""A channel sends six thanks at once, then one an hour; each giver gets one per period anyway."""
+
+GIFTS_TOLD_EVERY_MS: Final = 10 * 60 * 1000
+"""A streamer hears of gifts at most so often: those of a busy while come as one notice."""
+
+GIFTS_TOLD_AT_ONCE_MAX: Final = 2_000
+"""Gifts summed up in one notice."""
+
 # Money: the books ---------------------------------------------------------------------------------
 
 # Memberships --------------------------------------------------------------------------------------

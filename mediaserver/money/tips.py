@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from sqlalchemy.exc import IntegrityError
+
 from mediaserver.accounts.permissions import Action, check
 from mediaserver.accounts.users import User
 from mediaserver.channels import channels
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Database, Transaction
-from mediaserver.kernel.errors import Invalid
+from mediaserver.kernel.errors import Forbidden, Invalid, NotFound
 from mediaserver.money import contributions, idempotency, ledger
 from mediaserver.money.contributions import Contribution, Offer, Words
 from mediaserver.money.currencies import checked_amount, currency_of, formatted
@@ -31,9 +33,11 @@ class Tips:
         Raises `NotFound`, `Forbidden` (not verified, one's own, shut out), `Invalid` (the amount)
         or `Conflict` ("insufficient_funds", "frozen", "idempotency_key": it named another tip).
         """
-        return await self._db.write(
-            give, self._config, sender, slug, amount_minor, words, key, self._clock.wall_ms()
-        )
+        asked = (self._config, sender, slug, amount_minor, words, key, self._clock.wall_ms())
+        try:
+            return await self._db.write(give, *asked)
+        except IntegrityError:  # the same key at the same moment: the other one was faster
+            return await self._db.write(give, *asked)
 
 
 def give(
@@ -48,20 +52,23 @@ def give(
 ) -> Contribution:
     """`Tips.give` inside a transaction."""
     check(sender, Action.GIVE)
+    check_wallets_open(config)
     found = channels.get(tx, slug)
     asked = idempotency.Request.of(key, "tip", found.id, amount_minor, words)
     if (first := idempotency.first_contribution(tx, sender, asked)) is not None:
         return first
     contributions.check_may_receive(tx, found, sender, now_ms)
     currency = currency_of(config.currency)
-    least = terms_of(tx, found.id, config).tip_minor_min
-    checked_amount(amount_minor)
-    if amount_minor < least:
+    terms = terms_of(tx, found.id, config)
+    if not terms.takes_tips:
+        raise Forbidden(f"{found.name} takes no tips at the moment.", code="takes_no_tips")
+    if amount_minor < terms.tip_minor_min:
         raise Invalid(
-            f"The smallest tip here is {formatted(least, currency)}.",
+            f"The smallest tip here is {formatted(terms.tip_minor_min, currency)}.",
             field="amount_minor",
             code="amount_too_small",
         )
+    checked_amount(amount_minor)
     given = contributions.create(
         tx,
         Offer(
@@ -80,3 +87,9 @@ def give(
     )
     wallet = ledger.wallet_of(sender.id, currency.code)
     return contributions.pay(tx, given, wallet, now_ms, maturity_days=config.maturity_days)
+
+
+def check_wallets_open(config: MoneyConfig) -> None:
+    """Raises `NotFound` where the operator wants no money, or no wallets."""
+    if not (config.enabled and config.wallet):
+        raise NotFound("This site has no wallets.", code="no_wallets")

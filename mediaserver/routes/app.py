@@ -25,6 +25,7 @@ from mediaserver.routes.api import chat as api_chat
 from mediaserver.routes.api import checkup as api_checkup
 from mediaserver.routes.api import emotes as api_emotes
 from mediaserver.routes.api import follows as api_follows
+from mediaserver.routes.api import giving as api_giving
 from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
@@ -39,7 +40,10 @@ from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import site_webhooks as api_site_webhooks
 from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api import teams as api_teams
+from mediaserver.routes.api import thanks as api_thanks
+from mediaserver.routes.api import tips as api_tips
 from mediaserver.routes.api import verifications as api_verifications
+from mediaserver.routes.api import wallet as api_wallet
 from mediaserver.routes.api import webhooks as api_webhooks
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import PREFIX, Operation
@@ -103,6 +107,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_cases.api.all,
     *api_sanctions.api.all,
     *api_appeals.api.all,
+    *api_wallet.api.all,
+    *api_tips.api.all,
+    *api_giving.api.all,
+    *api_thanks.api.all,
 )
 """The whole API, in the order in which it is documented."""
 

@@ -40,7 +40,13 @@ from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.worker import Worker
 from mediaserver.moderation.desk import Desk
+from mediaserver.money.giving import Giving
+from mediaserver.money.history import History
+from mediaserver.money.receipts import Receipts
+from mediaserver.money.supporters import Supporters
+from mediaserver.money.thanks import Thanks
 from mediaserver.money.tips import Tips
+from mediaserver.money.wallet import Wallets
 from mediaserver.notifications.notices import Notices
 from mediaserver.routes.gate_tickets import Tickets
 from mediaserver.routes.held_forms import HeldForms
@@ -101,6 +107,12 @@ CHAT = web.AppKey("CHAT", Chat)
 DESK = web.AppKey("DESK", Desk)
 EMOTES = web.AppKey("EMOTES", Emotes)
 TIPS = web.AppKey("TIPS", Tips)
+WALLETS = web.AppKey("WALLETS", Wallets)
+HISTORY = web.AppKey("HISTORY", History)
+SUPPORTERS = web.AppKey("SUPPORTERS", Supporters)
+RECEIPTS = web.AppKey("RECEIPTS", Receipts)
+GIVING = web.AppKey("GIVING", Giving)
+THANKS = web.AppKey("THANKS", Thanks)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 STREAM_HEALTH: web.AppKey[StreamHealth] = web.AppKey("STREAM_HEALTH")
 RENDERER = web.AppKey("RENDERER", Renderer)
@@ -113,6 +125,9 @@ ASYNCAPI: web.AppKey[dict[str, Any]] = web.AppKey("ASYNCAPI")
 
 SESSION: web.RequestKey[Session | None] = web.RequestKey("SESSION")
 """The session of a browser's cookie; set by the session middleware."""
+
+BALANCE: web.RequestKey[str] = web.RequestKey("BALANCE")
+"""What is in the viewer's wallet, formatted; set by the balance middleware, for pages."""
 
 UNREAD: web.RequestKey[int] = web.RequestKey("UNREAD")
 """How many notices the viewer hasn't read; set by the unread middleware, for pages."""

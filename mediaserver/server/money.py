@@ -8,13 +8,25 @@ from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Conflict
 from mediaserver.money import (
+    contributions,
     ledger,
     payments,  # noqa: F401  # it owns a table
 )
+from mediaserver.money import told as told_jobs
 from mediaserver.money.currencies import currency_of
+from mediaserver.money.giving import Giving
+from mediaserver.money.history import History
+from mediaserver.money.receipts import Receipts
+from mediaserver.money.supporters import Supporters
+from mediaserver.money.thanks import Thanks
 from mediaserver.money.tips import Tips
+from mediaserver.money.told import Also, Told
+from mediaserver.money.wallet import Wallets
 from mediaserver.routes import keys
 from mediaserver.server.foundations import Foundations
+
+TOLD_TOO: tuple[Also, ...] = ()
+"""What else is written, exactly once, when a contribution was paid."""
 
 
 async def add_money(base: Foundations, app: web.Application) -> None:
@@ -51,6 +63,16 @@ async def _add_alerts(base: Foundations, app: web.Application) -> None:
 
 async def _add_wallets(base: Foundations, app: web.Application) -> None:
     """Wallets, terms of giving, history and thanks."""
+    db, clock, config, letterhead = base.db, base.clock, base.config.money, base.letterhead
+    told = Told(db, clock, letterhead, TOLD_TOO)
+    base.jobs.register(contributions.JOB, told.paid)
+    base.jobs.register(told_jobs.JOB_MANY, told.many)
+    app[keys.WALLETS] = Wallets(db, config)
+    app[keys.HISTORY] = History(db, config)
+    app[keys.SUPPORTERS] = Supporters(db)
+    app[keys.RECEIPTS] = Receipts(db)
+    app[keys.GIVING] = Giving(db, clock, config)
+    app[keys.THANKS] = Thanks(db, clock, base.accounts.throttles, letterhead)
 
 
 async def _add_books(base: Foundations, app: web.Application) -> None:
