@@ -1152,6 +1152,9 @@ HISTORY_LISTED_MAX: Final = 50
 HISTORY_CSV_ROWS_MAX: Final = 20_000
 """Rows of a history that is downloaded; who has more asks for a shorter time."""
 
+TIP_DRAFT_MAX_AGE_S: Final = 60 * 60
+"""How long somebody may take to add money and come back to the tip that they were writing."""
+
 STATEMENT_LINES_MAX: Final = 2_000
 """Entries written out in a month's statement; the others stand there as one sum."""
 

@@ -68,6 +68,8 @@ from mediaserver.routes.pages import (
     studio,
     teams,
     theme,
+    tip,
+    wallet,
 )
 from mediaserver.routes.pages import chat as chat_pages
 from mediaserver.routes.pages import settings as settings_pages
@@ -143,6 +145,7 @@ def make_app(config: Config, clock: Clock) -> web.Application:
             middlewares.banned,
             middlewares.held_forms,
             middlewares.unread,
+            middlewares.balance,
         ],
         client_max_size=limits.REQUEST_BODY_BYTES_MAX,
     )
@@ -160,6 +163,8 @@ def make_app(config: Config, clock: Clock) -> web.Application:
     app.add_routes(category.routes)
     app.add_routes(channel.routes)
     app.add_routes(channel_tabs.routes)
+    app.add_routes(tip.routes)
+    app.add_routes(wallet.routes)
     app.add_routes(chat_pages.routes)
     app.add_routes(rules.routes)
     app.add_routes(teams.routes)

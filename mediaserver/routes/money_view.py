@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from mediaserver.channels.channels import Channel
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.money.currencies import Currency, currency_of
 from mediaserver.money.tips import check_wallets_open
-from mediaserver.routes.keys import CONFIG
+from mediaserver.routes.keys import CONFIG, GIVING
 
 _DAY_MS = 24 * 3600 * 1000
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -30,6 +31,14 @@ def wallet_config(request: web.Request) -> MoneyConfig:
     config = request.app[CONFIG].money
     check_wallets_open(config)
     return config
+
+
+async def takes_tips(request: web.Request, found: Channel) -> bool:
+    """Whether a channel's pages invite to tip it."""
+    config = request.app[CONFIG].money
+    if not (config.enabled and config.wallet and found.is_verified):
+        return False
+    return (await request.app[GIVING].terms(found.id)).takes_tips
 
 
 def site_currency(request: web.Request) -> Currency:
