@@ -1,4 +1,4 @@
-"""Money at the edge: whether the site knows it, how amounts are read and written."""
+"""Wallets at the edge: whether the site has them, what a form or a filter says."""
 
 from __future__ import annotations
 
@@ -9,21 +9,13 @@ from aiohttp import web
 
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel.config import MoneyConfig
-from mediaserver.kernel.errors import Invalid, NotFound
+from mediaserver.kernel.errors import Invalid
 from mediaserver.money.currencies import Currency, currency_of
 from mediaserver.money.tips import check_wallets_open
 from mediaserver.routes.keys import CONFIG, GIVING
 
 _DAY_MS = 24 * 3600 * 1000
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-
-
-def money_config(request: web.Request) -> MoneyConfig:
-    """The settings. Raises `NotFound` where the site knows no money."""
-    config = request.app[CONFIG].money
-    if not config.enabled:
-        raise NotFound("There is nothing at this address.", code="no_money")
-    return config
 
 
 def wallet_config(request: web.Request) -> MoneyConfig:

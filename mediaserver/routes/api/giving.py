@@ -11,7 +11,7 @@ from mediaserver.kernel.errors import Forbidden, NotFound
 from mediaserver.money.giving import Terms, TermsChange
 from mediaserver.routes.api.operation import Answer, Body, Operations, caller
 from mediaserver.routes.keys import CHANNELS, GIVING
-from mediaserver.routes.money_view import money_config
+from mediaserver.routes.payments_view import money_config
 
 api = Operations("Money", Scope.CHANNELS)
 

@@ -13,7 +13,7 @@ from mediaserver.kernel.errors import Conflict, Forbidden, NotFound, RateLimited
 from mediaserver.money.thanks import Biggest
 from mediaserver.routes.api.operation import Answer, Body, Operations, caller
 from mediaserver.routes.keys import THANKS
-from mediaserver.routes.money_view import money_config
+from mediaserver.routes.payments_view import money_config
 
 api = Operations("Money", Scope.CHANNELS)
 

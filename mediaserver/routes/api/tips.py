@@ -15,7 +15,8 @@ from mediaserver.money.receipts import Receipt
 from mediaserver.money.supporters import Sought
 from mediaserver.routes.api.operation import Answer, Body, Operations, Query, caller
 from mediaserver.routes.keys import RECEIPTS, SUPPORTERS, TIPS
-from mediaserver.routes.money_view import idempotency_key, money_config, wallet_config
+from mediaserver.routes.money_view import idempotency_key, wallet_config
+from mediaserver.routes.payments_view import money_config
 
 api = Operations("Money")
 

@@ -13,7 +13,8 @@ from mediaserver.money.currencies import money
 from mediaserver.money.history import Movement, Wanted
 from mediaserver.routes.api.operation import Answer, Operations, Query, caller
 from mediaserver.routes.keys import HISTORY, WALLETS
-from mediaserver.routes.money_view import money_config, wallet_config
+from mediaserver.routes.money_view import wallet_config
+from mediaserver.routes.payments_view import money_config
 
 api = Operations("Money")
 

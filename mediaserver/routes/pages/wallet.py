@@ -14,17 +14,27 @@ from aiohttp import web
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Invalid, NotFound
+from mediaserver.kernel.ids import new_secret
 from mediaserver.money.commission import percent
-from mediaserver.money.currencies import CURRENCIES, money, plain
+from mediaserver.money.currencies import CURRENCIES, formatted, money, parsed_amount, plain
 from mediaserver.money.history import KINDS, Movement, Wanted
+from mediaserver.money.tips import quick_amounts
+from mediaserver.money.topups import bounds
 from mediaserver.money.wallet import month_of
 from mediaserver.routes.csv import csv_lines
-from mediaserver.routes.forms import form_errors
+from mediaserver.routes.forms import (
+    FORM_ERRORS,
+    FormError,
+    form_errors,
+    form_status,
+    read_form,
+)
 from mediaserver.routes.host_cookies import host_cookie, set_host_cookie
-from mediaserver.routes.keys import CLOCK, HISTORY, RECEIPTS, WALLETS
+from mediaserver.routes.keys import CLOCK, HISTORY, RECEIPTS, TOPUPS, WALLETS
 from mediaserver.routes.moments import iso_moment
-from mediaserver.routes.money_view import day_ms, money_config, wallet_config
-from mediaserver.routes.page import page, signed_in
+from mediaserver.routes.money_view import day_ms, site_currency, wallet_config
+from mediaserver.routes.page import page, see_other, signed_in
+from mediaserver.routes.payments_view import money_config, ways_to_pay
 
 NEXT_COOKIE = "wallet-next"
 _NEXT = re.compile(r"/@([a-z0-9-]{3,30})/(?:tip|donate)\?[\x21-\x5b\x5d-\x7e]{0,3400}")
@@ -72,6 +82,34 @@ def _draft(request: web.Request) -> dict[str, str] | None:
     return None if match is None else {"url": target, "slug": match[1]}
 
 
+async def add_money(request: web.Request) -> web.Response:
+    """Begin a payment into the wallet; the browser goes on to where it is paid."""
+    user = signed_in(request)
+    wallet_config(request)
+    form = await read_form(request)
+    try:
+        typed = form.get("amount", "").strip() or form.get("choice", "")
+        amount_minor = parsed_amount(typed, site_currency(request), "amount")
+        started = await request.app[TOPUPS].start(
+            user, amount_minor, form.get("gateway", ""), form.get("key") or None
+        )
+    except FORM_ERRORS as error:
+        errors = form_errors(error)
+        if "amount_minor" in errors:
+            errors["amount"] = errors.pop("amount_minor")
+        more = {"form": _add_form(form, error), "errors": errors}
+        return await wallet_page(request, user, more, status=form_status(error))
+    return see_other(f"/payments/{started.id}/checkout")
+
+
+def _add_form(form: Mapping[str, str], error: FormError | None = None) -> dict[str, str]:
+    """What was typed, and the key: another one where this one began another payment before."""
+    kept = {name: form.get(name, "") for name in ("choice", "amount", "gateway", "key")}
+    if not kept["key"] or (error is not None and error.code == "idempotency_key"):
+        kept["key"] = new_secret(128)
+    return kept
+
+
 async def wallet_page(
     request: web.Request, user: User, more: Mapping[str, Any] | None = None, *, status: int = 200
 ) -> web.Response:
@@ -89,12 +127,19 @@ async def wallet_page(
     is_full = len(found) == limits.HISTORY_LISTED_MAX
     given = {name: request.query.get(name, "") for name in _FILTERS}
     query = urlencode({name: value for name, value in given.items() if value})
+    currency, (least, most) = site_currency(request), bounds(config)
+    choices = quick_amounts(least, most)
     context = {
         "held": {
             "balance": money(held.balance_minor, held.currency),
             "frozen_for": held.frozen_for,
         },
         "draft": _draft(request),
+        "ways": [dataclasses.asdict(one) for one in ways_to_pay(request, "topup")],
+        "choices": [(plain(one, currency), formatted(one, currency)) for one in choices],
+        "bounds": f"{formatted(least, currency)} to {formatted(most, currency)}.",
+        "symbol": currency.symbol,
+        "form": _add_form({"choice": plain(choices[0], currency)} if choices else {}),
         "is_test": not config.production,
         "movements": [_movement_view(one) for one in found],
         "kinds": list(KINDS.items()),
@@ -281,6 +326,7 @@ async def show_receipt(request: web.Request) -> web.Response:
 
 routes = [
     web.get("/wallet", show_wallet),
+    web.post("/wallet", add_money),
     web.get("/wallet/history.csv", download_csv),
     web.get("/wallet/statement/{month}", show_statement),
     web.get("/receipts/{id}", show_receipt),
