@@ -42,10 +42,18 @@ from mediaserver.notifications.notices import Topic, tell
 
 Period = Literal["stream", "month", "all"]
 PERIODS: dict[Period, str] = {
-    "stream": "your last stream",
+    "stream": "in your last stream",
     "month": "this month",
-    "all": "all time",
+    "all": "of all time",
 }
+"""For the streamer, behind "the most"."""
+
+_WHEN: dict[Period, str] = {
+    "stream": "in their last stream",
+    "month": "this month",
+    "all": "until now",
+}
+"""For who is thanked."""
 
 thanks = table(
     "thanks",
@@ -230,13 +238,8 @@ def _send(
     except IntegrityError as error:  # the other tab was faster
         raise Conflict("You have thanked them already.", code="thanked_already") from error
     oversight.record(tx, actor, found, "channel.thank", now_ms, {"period": period})
-    for_what = {
-        "stream": "their last stream",
-        "month": "this month",
-        "all": "all time",
-    }[period]
     body = (
-        f"{found.name} thanks you for giving more than anybody else in {for_what}, and writes:\n\n"
+        f"You gave {found.name} more than anybody else {_WHEN[period]}. They write to you:\n\n"
         f"{message}\n\n"
         f"The words are {found.name}'s own; {letterhead.site_name} has only delivered them. They "
         "don't see your address."

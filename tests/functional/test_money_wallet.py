@@ -218,3 +218,87 @@ async def test_a_site_without_wallets(tmp_path: Path, money: dict[str, bool]) ->
         status, _ = await bob.api("POST", "/channels/alice/tips", {"amount_minor": 500})
         assert status == 404
         assert alice.username == "alice"
+
+
+async def test_money_is_added_through_a_gateway(scene: Scene) -> None:
+    _, page, _ = await scene.bob.get("/wallet")
+    form = {"key": key_of(page), "choice": "20.00", "gateway": "sandbox", "amount": ""}
+    status, page, _ = await scene.bob.post("/wallet", {**form, "amount": "1"})
+    assert status == 422
+    assert "Add at least $5.00" in page
+    assert (await scene.bob.post("/wallet", {**form, "gateway": "nobody"}))[0] == 422
+    for _ in range(2):
+        status, text, response = await scene.bob.post("/wallet", form)
+        assert status == 303, text
+    begun = response.headers["Location"]
+    assert (await scene.bob.get(begun))[0] == 200
+    _, page, _ = await scene.bob.get("/wallet")
+    assert page.count("Money added</strong>") == 1, "begun once"
+    assert "Not finished" in page
+    assert "$0.00" in page
+
+
+async def test_the_streamers_terms(scene: Scene) -> None:
+    _, page, _ = await scene.alice.get("/studio/alice/giving")
+    assert 'href="/studio/alice/supporters"' in page
+    assert "22 %" in page
+    form = {
+        "takes_tips": "1",
+        "takes_donations": "1",
+        "tip_minor_min": "0.50",
+        "donation_minor_min": "4",
+        "transfer_instructions": "",
+    }
+    status, page, _ = await scene.alice.post("/studio/alice/giving", form)
+    assert status == 422
+    assert "nothing below $1.00" in page
+    form["tip_minor_min"] = "3"
+    assert (await scene.alice.post("/studio/alice/giving", form))[0] == 303
+    assert "At least $3.00" in (await scene.bob.get("/@alice/tip"))[1]
+    _, terms = await scene.bob.api("GET", "/channels/alice/giving")
+    assert (terms["tip_minor_min"], terms["takes_transfers"]) == (300, False)
+    assert (await scene.bob.get("/studio/alice/giving"))[0] == 403
+    status, _ = await scene.bob.api("PUT", "/channels/alice/giving", {"takes_tips": False})
+    assert status == 403
+    status, terms = await scene.alice.api("PUT", "/channels/alice/giving", {"takes_tips": False})
+    assert (status, terms["takes_tips"], terms["tip_minor_min"]) == (200, False, 300)
+    assert "/@alice/tip" not in (await scene.bob.get("/@alice"))[1]
+
+
+async def test_supporters_and_thanks(scene: Scene) -> None:
+    await fund(scene.folder, "bob", 5_000)
+    path = "/channels/alice/tips"
+    await scene.bob.api("POST", path, {"amount_minor": 700, "message": "Well <i>done</i>"})
+    await scene.bob.api("POST", path, {"amount_minor": 200, "anonymous": True, "message": "=1+1"})
+    _, page, _ = await scene.alice.get("/studio/alice/supporters")
+    assert "Well &lt;i&gt;done" in page
+    assert page.count("<strong>Somebody</strong>") == 1
+    assert "$9.00" in page
+    assert "$7.02" in page, "what is left of it"
+    _, page, _ = await scene.alice.get("/studio/alice/supporters?name=bob")
+    assert "Somebody</strong>" not in page
+    _, table, _ = await scene.alice.get("/studio/alice/supporters.csv")
+    assert ",tip,Somebody,'=1+1,2.00,0.44,1.56,0.00,USD,paid," in table
+    status, page, _ = await scene.alice.get("/studio/alice/supporters?least=lots")
+    assert "Write an amount" in page
+    form = {"period": "month", "message": "Thank you, see evil.example/x"}
+    status, page, _ = await scene.alice.post("/studio/alice/supporters/thanks", form)
+    assert status == 422
+    assert "Links don" in unescape(page)
+    form["message"] = "Thank you so much"
+    assert (await scene.alice.post("/studio/alice/supporters/thanks", form))[0] == 303
+    letter = await scene.site.mailbox.letter(
+        "bob@example.org", where=lambda one: "thank you" in one.subject
+    )
+    assert "Thank you so much" in letter.body
+    assert "bob@example.org" not in (await scene.alice.get("/studio/alice/supporters"))[1]
+    status, answer = await scene.alice.api(
+        "POST", "/channels/alice/thanks", {"period": "month", "message": "Again"}
+    )
+    assert (status, answer["error"]["code"]) == (409, "thanked_already")
+    _, found = await scene.alice.api("GET", "/channels/alice/thanks")
+    assert [(one["period"], one["name"]) for one in found["biggest"]] == [
+        ("month", "bob"),
+        ("all", "bob"),
+    ]
+    assert (await scene.bob.api("GET", "/channels/alice/thanks"))[0] == 403
