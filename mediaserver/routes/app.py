@@ -64,6 +64,7 @@ from mediaserver.routes.pages import (
     home,
     login,
     notices,
+    overlays,
     password,
     payments,
     registration,
@@ -173,6 +174,7 @@ def make_app(config: Config, clock: Clock) -> web.Application:
     app.add_routes(tip.routes)
     app.add_routes(wallet.routes)
     app.add_routes(chat_pages.routes)
+    app.add_routes(overlays.routes)
     app.add_routes(rules.routes)
     app.add_routes(teams.routes)
     app.add_routes(documents.routes)
