@@ -8,14 +8,13 @@ mails off. Owns the table `thanks`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Index,
     UniqueConstraint,
-    func,
     insert,
     select,
 )
@@ -23,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mediaserver.accounts.permissions import Action, Thing, check
 from mediaserver.accounts.throttles import Rule, Throttles
-from mediaserver.accounts.users import User, user_account
+from mediaserver.accounts.users import User
 from mediaserver.channels import channels, oversight
 from mediaserver.channels.channels import Channel
 from mediaserver.channels.streams import stream
@@ -36,11 +35,11 @@ from mediaserver.kernel.errors import Conflict, Invalid, NotFound
 from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.texts import checked_paragraphs
-from mediaserver.money.contributions import NOBODY, contribution
-from mediaserver.money.wallet import month_of, span_of
+from mediaserver.money import tippers
+from mediaserver.money.tippers import Period
+from mediaserver.money.wallet import month_of
 from mediaserver.notifications.notices import Topic, tell
 
-Period = Literal["stream", "month", "all"]
 PERIODS: dict[Period, str] = {
     "stream": "in your last stream",
     "month": "this month",
@@ -87,7 +86,6 @@ class Biggest:
     is_anonymous: bool
     name: str
     amount_minor: int
-    currency: str
     thanked_at_ms: int | None
 
 
@@ -147,64 +145,41 @@ def _biggest(tx: Transaction, actor: User, slug: str, now_ms: int) -> list[Bigge
 
 
 def _find(tx: Transaction, found: Channel, period: Period, now_ms: int) -> Biggest | None:
-    """Named and unnamed gifts of one person are never added up: that would name the latter."""
-    period_key, condition = _period(tx, found, period, now_ms)
-    if condition is None:
-        return None
-    columns = contribution.c
-    amount = func.sum(columns.amount_minor - columns.taken_back_minor)
-    row = tx.execute(
-        select(
-            columns.sender_id,
-            columns.is_anonymous,
-            columns.currency,
-            user_account.c.username,
-            amount.label("amount_minor"),
-        )
-        .join(user_account, user_account.c.id == columns.sender_id)
-        .where(columns.channel_id == found.id, columns.state == "paid", condition)
-        .group_by(
-            columns.sender_id, columns.is_anonymous, columns.currency, user_account.c.username
-        )
-        .having(amount > 0)
-        .order_by(amount.desc(), func.min(columns.paid_at_ms))
-        .limit(1)
-    ).first()
-    if row is None:
+    """The first on the board who has an account: guests have left no address to thank them at."""
+    period_key = _period_key(tx, found, period, now_ms)
+    board = tippers.top(tx, found.id, period, limits.TIPPERS_MAX, now_ms)
+    first = next((one for one in board if one.user_id is not None), None)
+    if first is None or first.user_id is None:
         return None
     thanked = select(thanks.c.created_at_ms).where(
         thanks.c.channel_id == found.id,
-        thanks.c.user_id == row.sender_id,
-        thanks.c.is_anonymous == row.is_anonymous,
+        thanks.c.user_id == first.user_id,
+        thanks.c.is_anonymous == int(first.is_anonymous),
         thanks.c.period == period,
         thanks.c.period_key == period_key,
     )
     return Biggest(
         period,
         period_key,
-        row.sender_id,
-        bool(row.is_anonymous),
-        NOBODY if row.is_anonymous else row.username,
-        int(row.amount_minor),
-        row.currency,
+        first.user_id,
+        first.is_anonymous,
+        first.name,
+        first.amount_minor,
         tx.execute(thanked).scalar(),
     )
 
 
-def _period(tx: Transaction, found: Channel, period: Period, now_ms: int) -> tuple[str, Any]:
-    """What a period is called in the table, and the condition for its contributions."""
+def _period_key(tx: Transaction, found: Channel, period: Period, now_ms: int) -> str:
+    """Which stream or month it is."""
     if period == "all":
-        return "all", contribution.c.paid_at_ms.is_not(None)
+        return "all"
     if period == "month":
-        month = month_of(now_ms)
-        starts_at_ms, ends_at_ms = span_of(month)
-        at = contribution.c.paid_at_ms
-        return month, at.between(starts_at_ms, ends_at_ms - 1)
+        return month_of(now_ms)
     last = select(stream.c.id).where(
         stream.c.channel_id == found.id, stream.c.started_at_ms.is_not(None)
     )
-    stream_id = tx.execute(last.order_by(stream.c.started_at_ms.desc()).limit(1)).scalar()
-    return stream_id or "", None if stream_id is None else contribution.c.stream_id == stream_id
+    newest_first = last.order_by(stream.c.started_at_ms.desc(), stream.c.id.desc())
+    return tx.execute(newest_first.limit(1)).scalar() or ""
 
 
 def _send(

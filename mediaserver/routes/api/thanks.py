@@ -43,12 +43,12 @@ class BiggestList(Answer):
     biggest: list[BiggestOut]
 
 
-def _out(one: Biggest) -> BiggestOut:
+def _out(one: Biggest, currency: str) -> BiggestOut:
     return BiggestOut(
         period=one.period,
         name=one.name,
         amount_minor=one.amount_minor,
-        currency=one.currency,
+        currency=currency,
         thanked_at_ms=one.thanked_at_ms,
     )
 
@@ -62,9 +62,9 @@ def _out(one: Biggest) -> BiggestOut:
 )
 async def list_biggest(request: web.Request) -> BiggestList:
     """Who gave most, for each period in which somebody with an account gave anything."""
-    money_config(request)
+    config = money_config(request)
     found = await request.app[THANKS].biggest(caller(request), request.match_info["slug"])
-    return BiggestList(biggest=[_out(one) for one in found])
+    return BiggestList(biggest=[_out(one, config.currency) for one in found])
 
 
 @api.post(

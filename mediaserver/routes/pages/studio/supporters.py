@@ -96,7 +96,7 @@ async def _page(
         if is_full
         else None,
         "csv_url": f"{path}.csv" + (f"?{query}" if query else ""),
-        "biggest": [_biggest_view(one) for one in biggest],
+        "biggest": [_biggest_view(one, config.currency) for one in biggest],
         "thanks_chars_max": limits.THANKS_CHARS_MAX,
         "is_verified": studio.channel.is_verified,
         "is_test": not config.production,
@@ -156,12 +156,12 @@ def _sums_view(sums: Sums, currency: str) -> dict[str, Any]:
     }
 
 
-def _biggest_view(one: Biggest) -> dict[str, Any]:
+def _biggest_view(one: Biggest, currency: str) -> dict[str, Any]:
     return {
         "period": one.period,
         "label": PERIODS[one.period],
         "name": one.name,
-        "amount": money(one.amount_minor, one.currency),
+        "amount": money(one.amount_minor, currency),
         "thanked_at_ms": one.thanked_at_ms,
     }
 
