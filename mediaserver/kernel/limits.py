@@ -1147,6 +1147,26 @@ IDEMPOTENCY_KEY_CHARS_MAX: Final = 100
 
 # Memberships --------------------------------------------------------------------------------------
 
+PLANS_MAX: Final = 20
+PLAN_NAME_CHARS_MAX: Final = 40
+PLAN_DESCRIPTION_CHARS_MAX: Final = 500
+"""Plans of one site, off sale or not; more are no choice any more. What fits the card of one."""
+
+MEMBERSHIP_GRACE_MS: Final = 3 * DAY_MS
+"""A membership that can't be paid goes on so long, for somebody to put money into the wallet."""
+
+MEMBERSHIP_RETRY_MS: Final = 60 * 1000
+"""How often the wallet is looked at meanwhile."""
+
+MEMBERSHIP_PRICE_NOTICE_MS: Final = 14 * DAY_MS
+"""Nobody pays a higher price sooner than this after being told of it."""
+
+MEMBERSHIPS_AT_ONCE: Final = 100
+"""Members told, or renewals caught up, in one transaction or turn of a job."""
+
+MEMBERSHIP_CHARGES_LISTED_MAX: Final = 24
+"""Payments on one page of a membership: two years of months."""
+
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX
 assert JOB_TIMEOUT_S * 1000 < JOB_LEASE_MS

@@ -39,6 +39,8 @@ from mediaserver.kernel.config import Config
 from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.worker import Worker
+from mediaserver.memberships.plans import Plans
+from mediaserver.memberships.subscriptions import Subscriptions
 from mediaserver.moderation.desk import Desk
 from mediaserver.money.tips import Tips
 from mediaserver.notifications.notices import Notices
@@ -101,6 +103,8 @@ CHAT = web.AppKey("CHAT", Chat)
 DESK = web.AppKey("DESK", Desk)
 EMOTES = web.AppKey("EMOTES", Emotes)
 TIPS = web.AppKey("TIPS", Tips)
+PLANS = web.AppKey("PLANS", Plans)
+SUBSCRIPTIONS = web.AppKey("SUBSCRIPTIONS", Subscriptions)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 STREAM_HEALTH: web.AppKey[StreamHealth] = web.AppKey("STREAM_HEALTH")
 RENDERER = web.AppKey("RENDERER", Renderer)
