@@ -28,6 +28,7 @@ from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
+from mediaserver.routes.api import memberships as api_memberships
 from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api import my_security as api_my_security
 from mediaserver.routes.api import notices as api_notices
@@ -56,6 +57,7 @@ from mediaserver.routes.pages import (
     events,
     home,
     login,
+    membership,
     notices,
     password,
     registration,
@@ -103,6 +105,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_cases.api.all,
     *api_sanctions.api.all,
     *api_appeals.api.all,
+    *api_memberships.api.all,
 )
 """The whole API, in the order in which it is documented."""
 
@@ -163,6 +166,7 @@ def make_app(config: Config, clock: Clock) -> web.Application:
     app.add_routes(notices.routes)
     app.add_routes(report.routes)
     app.add_routes(appeal.routes)
+    app.add_routes(membership.routes)
     app.add_routes(admin.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,6 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
 from mediaserver.memberships.plans import Plan, Wanted
-from mediaserver.trust import bans  # noqa: F401  # its table
 from tests.unit.memberships.conftest import BOSS, Club, MakePlan, at
 
 
@@ -82,8 +82,6 @@ async def test_what_is_not_sold_can_not_be_had(club: Club, gold: Plan, alice: Us
 
 
 async def test_the_banned_take_none_out(club: Club, gold: Plan, alice: User) -> None:
-    from dataclasses import replace
-
     with pytest.raises(Forbidden):
         await club.subscriptions.subscribe(replace(alice, is_banned=True), gold.id, None)
 
@@ -157,6 +155,7 @@ async def test_cancelled_is_kept_to_the_end_of_what_is_paid(
 ) -> None:
     await club.top_up(alice, 2000)
     await club.subscriptions.subscribe(alice, gold.id, None)
+    await club.work()
     await club.subscriptions.cancel(alice)
     await club.subscriptions.cancel(alice)  # twice is as good as once
     await club.go_to(at(2030, 2, 28) - 1)
