@@ -1,8 +1,8 @@
 """Tips and donations for webhooks: written by the durable job of each payment, so none is lost.
 
-The money's transaction makes the job `contributions.JOB`; whoever handles it calls `announce` in a
-transaction of its own. The event's id is made of the contribution's, so it is told once, however
-often the job is begun.
+The money's transaction makes the job `contributions.JOB`; what handles it (money/told.py) calls
+`announce` in its own transaction. The event's id is made of the contribution's, so it is told once,
+however often the job is begun.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from mediaserver.webhooks import deliveries
 from mediaserver.webhooks.envelopes import DonationReceived, EventType, PersonRef, TipReceived
 
 
-def announce(tx: Transaction, letterhead: Letterhead, contribution_id: str, now_ms: int) -> None:
+def announce(letterhead: Letterhead, tx: Transaction, given: Contribution, now_ms: int) -> None:
     """Have every program told that wants to know of a contribution that was paid. Twice is as good
     as once. Raises `NotFound`.
     """
-    paid = contributions.get(tx, contribution_id, locks=True)  # of two at once one waits
+    paid = contributions.get(tx, given.id, locks=True)  # of two at once one waits
     if paid.state != "paid" or paid.paid_at_ms is None or paid.channel_id is None:
         return
     try:
