@@ -229,7 +229,7 @@ ROWS: dict[str, Rows] = {
             },
         ),
     ],
-    "0011": [
+    "0008": [
         (
             "user_account",
             {
@@ -293,6 +293,8 @@ ROWS: dict[str, Rows] = {
             "team_member",
             {"team_id": "tem_1", "channel_id": "chn_1", "role": "owner", "joined_at_ms": 24},
         ),
+    ],
+    "0009": [
         (
             "ban",
             {
@@ -305,6 +307,8 @@ ROWS: dict[str, Rows] = {
                 "lifted_at_ms": 26,
             },
         ),
+    ],
+    "0010": [
         (
             "webhook",
             {
@@ -332,6 +336,8 @@ ROWS: dict[str, Rows] = {
                 "ended_at_ms": 29,
             },
         ),
+    ],
+    "0011": [
         ("daily_figure", {"day": 20_000, "name": "streams", "value": 7}),
     ],
 }

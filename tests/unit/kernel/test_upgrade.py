@@ -85,7 +85,7 @@ async def test_names_of_the_first_version_are_compared_too(tmp_path: Path) -> No
 
 
 async def test_money_comes_to_a_site_that_had_none(tmp_path: Path) -> None:
-    """0012 to 0019: nobody has any, and whom an admin made premium stays so, without a membership."""
+    """0012 to 0019: nobody has any, and whom an admin made premium stays so."""
     path = tmp_path / "mediaserver.db"
     make_site_of("0011", path)
     await _open(path)
