@@ -853,6 +853,9 @@ OPEN_FILES_WANTED: Final = 65_536
 DEMO_LINES_MAX: Final = 2_000
 """Lines that the demo's people say in each channel: about eight hours of them."""
 
+DEMO_GIFTS_MAX: Final = 500
+"""Tips in each channel of the demo: as long as its people talk."""
+
 DEMO_RESTART_S: Final = 3.0
 """A demo publisher that ended is started again after this."""
 
