@@ -14,6 +14,7 @@ from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.routes import keys, middlewares, pictures
 from mediaserver.routes.api import admin as api_admin
+from mediaserver.routes.api import alerts as api_alerts
 from mediaserver.routes.api import appeals as api_appeals
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import back_soon as api_back_soon
@@ -104,6 +105,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_cases.api.all,
     *api_sanctions.api.all,
     *api_appeals.api.all,
+    *api_alerts.api.all,
 )
 """The whole API, in the order in which it is documented."""
 
