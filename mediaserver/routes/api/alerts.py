@@ -386,7 +386,9 @@ async def change_alert_rules(request: web.Request, body: AlertRulesChange) -> Al
     errors=(*_MANAGED, Conflict),
 )
 async def create_alert_look(request: web.Request, body: AlertLookChange) -> AlertLookOut:
-    """Alerts of at least its `amount_minor_min` look like that, up to the next one. Five at most."""
+    """Alerts of at least its `amount_minor_min` look like that, up to the next look. There may be
+    five.
+    """
     given = body.model_dump(exclude_none=True)
     slug = request.match_info["slug"]
     return _look(await desk_of(request).put_look(caller(request), slug, "", given))

@@ -6,6 +6,7 @@ frame.py is what they share: who may, the way round, forms that come back with a
 from __future__ import annotations
 
 from mediaserver.routes.pages.studio import (
+    alerts,
     chat,
     connect,
     desk,
@@ -19,7 +20,7 @@ from mediaserver.routes.pages.studio import (
     webhooks,
 )
 
-UPLOADS = emotes.UPLOADS | settings.UPLOADS
+UPLOADS = alerts.UPLOADS | emotes.UPLOADS | settings.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
 routes = [
@@ -31,6 +32,7 @@ routes = [
     *schedule.routes,
     *teams.routes,
     *overlays.routes,
+    *alerts.routes,
     *webhooks.routes,
     *connect.routes,
     *settings.routes,
