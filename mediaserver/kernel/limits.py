@@ -1137,6 +1137,54 @@ IDEMPOTENCY_KEY_CHARS_MAX: Final = 100
 
 # Money: payments and gateways ---------------------------------------------------------------------
 
+PAYMENT_EXPIRES_MS: Final = 60 * 60 * 1000
+"""How long a checkout may be paid. Stripe takes 30 minutes to a day."""
+
+TRANSFER_EXPIRES_MS: Final = 14 * 24 * 3600 * 1000
+"""How long a top-up waits for its transfer from a bank."""
+
+PAYMENT_LATE_MS: Final = 3 * 24 * 3600 * 1000
+"""So long after it expired a payment is still looked at: Stripe repeats a notification for three
+days, and a bank may take as long."""
+
+PAYMENT_POLL_MS_MIN: Final = 3 * 60 * 1000
+PAYMENT_POLL_MS_MAX: Final = 6 * 3600 * 1000
+PAYMENT_POLL_INTERVAL_MS: Final = 60 * 1000
+PAYMENTS_POLLED_AT_ONCE: Final = 50
+PAYMENTS_ASKED_AT_ONCE: Final = 5
+"""The poller looks once a minute for payments that are due: three minutes after they began, then
+after pauses that double."""
+
+PAYMENT_CHECK_TIMEOUT_S: Final = 4.0
+"""How long an answer waits for what a gateway says: Midtrans wants ours within five seconds. What
+takes longer goes on by itself."""
+
+PAYMENT_CHECK_PAUSE_MS: Final = 2_000
+"""A page that is looked at again and again asks the gateway no more often than this."""
+
+GATEWAY_CALL_TIMEOUT_S: Final = 20.0
+"""One call of an adapter, which may ask its provider more than once."""
+
+PAYMENTS_BURST: Final = 10
+PAYMENTS_INTERVAL_MS: Final = 2 * 60 * 1000
+"""Payments that one member, or one address of guests, begins: each opens a checkout somewhere."""
+
+PAYMENTS_LISTED_MAX: Final = 50
+BANK_REFERENCE_CHARS_MAX: Final = 100
+PAYMENT_REASON_CHARS_MAX: Final = 300
+
+HOOK_HEADERS_CHARS_MAX: Final = 4_000
+HOOK_RETRY_DELAY_MS: Final = 30_000
+HOOK_KEEP_MS: Final = 180 * 24 * 3600 * 1000
+HOOKS_DELETED_AT_ONCE: Final = 500
+HOOKS_LISTED_MAX: Final = 50
+"""What gateways told us is kept for half a year: disputes come as late as that."""
+
+SANDBOX_FEE_PERMILLE: Final = 29
+SANDBOX_DISPUTE_FEE_UNITS: Final = 15
+SANDBOX_REPEATS: Final = 5
+"""What the sandbox takes, as a card would cost: 2.9 %, and 15 units for a dispute."""
+
 GATEWAY_TIMEOUT_S: Final = 15.0
 """One question to a payment provider, with its repetitions: somebody waits for the pay page."""
 
