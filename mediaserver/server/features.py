@@ -45,6 +45,7 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.images import ImageFolder
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.moderation.desk import Desk
+from mediaserver.money import payments
 from mediaserver.notifications import notices
 from mediaserver.notifications.log_ins import LogIns
 from mediaserver.notifications.notices import Notices
@@ -265,6 +266,7 @@ def add_personal_data(base: Foundations, app: web.Application) -> None:
             Source("notices", notices.export),
             Source("policies", policies.export),
             Source("webhooks", webhooks.export),
+            Source("payments", payments.export),
             Source("sanctions", sanctions.export),
             Source("reports", reports.export, reports.erase),
             Source("appeals", appeals.export),

@@ -10,6 +10,7 @@ from mediaserver.routes.api.admin import (
     jobs,
     live,
     overview,
+    payments,
     settings,
     statistics,
     users,
@@ -25,5 +26,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *jobs.api.all,
     *statistics.api.all,
     *audit.api.all,
+    *payments.api.all,
 )
 """In the order in which they are documented."""

@@ -13,6 +13,7 @@ from mediaserver.routes.pages.admin import (
     live,
     mail,
     overview,
+    payments,
     policies,
     reports,
     sanctions,
@@ -45,6 +46,7 @@ routes = [
     *backups.routes,
     *checkup.routes,
     *webhooks.routes,
+    *payments.routes,
     *statistics.routes,
     *audit.routes,
 ]

@@ -51,6 +51,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("webhooks", "Webhooks", "webhook"),
         ),
     ),
+    ("Money", (("payments", "Payments", "inbox"),)),
     (
         "Records",
         (

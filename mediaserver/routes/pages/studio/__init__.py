@@ -16,6 +16,7 @@ from mediaserver.routes.pages.studio import (
     schedule,
     settings,
     teams,
+    transfers,
     webhooks,
 )
 
@@ -32,6 +33,7 @@ routes = [
     *teams.routes,
     *overlays.routes,
     *webhooks.routes,
+    *transfers.routes,
     *connect.routes,
     *settings.routes,
 ]

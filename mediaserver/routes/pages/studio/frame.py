@@ -29,6 +29,7 @@ _SECTIONS = (
     "schedule",
     "teams",
     "overlays",
+    "transfers",
     "webhooks",
     "connect",
     "settings",
