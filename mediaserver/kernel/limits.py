@@ -1211,6 +1211,50 @@ GATEWAY_TEXT_CHARS_MAX: Final = 200
 
 # Money: alerts, goals and the board of tippers ----------------------------------------------------
 
+ALERT_LOOKS_MAX: Final = 5
+"""Ways in which one channel's alerts look, by amount."""
+
+ALERT_TEMPLATE_CHARS_MAX: Final = 120
+ALERT_DURATION_MS_MIN: Final = 2_000
+ALERT_DURATION_MS_MAX: Final = 30_000
+ALERT_GAP_MS_MAX: Final = 60_000
+ALERT_SIZE_PX_MIN: Final = 16
+ALERT_SIZE_PX_MAX: Final = 120
+
+ALERT_PICTURE_SIDE_MAX: Final = 640
+ALERT_PICTURE_BYTES_MAX: Final = 2 * MIB
+ALERT_PICTURE_UPLOAD_BYTES_MAX: Final = 8 * MIB
+ALERT_PICTURE_FRAMES_MAX: Final = 120
+ALERT_UPLOADS_BURST: Final = 20
+ALERT_UPLOADS_INTERVAL_MS: Final = 60_000
+
+ALERT_WAITS_MS: Final = 24 * 3600 * 1000
+"""An alert that no overlay has shown for a day is old news."""
+
+ALERTS_WAITING_MAX: Final = 50
+"""Alerts that an overlay gets at once when it opens: what fits well into its connection's buffer;
+it asks again when they are shown."""
+
+ALERTS_LISTED_MAX: Final = 50
+
+ALERT_TESTS_BURST: Final = 10
+ALERT_TESTS_INTERVAL_MS: Final = 2_000
+
+TIP_TIERS: Final = ((1, 0), (2, 30), (5, 120), (10, 300), (20, 600))
+"""From which multiple of the smallest tip on a line stays on top of the chat for how many
+seconds."""
+
+TIPS_KEPT_MAX: Final = 12
+"""Tips on top of the chat: more than anybody looks through."""
+
+GOAL_TITLE_CHARS_MAX: Final = 80
+TIPPERS_MAX: Final = 30
+TIPPERS_SMALL: Final = 5
+"""On the channel's page."""
+
+SUPPORT_INTERVAL_S: Final = 0.5
+"""How often at most goals and boards are counted anew while money comes in."""
+
 # Money: wallet, tips, history and thanks ----------------------------------------------------------
 
 # Money: the books ---------------------------------------------------------------------------------

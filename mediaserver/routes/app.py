@@ -60,6 +60,7 @@ from mediaserver.routes.pages import (
     home,
     login,
     notices,
+    overlays,
     password,
     payments,
     registration,
@@ -160,6 +161,7 @@ def make_app(config: Config, clock: Clock) -> web.Application:
     app.add_routes(channel.routes)
     app.add_routes(channel_tabs.routes)
     app.add_routes(chat_pages.routes)
+    app.add_routes(overlays.routes)
     app.add_routes(rules.routes)
     app.add_routes(teams.routes)
     app.add_routes(documents.routes)

@@ -40,6 +40,7 @@ from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.worker import Worker
 from mediaserver.moderation.desk import Desk
+from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.checks import Checks
 from mediaserver.money.donations import Donations
 from mediaserver.money.gateways.gateways import Gateways
@@ -119,6 +120,7 @@ SANDBOX = web.AppKey("SANDBOX", Sandbox)
 TOPUPS = web.AppKey("TOPUPS", TopUps)
 DONATIONS = web.AppKey("DONATIONS", Donations)
 TRANSFERS = web.AppKey("TRANSFERS", Transfers)
+ALERTS = web.AppKey("ALERTS", AlertDesk)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 STREAM_HEALTH: web.AppKey[StreamHealth] = web.AppKey("STREAM_HEALTH")
 RENDERER = web.AppKey("RENDERER", Renderer)

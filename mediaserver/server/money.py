@@ -9,6 +9,7 @@ from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Conflict
 from mediaserver.money import hook_inbox, ledger
+from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.checkouts import Checkouts
 from mediaserver.money.checks import Checks
 from mediaserver.money.currencies import currency_of
@@ -77,6 +78,12 @@ async def _add_payouts(base: Foundations, app: web.Application) -> None:
 
 async def _add_alerts(base: Foundations, app: web.Application) -> None:
     """Alerts, goals and the board of tippers."""
+    folder = base.config.storage.path / "images" / "alerts"
+    desk = AlertDesk(
+        base.db, base.clock, base.accounts.throttles, base.images, folder, base.config.money
+    )
+    app[keys.ALERTS] = await base.stack.enter_async_context(desk)
+    base.tidy(delete_alert_pictures=desk.remove_orphans)
 
 
 async def _add_wallets(base: Foundations, app: web.Application) -> None:

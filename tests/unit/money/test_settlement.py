@@ -30,7 +30,7 @@ async def top_up(paying: Paying, user: User, amount: int = 2_000) -> Payment:
 
 
 async def donate(paying: Paying, user: User | None, amount: int = 1_000, **more: Any) -> Payment:
-    gift = Gift("painter", amount, "fake", Words("Hello"), "guest@example.org", "192.0.2.1")
+    gift = Gift("alice-tv", amount, "fake", Words("Hello"), "guest@example.org", "192.0.2.1")
     return await paying.donations.start(user, gift, **more)
 
 
