@@ -27,7 +27,7 @@ from tests.unit.money.paying import Paying, count
 
 def gift(amount: int = 1_000, **more: Any) -> Gift:
     words = more.pop("words", Words("Hello"))
-    return Gift("painter", amount, "fake", words, more.pop("email", "g@example.org"), **more)
+    return Gift("alice-tv", amount, "fake", words, more.pop("email", "g@example.org"), **more)
 
 
 @pytest.mark.parametrize("amount", [-500, 0, 499, 50_001, 10**12 + 1, 2**63])

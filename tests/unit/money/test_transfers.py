@@ -33,7 +33,7 @@ async def takes_transfers(db: Database, channel: Channel) -> None:
 
 
 def said(amount: int = 1_000, name: str = "Grace") -> Declaration:
-    return Declaration("painter", amount, Words("For brushes", name), "192.0.2.1")
+    return Declaration("alice-tv", amount, Words("For brushes", name), "192.0.2.1")
 
 
 async def declared(paying: Paying, sender: User | None = None) -> Contribution:
@@ -83,7 +83,7 @@ async def test_nobody_else_decides(paying: Paying, bob: User, admin: User, alice
 @pytest.mark.usefixtures("takes_transfers")
 async def test_a_donation_is_no_transfer(paying: Paying, alice: User, bob: User) -> None:
     """Or streamers would mint earnings by confirming what nobody has paid."""
-    made = await paying.donations.start(bob, Gift("painter", 1_000, "fake", Words()))
+    made = await paying.donations.start(bob, Gift("alice-tv", 1_000, "fake", Words()))
     given = await paying.given(made)
     with pytest.raises(NotFound):
         await paying.transfers.confirm(alice, given.id)
@@ -114,4 +114,4 @@ async def test_who_takes_none(paying: Paying, channel: Channel, alice: User) -> 
 
 
 async def _waiting(paying: Paying, actor: User) -> list[Contribution]:
-    return await paying.transfers.page(actor, "painter", only_open=True)
+    return await paying.transfers.page(actor, "alice-tv", only_open=True)

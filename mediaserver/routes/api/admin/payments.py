@@ -24,7 +24,9 @@ class PaymentQuery(Query):
         Literal["created", "open", "review", "paid", "failed", "cancelled", "expired", "reversed"]
         | None
     ) = Field(None, description="Only those that stand like this.")
-    gateway: str | None = Field(None, max_length=40, description="Only through this one.")
+    gateway: str | None = Field(
+        None, max_length=40, description="Only through this one.", examples=["stripe"]
+    )
     after: str | None = Field(
         None, max_length=100, description="Id of a payment: only those behind it."
     )
