@@ -111,6 +111,12 @@ NOTICES: Mapping[str, str] = {
     "membership-cancelled": "Cancelled. Nothing is charged any more.",
     "membership-resumed": "Your membership goes on.",
     "plan-made": "The plan is on sale.",
+    "transfer-confirmed": "Thank you. It is shown like a donation now.",
+    "transfer-rejected": "It is noted that it didn’t come.",
+    "payment-confirmed": "It is in their wallet, and they have been told.",
+    "payment-approved": "Noted. Another admin has to confirm it too.",
+    "payment-rejected": "It is closed, and they have been told why.",
+    "payment-checked": "The gateway was asked.",
 }
 
 

@@ -10,6 +10,7 @@ from mediaserver.routes.api.admin import (
     jobs,
     live,
     overview,
+    payments,
     plans,
     settings,
     statistics,
@@ -27,5 +28,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *jobs.api.all,
     *statistics.api.all,
     *audit.api.all,
+    *payments.api.all,
 )
 """In the order in which they are documented."""

@@ -13,6 +13,7 @@ from mediaserver.routes.pages.admin import (
     live,
     mail,
     overview,
+    payments,
     plans,
     policies,
     reports,
@@ -47,6 +48,7 @@ routes = [
     *backups.routes,
     *checkup.routes,
     *webhooks.routes,
+    *payments.routes,
     *statistics.routes,
     *audit.routes,
 ]

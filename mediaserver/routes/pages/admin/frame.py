@@ -51,7 +51,13 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("webhooks", "Webhooks", "webhook"),
         ),
     ),
-    ("Money", (("plans", "Plans", "crown"),)),
+    (
+        "Money",
+        (
+            ("payments", "Payments", "inbox"),
+            ("plans", "Plans", "crown"),
+        ),
+    ),
     (
         "Records",
         (

@@ -19,6 +19,7 @@ from mediaserver.routes.pages.studio import (
     settings,
     supporters,
     teams,
+    transfers,
     webhooks,
 )
 
@@ -38,6 +39,7 @@ routes = [
     *giving.routes,
     *alerts.routes,
     *webhooks.routes,
+    *transfers.routes,
     *connect.routes,
     *settings.routes,
 ]

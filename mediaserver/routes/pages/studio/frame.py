@@ -32,12 +32,13 @@ _SECTIONS = (
     "alerts",
     "supporters",
     "giving",
+    "transfers",
     "webhooks",
     "connect",
     "settings",
 )
 _MODERATOR_SECTIONS = ("chat", "health", "alerts")
-_MONEY_SECTIONS = ("alerts", "supporters", "giving")
+_MONEY_SECTIONS = ("alerts", "supporters", "giving", "transfers")
 
 
 @dataclass(frozen=True, slots=True)
