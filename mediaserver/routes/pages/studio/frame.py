@@ -29,13 +29,17 @@ _SECTIONS = (
     "schedule",
     "teams",
     "overlays",
+    "alerts",
+    "supporters",
+    "giving",
+    "transfers",
     "earnings",
     "webhooks",
     "connect",
     "settings",
 )
-_MODERATOR_SECTIONS = ("chat", "health")
-_MONEY_SECTIONS = ("earnings",)
+_MODERATOR_SECTIONS = ("chat", "health", "alerts")
+_MONEY_SECTIONS = ("alerts", "supporters", "giving", "transfers", "earnings")
 """Not there on a site without money."""
 
 
@@ -122,9 +126,10 @@ async def studio_page(
 
 
 def _sections(request: web.Request, rank: Rank) -> list[str]:
-    is_with_money = request.app[CONFIG].money.enabled
-    sections = _SECTIONS if rank >= Rank.OWNER else _MODERATOR_SECTIONS
-    return [one for one in sections if is_with_money or one not in _MONEY_SECTIONS]
+    """Pages of the studio for somebody of that rank; those about money where there is any."""
+    has_money = request.app[CONFIG].money.enabled
+    mine = _SECTIONS if rank >= Rank.OWNER else _MODERATOR_SECTIONS
+    return [name for name in mine if has_money or name not in _MONEY_SECTIONS]
 
 
 async def reachable(request: web.Request, user: User) -> list[dict[str, str]]:
