@@ -1209,6 +1209,31 @@ GATEWAY_TEXT_CHARS_MAX: Final = 200
 
 # Money: refunds, disputes, earnings and payouts ---------------------------------------------------
 
+EARNINGS_MATURED_AT_ONCE: Final = 100
+"""Earnings that one transaction makes available, so that nobody waits long to write."""
+
+EARNINGS_LISTED_MAX: Final = 50
+EARNINGS_EXPORT_BATCH: Final = 500
+REFUNDS_LISTED_MAX: Final = 50
+DISPUTES_LISTED_MAX: Final = 50
+PAYOUTS_LISTED_MAX: Final = 50
+
+REFUND_POLL_MS: Final = 10 * 60 * 1000
+REFUND_POLLS_MS_MAX: Final = 30 * DAY_MS
+"""A refund that its gateway decides later is asked for so often, and for so long: a card's bank
+may take weeks. Then an admin must look."""
+
+MONEY_REASON_CHARS_MAX: Final = 500
+"""What SEPA and SWIFT carry as the purpose of a transfer."""
+
+BANK_HOLDER_CHARS_MAX: Final = 140
+BANK_NAME_CHARS_MAX: Final = 140
+BANK_ACCOUNT_CHARS_MIN: Final = 5
+BANK_ACCOUNT_CHARS_MAX: Final = 34
+"""The longest IBAN (ISO 13616)."""
+
+BANK_ROUTING_CHARS_MAX: Final = 20
+
 # Money: alerts, goals and the board of tippers ----------------------------------------------------
 
 ALERT_LOOKS_MAX: Final = 5
@@ -1256,6 +1281,37 @@ SUPPORT_INTERVAL_S: Final = 0.5
 """How often at most goals and boards are counted anew while money comes in."""
 
 # Money: wallet, tips, history and thanks ----------------------------------------------------------
+
+TRANSFER_INSTRUCTIONS_CHARS_MAX: Final = 1000
+"""Where a streamer wants transfers from bank to bank."""
+
+HISTORY_LISTED_MAX: Final = 50
+"""Rows of somebody's history of money in one page."""
+
+HISTORY_CSV_ROWS_MAX: Final = 20_000
+"""Rows of a history that is downloaded; who has more asks for a shorter time."""
+
+TIP_DRAFT_MAX_AGE_S: Final = 60 * 60
+"""How long somebody may take to add money and come back to the tip that they were writing."""
+
+STATEMENT_LINES_MAX: Final = 2_000
+"""Entries written out in a month's statement; the others stand there as one sum."""
+
+STATEMENT_SUBJECTS_AT_ONCE: Final = 500
+"""Documents looked up in one query: SQLite binds no more than some thousands."""
+
+THANKS_CHARS_MAX: Final = 1000
+"""A streamer's message to who gave most."""
+
+THANKS_BURST: Final = 6
+THANKS_INTERVAL_MS: Final = 60 * 60 * 1000
+"""A channel sends six thanks at once, then one an hour; each giver gets one per period anyway."""
+
+GIFTS_TOLD_EVERY_MS: Final = 10 * 60 * 1000
+"""A streamer hears of gifts at most so often: those of a busy while come as one notice."""
+
+GIFTS_TOLD_AT_ONCE_MAX: Final = 2_000
+"""Gifts summed up in one notice."""
 
 # Money: the books ---------------------------------------------------------------------------------
 
