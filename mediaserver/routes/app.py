@@ -30,6 +30,7 @@ from mediaserver.routes.api import giving as api_giving
 from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
+from mediaserver.routes.api import memberships as api_memberships
 from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api import my_security as api_my_security
 from mediaserver.routes.api import notices as api_notices
@@ -66,6 +67,7 @@ from mediaserver.routes.pages import (
     events,
     home,
     login,
+    membership,
     notices,
     overlays,
     password,
@@ -125,6 +127,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_tips.api.all,
     *api_giving.api.all,
     *api_thanks.api.all,
+    *api_memberships.api.all,
     *api_payments.api.all,
     *api_donations.api.all,
 )
@@ -195,6 +198,7 @@ def make_app(config: Config, clock: Clock) -> web.Application:
     app.add_routes(hooks.routes)
     app.add_routes(report.routes)
     app.add_routes(appeal.routes)
+    app.add_routes(membership.routes)
     app.add_routes(admin.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)

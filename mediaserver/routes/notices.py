@@ -98,6 +98,11 @@ NOTICES: Mapping[str, str] = {
     "warned-and-banned": "They are warned, and banned: it was one warning too many.",
     "banned": "They are banned.",
     "unbanned": "Their ban is lifted.",
+    "membership-begun": "You are a member now. Thank you.",
+    "membership-changed": "Your plan is changed.",
+    "membership-cancelled": "Cancelled. Nothing is charged any more.",
+    "membership-resumed": "Your membership goes on.",
+    "plan-made": "The plan is on sale.",
 }
 
 

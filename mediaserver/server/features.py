@@ -44,6 +44,7 @@ from mediaserver.chat.retention import Retention
 from mediaserver.kernel import limits
 from mediaserver.kernel.images import ImageFolder
 from mediaserver.kernel.metrics import RealtimeMetrics
+from mediaserver.memberships import memberships
 from mediaserver.moderation.desk import Desk
 from mediaserver.money import personal as money_personal
 from mediaserver.notifications import notices
@@ -264,6 +265,7 @@ def add_personal_data(base: Foundations, app: web.Application) -> None:
         base.letterhead,
         (
             Source("verification", verified.export, verifications.erase),
+            Source("memberships", memberships.export, memberships.erase),
             Source("notices", notices.export),
             Source("policies", policies.export),
             Source("webhooks", webhooks.export),

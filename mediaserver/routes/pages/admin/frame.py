@@ -51,6 +51,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("webhooks", "Webhooks", "webhook"),
         ),
     ),
+    ("Money", (("plans", "Plans", "crown"),)),
     (
         "Records",
         (
