@@ -1173,7 +1173,6 @@ PAYMENTS_INTERVAL_MS: Final = 2 * 60 * 1000
 """Payments that one member, or one address of guests, begins: each opens a checkout somewhere."""
 
 PAYMENTS_LISTED_MAX: Final = 50
-BANK_REFERENCE_CHARS_MAX: Final = 100
 PAYMENT_REASON_CHARS_MAX: Final = 300
 
 HOOK_HEADERS_CHARS_MAX: Final = 4_000
@@ -1285,6 +1284,37 @@ SUPPORT_INTERVAL_S: Final = 0.5
 """How often at most goals and boards are counted anew while money comes in."""
 
 # Money: wallet, tips, history and thanks ----------------------------------------------------------
+
+TRANSFER_INSTRUCTIONS_CHARS_MAX: Final = 1000
+"""Where a streamer wants transfers from bank to bank."""
+
+HISTORY_LISTED_MAX: Final = 50
+"""Rows of somebody's history of money in one page."""
+
+HISTORY_CSV_ROWS_MAX: Final = 20_000
+"""Rows of a history that is downloaded; who has more asks for a shorter time."""
+
+TIP_DRAFT_MAX_AGE_S: Final = 60 * 60
+"""How long somebody may take to add money and come back to the tip that they were writing."""
+
+STATEMENT_LINES_MAX: Final = 2_000
+"""Entries written out in a month's statement; the others stand there as one sum."""
+
+STATEMENT_SUBJECTS_AT_ONCE: Final = 500
+"""Documents looked up in one query: SQLite binds no more than some thousands."""
+
+THANKS_CHARS_MAX: Final = 1000
+"""A streamer's message to who gave most."""
+
+THANKS_BURST: Final = 6
+THANKS_INTERVAL_MS: Final = 60 * 60 * 1000
+"""A channel sends six thanks at once, then one an hour; each giver gets one per period anyway."""
+
+GIFTS_TOLD_EVERY_MS: Final = 10 * 60 * 1000
+"""A streamer hears of gifts at most so often: those of a busy while come as one notice."""
+
+GIFTS_TOLD_AT_ONCE_MAX: Final = 2_000
+"""Gifts summed up in one notice."""
 
 # Money: the books ---------------------------------------------------------------------------------
 

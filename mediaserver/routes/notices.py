@@ -38,6 +38,8 @@ NOTICES: Mapping[str, str] = {
     "stream-ended": "Your stream has ended.",
     "stream-started": "You are going live.",
     "encoder-away": "Nothing has started: your encoder is not connected.",
+    "tip-given": "Your tip is given. Thank you.",
+    "thanked": "Your thanks are on their way.",
     "announced": "Your stream is announced.",
     "cancelled": "Cancelled.",
     "skipped": "Skipped this once.",
