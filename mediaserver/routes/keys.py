@@ -40,6 +40,10 @@ from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.worker import Worker
 from mediaserver.moderation.desk import Desk
+from mediaserver.money.books import Books
+from mediaserver.money.corrections import Corrections
+from mediaserver.money.nightly_check import NightlyCheck
+from mediaserver.money.settlements import Settlements
 from mediaserver.money.tips import Tips
 from mediaserver.notifications.notices import Notices
 from mediaserver.routes.gate_tickets import Tickets
@@ -101,6 +105,10 @@ CHAT = web.AppKey("CHAT", Chat)
 DESK = web.AppKey("DESK", Desk)
 EMOTES = web.AppKey("EMOTES", Emotes)
 TIPS = web.AppKey("TIPS", Tips)
+BOOKS = web.AppKey("BOOKS", Books)
+CORRECTIONS = web.AppKey("CORRECTIONS", Corrections)
+SETTLEMENTS = web.AppKey("SETTLEMENTS", Settlements)
+NIGHTLY_CHECK = web.AppKey("NIGHTLY_CHECK", NightlyCheck)
 LIVE: web.AppKey[LiveStreams] = web.AppKey("LIVE")
 STREAM_HEALTH: web.AppKey[StreamHealth] = web.AppKey("STREAM_HEALTH")
 RENDERER = web.AppKey("RENDERER", Renderer)

@@ -96,6 +96,10 @@ NOTICES: Mapping[str, str] = {
     "warned-and-banned": "They are warned, and banned: it was one warning too many.",
     "banned": "They are banned.",
     "unbanned": "Their ban is lifted.",
+    "booked": "It is in the books.",
+    "balance-noted": "The balance is noted.",
+    "correction-waits": "It waits until another admin agrees.",
+    "correction-rejected": "The correction is dropped. Nothing was booked.",
 }
 
 

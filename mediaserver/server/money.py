@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from mediaserver.kernel import limits
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Conflict
@@ -11,7 +12,11 @@ from mediaserver.money import (
     ledger,
     payments,  # noqa: F401  # it owns a table
 )
+from mediaserver.money.books import Books
+from mediaserver.money.corrections import Corrections
 from mediaserver.money.currencies import currency_of
+from mediaserver.money.nightly_check import NightlyCheck
+from mediaserver.money.settlements import Settlements
 from mediaserver.money.tips import Tips
 from mediaserver.routes import keys
 from mediaserver.server.foundations import Foundations
@@ -55,6 +60,15 @@ async def _add_wallets(base: Foundations, app: web.Application) -> None:
 
 async def _add_books(base: Foundations, app: web.Application) -> None:
     """The books, for admins."""
+    db, clock, config = base.db, base.clock, base.config.money
+    checked = NightlyCheck(db, clock, base.letterhead)
+    base.stack.push_async_callback(checked.aclose)
+    base.jobs.repeat("check-books", checked.run_nightly, limits.LEDGER_CHECK_INTERVAL_MS)
+    checked.begin()
+    app[keys.NIGHTLY_CHECK] = checked
+    app[keys.BOOKS] = Books(db, clock)
+    app[keys.SETTLEMENTS] = Settlements(db, clock, config)
+    app[keys.CORRECTIONS] = Corrections(db, clock, config, base.letterhead)
 
 
 def _check_currency(tx: Transaction, config: MoneyConfig) -> None:

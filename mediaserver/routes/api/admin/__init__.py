@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from mediaserver.routes.api.admin import (
     audit,
+    books,
+    books_changes,
     categories,
     jobs,
     live,
@@ -25,5 +27,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *jobs.api.all,
     *statistics.api.all,
     *audit.api.all,
+    *books.api.all,
+    *books_changes.api.all,
 )
 """In the order in which they are documented."""

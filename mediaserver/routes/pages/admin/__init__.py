@@ -6,6 +6,8 @@ from mediaserver.routes.pages.admin import (
     appeals,
     audit,
     backups,
+    books,
+    books_changes,
     categories,
     checkup,
     emotes,
@@ -45,6 +47,8 @@ routes = [
     *backups.routes,
     *checkup.routes,
     *webhooks.routes,
+    *books.routes,
+    *books_changes.routes,
     *statistics.routes,
     *audit.routes,
 ]
