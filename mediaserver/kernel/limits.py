@@ -1137,6 +1137,28 @@ IDEMPOTENCY_KEY_CHARS_MAX: Final = 100
 
 # Money: payments and gateways ---------------------------------------------------------------------
 
+GATEWAY_TIMEOUT_S: Final = 15.0
+"""One question to a payment provider, with its repetitions: somebody waits for the pay page."""
+
+GATEWAY_ANSWER_BYTES_MAX: Final = MIB
+"""The longest answer is a list of disputes with all that was written about them."""
+
+GATEWAY_CONNECTIONS_MAX: Final = 10
+"""To one provider at once."""
+
+GATEWAY_REPETITIONS_MAX: Final = 2
+"""How often Stripe is asked again what it didn't answer; under the same idempotency key."""
+
+GATEWAY_LISTED_MAX: Final = 100
+"""Refunds or disputes of one payment that are looked at: one page of Stripe's lists."""
+
+GATEWAY_CLOCK_DIFFERENCE_S: Final = 300
+"""How far a signed time may be from ours, either way: what Stripe recommends. A repeated delivery
+is signed anew."""
+
+GATEWAY_TEXT_CHARS_MAX: Final = 200
+"""What a provider says about an error, as far as an admin is shown it."""
+
 # Money: refunds, disputes, earnings and payouts ---------------------------------------------------
 
 # Money: alerts, goals and the board of tippers ----------------------------------------------------

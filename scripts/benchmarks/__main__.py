@@ -1,7 +1,7 @@
 """Measures the site beside its rivals and prints a table of medians and ratios for each benchmark.
 
     scripts/bench NAME…      ban chat desk ingest instant instant-viewers kill latency logins memory
-                             origin startup, or all
+                             origin soak startup, or all
     scripts/bench all --record
 
 Everything listens on loopback and on free ports, each
@@ -24,7 +24,7 @@ from benchmarks.report import DOCUMENT, Report, record  # noqa: E402
 
 NAMES = (
     *("ban", "chat", "desk", "ingest", "instant", "instant-viewers", "kill", "latency", "logins"),
-    *("memory", "origin", "startup"),
+    *("memory", "origin", "soak", "startup"),
 )
 
 
