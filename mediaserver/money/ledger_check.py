@@ -139,7 +139,10 @@ def _accounts(tx: Transaction, after: str) -> Piece:
         if (row.debits, row.credits) != (row.debited, row.credited):
             counts = (row.debits, row.credits, row.debited, row.credited)
             says, said, makes, made = (money(int(count), row.currency) for count in counts)
-            text = f"{row.id} says {says} debited and {said} credited; its transfers make {makes} and {made}."
+            text = (
+                f"{row.id} says {says} debited and {said} credited; its transfers make {makes} "
+                f"and {made}."
+            )
             findings.append(Finding("balance", row.id, text))
         kind = KINDS.get(row.kind)
         if kind is None or (row.side, bool(row.may_go_negative)) != (

@@ -91,9 +91,10 @@ async def test_a_settlement_moves_money_to_the_bank(
     assert await recorded(db) == ["books.settle"]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
+async def test_settlements_that_make_no_sense(
+    db: Database, settlements: Settlements, boss: Actor
+) -> None:
+    for wrong in (
         arrived(0, 0),
         arrived(-1),
         arrived(fee=-1),
@@ -107,13 +108,9 @@ async def test_a_settlement_moves_money_to_the_bank(
         arrived(day="20.11.2026"),
         arrived(day="2026-11-31"),
         arrived(day=""),
-    ],
-)
-async def test_a_settlement_that_makes_no_sense(
-    db: Database, settlements: Settlements, boss: Actor, wrong: Arrived
-) -> None:
-    with pytest.raises(Invalid):
-        await settlements.enter(boss, wrong)
+    ):
+        with pytest.raises(Invalid):
+            await settlements.enter(boss, wrong)
     assert await held(db, BANK) == 0
     assert await recorded(db) == []
 
@@ -187,12 +184,12 @@ async def test_a_form_that_is_sent_twice_moves_once(
     assert await recorded(db) == ["books.put_in"]
 
 
-@pytest.mark.parametrize("amount", [0, -1, 2**63])
 async def test_amounts_the_owner_can_not_move(
-    db: Database, settlements: Settlements, boss: Actor, amount: int
+    db: Database, settlements: Settlements, boss: Actor
 ) -> None:
-    with pytest.raises(Invalid):
-        await settlements.move_owners_share(boss, "in", amount, "TRF-1", "")
+    for amount in (0, -1, 2**63):
+        with pytest.raises(Invalid):
+            await settlements.move_owners_share(boss, "in", amount, "TRF-1", "")
     with pytest.raises(Invalid):
         await settlements.move_owners_share(boss, "in", 5, "", "")
 
@@ -277,9 +274,10 @@ async def test_an_admin_does_not_correct_their_own_account_alone(
     assert await held(db, wallet_of(admin.id, CURRENCY)) == 1
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
+async def test_corrections_that_make_no_sense(
+    db: Database, corrections: Corrections, boss: Actor, second: Actor, bob: User
+) -> None:
+    for wrong in (
         asked(0),
         asked(-5),
         asked(2**63),
@@ -295,13 +293,9 @@ async def test_an_admin_does_not_correct_their_own_account_alone(
         asked(credit_kind="gold"),
         asked(credit_kind="losses"),
         asked(credit_kind="clearing", credit_owner="elsewhere"),
-    ],
-)
-async def test_corrections_that_make_no_sense(
-    db: Database, corrections: Corrections, boss: Actor, bob: User, wrong: Asked
-) -> None:
-    with pytest.raises(Invalid):
-        await corrections.ask(boss, wrong)
+    ):
+        with pytest.raises(Invalid):
+            await corrections.ask(boss, wrong)
     assert await held(db, wallet_of(bob.id, CURRENCY)) == 5_000
     assert await corrections.page() == []
 

@@ -36,7 +36,9 @@ class AccountsQuery(Query):
 class JournalQuery(Query):
     kind: str = Field("", max_length=60, description="Such as tip or topup.")
     owner: str = Field("", max_length=100, description="Whose accounts it moves something on.")
-    account: str = Field("", max_length=100, description="The id of an account.")
+    account: str = Field(
+        "", max_length=100, description="The id of an account.", examples=["bank:site:USD"]
+    )
     search: str = Field(
         "",
         max_length=limits.BOOKS_SEARCH_CHARS_MAX,
@@ -71,7 +73,7 @@ class AccountOut(AmountOut):
     owner_name: str = Field(examples=["the site"])
     debits_minor: int
     credits_minor: int
-    frozen_for: str | None
+    frozen_for: str | None = Field(examples=["A payment is disputed."])
 
 
 class AccountList(Answer):
@@ -87,37 +89,37 @@ class TransferOut(AmountOut):
     credit_id: str
 
 
-class EntryOut(Answer):
+class LedgerEntryOut(Answer):
     """One business event. `key` tells it from all others; `reversed_by`: what undid it."""
 
     id: str
     kind: str = Field(examples=["tip"])
     key: str
     subject: str
-    external_ref: str
+    external_ref: str = Field(examples=["PO-2026-0042"])
     reason: str
     actor_id: str | None
     reverses_id: str | None
-    reversed_by: str | None
+    reversed_by: str | None = Field(examples=["ent_0123456789abcdefghjk"])
     created_at_ms: int
     transfers: list[TransferOut]
 
 
-class EntryList(Answer):
+class LedgerEntryList(Answer):
     """Newest first."""
 
-    entries: list[EntryOut]
+    entries: list[LedgerEntryOut]
 
 
-class FindingOut(Answer):
+class BooksFindingOut(Answer):
     """A rule that is broken: by which account, entry or document, and how."""
 
-    rule: str
+    rule: str = Field(examples=["balance"])
     about: str
     text: str
 
 
-class CheckOut(Answer):
+class BooksCheckOut(Answer):
     """What a check of the books looked at and found."""
 
     began_at_ms: int
@@ -125,13 +127,13 @@ class CheckOut(Answer):
     accounts: int
     entries: int
     is_right: bool
-    findings: list[FindingOut]
+    findings: list[BooksFindingOut]
 
 
-class StandingOut(Answer):
+class BooksStandingOut(Answer):
     """One currency, in minor units. What is there is what is owed to others and the owner's."""
 
-    currency: str
+    currency: str = Field(examples=["USD"])
     there_minor: int
     owed_minor: int
     own_minor: int
@@ -143,8 +145,8 @@ class StandingOut(Answer):
 class BooksOut(Answer):
     """How the site stands. `checked` is null before the first check has ended."""
 
-    standings: list[StandingOut]
-    checked: CheckOut | None
+    standings: list[BooksStandingOut]
+    checked: BooksCheckOut | None
 
 
 @api.get("/admin/books", "Show how the site stands", answer=BooksOut, sign_in=True, errors=_READ)
@@ -158,8 +160,8 @@ async def show_books(request: web.Request) -> BooksOut:
     )
 
 
-@api.post("/admin/books/check", "Check the books", answer=CheckOut, sign_in=True, errors=_READ)
-async def check_books(request: web.Request) -> CheckOut:
+@api.post("/admin/books/check", "Check the books", answer=BooksCheckOut, sign_in=True, errors=_READ)
+async def check_books(request: web.Request) -> BooksCheckOut:
     """Computes everything anew from what was booked, and waits for it."""
     check_reads(request)
     actor = acting(request, Action.READ_BOOKS)
@@ -201,19 +203,21 @@ async def show_account(request: web.Request) -> AccountOut:
     "/admin/books/entries",
     "List entries",
     query=EntriesQuery,
-    answer=EntryList,
+    answer=LedgerEntryList,
     sign_in=True,
     errors=(*_READ, Invalid),
 )
-async def list_entries(request: web.Request, query: EntriesQuery) -> EntryList:
+async def list_entries(request: web.Request, query: EntriesQuery) -> LedgerEntryList:
     """Everything that was booked, with its transfers."""
     check_reads(request)
     found = await request.app[BOOKS].entries(query.wanted, after=query.after)
-    return EntryList(entries=[_entry_out(found, one) for one in found.entries])
+    return LedgerEntryList(entries=[_entry_out(found, one) for one in found.entries])
 
 
-@api.get("/admin/books/entries/{id}", "Show an entry", answer=EntryOut, sign_in=True, errors=_READ)
-async def show_entry(request: web.Request) -> EntryOut:
+@api.get(
+    "/admin/books/entries/{id}", "Show an entry", answer=LedgerEntryOut, sign_in=True, errors=_READ
+)
+async def show_entry(request: web.Request) -> LedgerEntryOut:
     """With its transfers, and what reversed it."""
     check_reads(request)
     found = await request.app[BOOKS].entry(request.match_info["id"])
@@ -243,8 +247,8 @@ def check_reads(request: web.Request) -> None:
     check(caller(request), Action.READ_BOOKS)
 
 
-def _standing_out(one: Standing) -> StandingOut:
-    return StandingOut(
+def _standing_out(one: Standing) -> BooksStandingOut:
+    return BooksStandingOut(
         currency=one.currency,
         there_minor=one.there_minor,
         owed_minor=one.owed_minor,
@@ -255,14 +259,14 @@ def _standing_out(one: Standing) -> StandingOut:
     )
 
 
-def _check_out(one: Outcome) -> CheckOut:
-    return CheckOut(
+def _check_out(one: Outcome) -> BooksCheckOut:
+    return BooksCheckOut(
         began_at_ms=one.began_at_ms,
         ended_at_ms=one.ended_at_ms,
         accounts=one.accounts,
         entries=one.entries,
         is_right=not one.findings,
-        findings=[FindingOut(**dataclasses.asdict(finding)) for finding in one.findings],
+        findings=[BooksFindingOut(**dataclasses.asdict(finding)) for finding in one.findings],
     )
 
 
@@ -282,8 +286,8 @@ def _account_out(one: Balance, owner_name: str) -> AccountOut:
     )
 
 
-def _entry_out(found: Entries, one: Entry) -> EntryOut:
-    return EntryOut(
+def _entry_out(found: Entries, one: Entry) -> LedgerEntryOut:
+    return LedgerEntryOut(
         id=one.id,
         kind=one.kind,
         key=one.key,

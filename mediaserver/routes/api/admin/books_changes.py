@@ -25,7 +25,7 @@ _READ = (Forbidden, NotFound)
 _CHANGE = (Forbidden, NotFound, Invalid, Conflict)
 
 
-class PageQuery(Query):
+class BooksPageQuery(Query):
     after: str | None = Field(
         None, max_length=limits.ID_CHARS_MAX, description="The last `id` of the page before."
     )
@@ -47,14 +47,14 @@ class SettlementOut(Answer):
     """`reversed_at_ms`: when it turned out to be wrong, or null."""
 
     id: str
-    gateway: str
-    currency: str
-    arrived_on: str
+    gateway: str = Field(examples=["stripe"])
+    currency: str = Field(examples=["USD"])
+    arrived_on: str = Field(examples=["2026-11-20"])
     amount_minor: int
     fee_minor: int
-    reference: str
+    reference: str = Field(examples=["PO-2026-0042"])
     entry_id: str
-    entered_by: str
+    entered_by: str = Field(examples=["boss"])
     created_at_ms: int
     reversed_at_ms: int | None
 
@@ -74,12 +74,12 @@ class BalanceOut(Answer):
     """What a gateway said, what the books said then, and the difference."""
 
     id: str
-    gateway: str
-    currency: str
+    gateway: str = Field(examples=["stripe"])
+    currency: str = Field(examples=["USD"])
     reported_minor: int
     booked_minor: int
     difference_minor: int
-    entered_by: str
+    entered_by: str = Field(examples=["boss"])
     created_at_ms: int
 
 
@@ -102,14 +102,14 @@ class NewCorrection(Body):
     """
 
     debit_kind: str = Field(max_length=30, examples=["losses"])
-    debit_owner: str = Field("", max_length=100)
+    debit_owner: str = Field("", max_length=100, examples=["alice"])
     credit_kind: str = Field(max_length=30, examples=["wallet"])
     credit_owner: str = Field("", max_length=100, examples=["alice"])
     amount_minor: int = Field(examples=[5_00])
     reason: str = Field(max_length=limits.BOOKS_REASON_CHARS_MAX, examples=["Promised by mail."])
 
 
-class Reason(Body):
+class ReversalReason(Body):
     reason: str = Field(max_length=limits.BOOKS_REASON_CHARS_MAX, examples=["Entered twice."])
 
 
@@ -119,12 +119,12 @@ class CorrectionOut(Answer):
     id: str
     debit_id: str
     credit_id: str
-    currency: str
+    currency: str = Field(examples=["USD"])
     amount_minor: int
     reverses_id: str | None
     reason: str
     state: str
-    asked_by: str
+    asked_by: str = Field(examples=["boss"])
     decided_by: str
     entry_id: str | None
     created_at_ms: int
@@ -146,12 +146,12 @@ class PostedOut(Answer):
 @api.get(
     "/admin/books/settlements",
     "List settlements",
-    query=PageQuery,
+    query=BooksPageQuery,
     answer=SettlementList,
     sign_in=True,
     errors=_READ,
 )
-async def list_settlements(request: web.Request, query: PageQuery) -> SettlementList:
+async def list_settlements(request: web.Request, query: BooksPageQuery) -> SettlementList:
     """What gateways have sent to the bank account."""
     check_reads(request)
     found = await request.app[SETTLEMENTS].page(after=query.after)
@@ -232,12 +232,12 @@ async def move_owners_share(request: web.Request, body: OwnersMove) -> PostedOut
 @api.get(
     "/admin/books/corrections",
     "List corrections",
-    query=PageQuery,
+    query=BooksPageQuery,
     answer=CorrectionList,
     sign_in=True,
     errors=_READ,
 )
-async def list_corrections(request: web.Request, query: PageQuery) -> CorrectionList:
+async def list_corrections(request: web.Request, query: BooksPageQuery) -> CorrectionList:
     """Those that are booked, wait for a second admin, or were dropped."""
     check_reads(request)
     found = await request.app[CORRECTIONS].page(after=query.after)
@@ -296,14 +296,14 @@ async def reject_correction(request: web.Request) -> CorrectionOut:
 @api.post(
     "/admin/books/entries/{id}/reverse",
     "Reverse an entry",
-    body=Reason,
+    body=ReversalReason,
     answer=CorrectionOut,
     status=201,
     sign_in=True,
     confirm=True,
     errors=_CHANGE,
 )
-async def reverse_entry(request: web.Request, body: Reason) -> CorrectionOut:
+async def reverse_entry(request: web.Request, body: ReversalReason) -> CorrectionOut:
     """Books the opposite of what an admin entered: a settlement, the owner's share or a correction.
     Entries of payments, contributions and payouts are undone where those are decided.
     """
