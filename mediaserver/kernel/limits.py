@@ -1137,6 +1137,54 @@ IDEMPOTENCY_KEY_CHARS_MAX: Final = 100
 
 # Money: payments and gateways ---------------------------------------------------------------------
 
+PAYMENT_EXPIRES_MS: Final = 60 * 60 * 1000
+"""How long a checkout may be paid. Stripe takes 30 minutes to a day."""
+
+TRANSFER_EXPIRES_MS: Final = 14 * 24 * 3600 * 1000
+"""How long a top-up waits for its transfer from a bank."""
+
+PAYMENT_LATE_MS: Final = 3 * 24 * 3600 * 1000
+"""So long after it expired a payment is still looked at: Stripe repeats a notification for three
+days, and a bank may take as long."""
+
+PAYMENT_POLL_MS_MIN: Final = 3 * 60 * 1000
+PAYMENT_POLL_MS_MAX: Final = 6 * 3600 * 1000
+PAYMENT_POLL_INTERVAL_MS: Final = 60 * 1000
+PAYMENTS_POLLED_AT_ONCE: Final = 50
+PAYMENTS_ASKED_AT_ONCE: Final = 5
+"""The poller looks once a minute for payments that are due: three minutes after they began, then
+after pauses that double."""
+
+PAYMENT_CHECK_TIMEOUT_S: Final = 4.0
+"""How long an answer waits for what a gateway says: Midtrans wants ours within five seconds. What
+takes longer goes on by itself."""
+
+PAYMENT_CHECK_PAUSE_MS: Final = 2_000
+"""A page that is looked at again and again asks the gateway no more often than this."""
+
+GATEWAY_CALL_TIMEOUT_S: Final = 20.0
+"""One call of an adapter, which may ask its provider more than once."""
+
+PAYMENTS_BURST: Final = 10
+PAYMENTS_INTERVAL_MS: Final = 2 * 60 * 1000
+"""Payments that one member, or one address of guests, begins: each opens a checkout somewhere."""
+
+PAYMENTS_LISTED_MAX: Final = 50
+BANK_REFERENCE_CHARS_MAX: Final = 100
+PAYMENT_REASON_CHARS_MAX: Final = 300
+
+HOOK_HEADERS_CHARS_MAX: Final = 4_000
+HOOK_RETRY_DELAY_MS: Final = 30_000
+HOOK_KEEP_MS: Final = 180 * 24 * 3600 * 1000
+HOOKS_DELETED_AT_ONCE: Final = 500
+HOOKS_LISTED_MAX: Final = 50
+"""What gateways told us is kept for half a year: disputes come as late as that."""
+
+SANDBOX_FEE_PERMILLE: Final = 29
+SANDBOX_DISPUTE_FEE_UNITS: Final = 15
+SANDBOX_REPEATS: Final = 5
+"""What the sandbox takes, as a card would cost: 2.9 %, and 15 units for a dispute."""
+
 GATEWAY_TIMEOUT_S: Final = 15.0
 """One question to a payment provider, with its repetitions: somebody waits for the pay page."""
 
@@ -1162,6 +1210,50 @@ GATEWAY_TEXT_CHARS_MAX: Final = 200
 # Money: refunds, disputes, earnings and payouts ---------------------------------------------------
 
 # Money: alerts, goals and the board of tippers ----------------------------------------------------
+
+ALERT_LOOKS_MAX: Final = 5
+"""Ways in which one channel's alerts look, by amount."""
+
+ALERT_TEMPLATE_CHARS_MAX: Final = 120
+ALERT_DURATION_MS_MIN: Final = 2_000
+ALERT_DURATION_MS_MAX: Final = 30_000
+ALERT_GAP_MS_MAX: Final = 60_000
+ALERT_SIZE_PX_MIN: Final = 16
+ALERT_SIZE_PX_MAX: Final = 120
+
+ALERT_PICTURE_SIDE_MAX: Final = 640
+ALERT_PICTURE_BYTES_MAX: Final = 2 * MIB
+ALERT_PICTURE_UPLOAD_BYTES_MAX: Final = 8 * MIB
+ALERT_PICTURE_FRAMES_MAX: Final = 120
+ALERT_UPLOADS_BURST: Final = 20
+ALERT_UPLOADS_INTERVAL_MS: Final = 60_000
+
+ALERT_WAITS_MS: Final = 24 * 3600 * 1000
+"""An alert that no overlay has shown for a day is old news."""
+
+ALERTS_WAITING_MAX: Final = 50
+"""Alerts that an overlay gets at once when it opens: what fits well into its connection's buffer;
+it asks again when they are shown."""
+
+ALERTS_LISTED_MAX: Final = 50
+
+ALERT_TESTS_BURST: Final = 10
+ALERT_TESTS_INTERVAL_MS: Final = 2_000
+
+TIP_TIERS: Final = ((1, 0), (2, 30), (5, 120), (10, 300), (20, 600))
+"""From which multiple of the smallest tip on a line stays on top of the chat for how many
+seconds."""
+
+TIPS_KEPT_MAX: Final = 12
+"""Tips on top of the chat: more than anybody looks through."""
+
+GOAL_TITLE_CHARS_MAX: Final = 80
+TIPPERS_MAX: Final = 30
+TIPPERS_SMALL: Final = 5
+"""On the channel's page."""
+
+SUPPORT_INTERVAL_S: Final = 0.5
+"""How often at most goals and boards are counted anew while money comes in."""
 
 # Money: wallet, tips, history and thanks ----------------------------------------------------------
 

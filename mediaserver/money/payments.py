@@ -13,13 +13,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Row, UniqueConstraint, select
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Row,
+    UniqueConstraint,
+    insert,
+    select,
+    update,
+)
 
+from mediaserver.accounts.users import User
+from mediaserver.kernel import limits
 from mediaserver.kernel.db import Transaction
+from mediaserver.kernel.db.paging import rows_behind
 from mediaserver.kernel.db.schema import identifier, int64, table, text
 from mediaserver.kernel.errors import NotFound
-from mediaserver.kernel.ids import is_id
-from mediaserver.money.gateways.gateway import Reference
+from mediaserver.kernel.ids import is_id, new_id
+from mediaserver.money.gateways.gateway import Checkout, Reference
+from mediaserver.money.idempotency import Request
 
 PREFIX = "pay"
 
@@ -70,6 +83,12 @@ Index("ix_payment_charge_ref", payment.c.gateway, payment.c.charge_ref)
 Purpose = Literal["topup", "donation"]
 State = Literal["created", "open", "review", "paid", "failed", "cancelled", "expired", "reversed"]
 
+WAITING: tuple[State, ...] = ("created", "open", "review")
+"""Nothing is decided; its gateway is asked again and again."""
+
+UNPAID: tuple[State, ...] = ("failed", "cancelled", "expired")
+"""Over, as far as we know: the gateway may still say that it was paid after all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:
@@ -113,6 +132,133 @@ def get(tx: Transaction, payment_id: str, *, locks: bool = False) -> Payment:
         if row is not None:
             return to_payment(row)
     raise NotFound("There is no such payment.", code="payment_not_found")
+
+
+@dataclass(frozen=True, slots=True)
+class NewPayment:
+    """What is to be paid. `email` is that of a guest; members have theirs in their account."""
+
+    purpose: Purpose
+    gateway: str
+    payer: User | None
+    email: str
+    amount_minor: int
+    currency: str
+    expires_at_ms: int
+
+
+def create(tx: Transaction, new: NewPayment, asked: Request, now_ms: int) -> Payment:
+    """Write it down before its gateway hears of it, so that no answer finds nothing here."""
+    row = tx.execute(
+        insert(payment)
+        .values(
+            id=new_id(PREFIX),
+            purpose=new.purpose,
+            gateway=new.gateway,
+            user_id=None if new.payer is None else new.payer.id,
+            email=new.email,
+            amount_minor=new.amount_minor,
+            currency=new.currency,
+            state="created",
+            problem="",
+            provider_ref="",
+            charge_ref="",
+            checkout_url="",
+            refunded_minor=0,
+            disputed_minor=0,
+            idempotency_key=asked.key,
+            request_hash=asked.hash,
+            created_at_ms=now_ms,
+            expires_at_ms=new.expires_at_ms,
+        )
+        .returning(*payment.c)
+    ).one()
+    return to_payment(row)
+
+
+def open_at(tx: Transaction, payment_id: str, checkout: Checkout) -> Payment:
+    """Its gateway has a checkout for it. What it said of the payment meanwhile stays."""
+    found = get(tx, payment_id, locks=True)
+    state = "open" if found.state == "created" else found.state
+    return change(
+        tx,
+        found,
+        state=state,
+        provider_ref=checkout.provider_ref,
+        checkout_url=checkout.url,
+    )
+
+
+def change(tx: Transaction, found: Payment, **values: Any) -> Payment:
+    """Write what is new of a payment that the caller has locked."""
+    row = tx.execute(
+        update(payment).where(payment.c.id == found.id).values(**values).returning(*payment.c)
+    ).one()
+    return to_payment(row)
+
+
+def first_of(tx: Transaction, payer: User | None, asked: Request) -> Payment | None:
+    """What the same request made before. Raises `Conflict` when it was another request."""
+    if asked.key is None:
+        return None
+    payer_id = None if payer is None else payer.id
+    row = tx.execute(
+        select(payment)
+        .where(payment.c.user_id.is_(None) if payer is None else payment.c.user_id == payer_id)
+        .where(payment.c.idempotency_key == asked.key)
+        .order_by(payment.c.created_at_ms)
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    asked.check_same(row.request_hash)
+    return to_payment(row)
+
+
+def by_charge(tx: Transaction, gateway: str, charge_ref: str) -> Payment | None:
+    """The payment that its gateway knows as this charge."""
+    row = tx.execute(
+        select(payment)
+        .where(payment.c.gateway == gateway, payment.c.charge_ref == charge_ref)
+        .limit(1)
+    ).first()
+    return None if row is None else to_payment(row)
+
+
+def page(
+    tx: Transaction,
+    states: tuple[State, ...] = (),
+    gateway: str | None = None,
+    after: str | None = None,
+) -> list[Payment]:
+    """Newest first, behind the one with the id `after`."""
+    query = select(payment)
+    if states:
+        query = query.where(payment.c.state.in_(states))
+    if gateway:
+        query = query.where(payment.c.gateway == gateway)
+    rows = rows_behind(tx, query, payment.c.created_at_ms, after, limits.PAYMENTS_LISTED_MAX)
+    return [to_payment(row) for row in rows]
+
+
+def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
+    """What somebody paid through gateways, for their copy of their data."""
+    rows = tx.execute(
+        select(payment).where(payment.c.user_id == user_id).order_by(payment.c.created_at_ms)
+    )
+    return [
+        {
+            "id": row.id,
+            "purpose": row.purpose,
+            "gateway": row.gateway,
+            "amount_minor": row.amount_minor,
+            "currency": row.currency,
+            "state": row.state,
+            "created_at_ms": row.created_at_ms,
+            "paid_at_ms": row.paid_at_ms,
+        }
+        for row in rows
+    ]
 
 
 def to_payment(row: Row[Any]) -> Payment:

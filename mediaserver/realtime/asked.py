@@ -243,3 +243,13 @@ class Hello(Asked):
     """Start; the token has said which channel."""
 
     after: int | None = Field(None, ge=0, le=limits.CHAT_SEQUENCE_MAX)
+    part: Literal["chat", "alerts", "goal", "top"] = Field(
+        "chat", description="What the overlay shows: `alerts` gets those that wait."
+    )
+
+
+class Shown(Asked):
+    """An alert begins to show: overlays that open from now on don't get it any more."""
+
+    id: Annotated[str, Field(pattern=r"^ctb_[0-9a-z]{1,32}$")]
+    turn: int = Field(ge=0, le=1_000_000)

@@ -16,6 +16,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import RateLimited
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.media.audience import ViewerReport
+from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.realtime import messages
 from mediaserver.realtime.actions import action_of
 from mediaserver.realtime.asked import Act, AskCard, Join, Leave, Report, Say
@@ -35,6 +36,7 @@ class ChatNamespace(Namespace):
         guests: Guests,
         channels: Channels,
         chat: Chat,
+        alerts: AlertDesk,
         presence: Presence,
         reads: SharedReads,
         site: Site,
@@ -57,6 +59,7 @@ class ChatNamespace(Namespace):
         self._guests = guests
         self._channels = channels
         self._chat = chat
+        self._alerts = alerts
         self._presence = presence
         self._reads = reads
         self._site = site
@@ -76,6 +79,9 @@ class ChatNamespace(Namespace):
                 (channel.id, after), partial(self._chat.join, channel, None, after)
             )
             presence = await self._presence.of(channel)
+            kept = await self._reads.read(
+                ("kept", channel.id), partial(self._alerts.kept, channel.id)
+            )
             you, commands = joined.you, joined.commands
             if client.user is not None:
                 you = await self._chat.you(channel, client.user)
@@ -96,6 +102,7 @@ class ChatNamespace(Namespace):
             "commands": commands,
             "live": self._site.describe_live(channel),
             **presence,
+            "kept": kept,
         }
 
     async def leave_channel(self, client: Client, asked: Leave) -> None:

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from mediaserver.media.health import Health
-from mediaserver.realtime.asked import Act, AskCard, Asked, Hello, Join, Leave, Report, Say, Watch
+from mediaserver.realtime.asked import (
+    Act,
+    AskCard,
+    Asked,
+    Hello,
+    Join,
+    Leave,
+    Report,
+    Say,
+    Shown,
+    Watch,
+)
 from mediaserver.realtime.told import (
     Acted,
     Card,
@@ -21,13 +32,18 @@ from mediaserver.realtime.told import (
     Inbox,
     Joined,
     NewActivity,
+    NewAlert,
+    NewAlertState,
     NewEvents,
     NewHealth,
     NewLive,
+    NewSupport,
     NewYou,
     Notice,
+    Overlays,
     Presence,
     Said,
+    Skip,
     Told,
     Watched,
 )
@@ -98,6 +114,59 @@ _ACTIVITY = {
     "kind": "follow",
     "text": "bob follows you now.",
     "username": "bob",
+    "given": None,
+}
+_TIP = {
+    "id": "ctb_7k2m9d0q4x8w1v5t3r6z",
+    "kind": "tip",
+    "amount_minor": 1250,
+    "currency": "USD",
+    "amount": "$12.50",
+    "name": "bob",
+    "tier": 3,
+    "top_until_ms": 1_800_000_300_000,
+}
+_SUPPORT = {
+    "goal": {
+        "title": "A new microphone",
+        "target_minor": 20_000,
+        "raised_minor": 12_400,
+        "currency": "USD",
+        "target": "$200.00",
+        "raised": "$124.00",
+        "percent": 62,
+        "ends_at_ms": None,
+    },
+    "tippers": [{"name": "bob", "amount": "$12.50"}],
+    "board": {"period": "month", "tippers": [{"name": "bob", "amount": "$12.50"}]},
+}
+_ALERT = {
+    "id": _TIP["id"],
+    "turn": 0,
+    "kind": "tip",
+    "name": "bob",
+    "amount_minor": 1250,
+    "currency": "USD",
+    "amount": "$12.50",
+    "message": "Great stream",
+    "goal": "$124.00 of $200.00",
+    "line_id": "msg_7k2m9d0q4x8w1v5t3r6z",
+    "gap_ms": 1_000,
+    "look": {
+        "id": "alk_7k2m9d0q4x8w1v5t3r6z",
+        "amount_minor_min": 0,
+        "template": "{name} gave {amount}",
+        "picture": "star",
+        "picture_url": None,
+        "sound": "chime",
+        "volume": 60,
+        "duration_ms": 8_000,
+        "animation": "rise",
+        "layout": "above",
+        "size_px": 40,
+        "colour": "#ffffff",
+        "name_colour": "#7ee2a8",
+    },
 }
 _YOU = {
     "username": "bob",
@@ -157,6 +226,7 @@ JOIN = FromClient(
         "live": _LIVE,
         "viewers": 12,
         "followers": 340,
+        "kept": [{"line_id": _LINE["id"], "text": "Great stream", "tip": _TIP}],
     },
 )
 LEAVE = FromClient(CHAT, "leave", Leave, Done, {"channel": "ada"}, _DONE)
@@ -209,14 +279,14 @@ WATCH = FromClient(
     Watch,
     Watched,
     {"channel": "ada"},
-    {"ok": True, "health": _HEALTH, "history": [_HEALTH], "activity": [_ACTIVITY]},
+    {"ok": True, "health": _HEALTH, "history": [_HEALTH], "activity": [_ACTIVITY], "overlays": 1},
 )
 HELLO = FromClient(
     OVERLAY,
     "hello",
     Hello,
     Greeting,
-    {"after": 40},
+    {"after": 40, "part": "alerts"},
     {
         "ok": True,
         "channel": "ada",
@@ -225,8 +295,12 @@ HELLO = FromClient(
         "reset": False,
         "events": [_LINE],
         "emotes": [_EMOTE],
+        "alerts": [_ALERT],
+        "more": False,
+        "support": _SUPPORT,
     },
 )
+SHOWN = FromClient(OVERLAY, "shown", Shown, Done, {"id": _TIP["id"], "turn": 0}, _DONE)
 
 EVENTS = FromServer(CHAT, "events", NewEvents, {"channel": "ada", "events": [_LINE]})
 YOU = FromServer(CHAT, "you", NewYou, {"channel": "ada", "you": _YOU})
@@ -246,15 +320,23 @@ INBOX = FromServer(
     Inbox,
     {"id": "ntc_7k2m9d0q4x8w1v5t3r6z", "title": "The Lab invites you", "url": "/teams/lab"},
 )
+SUPPORT = FromServer(CHAT, "support", NewSupport, {"channel": "ada", "support": _SUPPORT})
 CHAT_CLOSING = FromServer(CHAT, "closing", Closing, {"reason": "restart"})
 HEALTH = FromServer(STUDIO, "health", NewHealth, {"channel": "ada", "health": _HEALTH})
 ACTIVITY = FromServer(STUDIO, "activity", NewActivity, {"channel": "ada", "item": _ACTIVITY})
+ALERT_STATE = FromServer(
+    STUDIO, "alert", NewAlertState, {"channel": "ada", "id": _TIP["id"], "alert": "shown"}
+)
+OVERLAYS = FromServer(STUDIO, "overlays", Overlays, {"channel": "ada", "open": 1})
 STUDIO_CLOSING = FromServer(STUDIO, "closing", Closing, {"reason": "restart"})
 OVERLAY_EVENTS = FromServer(OVERLAY, "events", NewEvents, EVENTS.example)
 OVERLAY_LIVE = FromServer(OVERLAY, "live", NewLive, LIVE.example)
+ALERT = FromServer(OVERLAY, "alert", NewAlert, {"channel": "ada", "alert": _ALERT})
+SKIP = FromServer(OVERLAY, "skip", Skip, {"channel": "ada", "id": _TIP["id"]})
+OVERLAY_SUPPORT = FromServer(OVERLAY, "support", NewSupport, SUPPORT.example)
 OVERLAY_CLOSING = FromServer(OVERLAY, "closing", Closing, {"reason": "restart"})
 
-FROM_CLIENT = (JOIN, LEAVE, SAY, ACT, CARD, REPORT, WATCH, HELLO)
+FROM_CLIENT = (JOIN, LEAVE, SAY, ACT, CARD, REPORT, WATCH, HELLO, SHOWN)
 FROM_SERVER = (
     EVENTS,
     YOU,
@@ -262,11 +344,17 @@ FROM_SERVER = (
     PRESENCE,
     NOTICE,
     INBOX,
+    SUPPORT,
     CHAT_CLOSING,
     HEALTH,
     ACTIVITY,
+    ALERT_STATE,
+    OVERLAYS,
     STUDIO_CLOSING,
     OVERLAY_EVENTS,
     OVERLAY_LIVE,
+    ALERT,
+    SKIP,
+    OVERLAY_SUPPORT,
     OVERLAY_CLOSING,
 )

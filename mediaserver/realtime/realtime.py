@@ -27,6 +27,7 @@ from mediaserver.kernel.errors import Forbidden, Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.kernel.tasks import Tasks
+from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.realtime import messages
 from mediaserver.realtime.broadcast import Broadcast
 from mediaserver.realtime.chat import ChatNamespace
@@ -62,6 +63,7 @@ class Realtime:
         channels: Channels,
         follows: Follows,
         chat: Chat,
+        alerts: AlertDesk,
         events: Events,
         clock: Clock,
         metrics: RealtimeMetrics,
@@ -77,19 +79,23 @@ class Realtime:
         guests = Guests(site, tickets, display_tokens)
         presence = Presence(site.count_viewers, follows)
         desks = Desks(clock)
+        overlays = OverlayNamespace(guests, chat, alerts, events, clock, metrics)
         self.namespaces: dict[str, Namespace] = {
             messages.CHAT: ChatNamespace(
                 guests,
                 channels,
                 chat,
+                alerts,
                 presence,
                 SharedReads(self._tasks),
                 site,
                 clock,
                 metrics,
             ),
-            messages.STUDIO: StudioNamespace(guests, channels, chat, desks, site, clock, metrics),
-            messages.OVERLAY: OverlayNamespace(guests, chat, clock, metrics),
+            messages.STUDIO: StudioNamespace(
+                guests, channels, chat, desks, site, overlays.open_for, clock, metrics
+            ),
+            messages.OVERLAY: overlays,
         }
         self._relay = Relay(
             self.namespaces,
@@ -102,6 +108,7 @@ class Realtime:
             channels=channels,
             follows=follows,
             chat=chat,
+            alerts=alerts,
             events=events,
         )
         self._server = SocketServer(clock, self._tasks, self.namespaces, self)

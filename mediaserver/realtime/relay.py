@@ -35,12 +35,17 @@ from mediaserver.media.events import (
 )
 from mediaserver.media.health import BroadcastMeasured
 from mediaserver.moderation.actions_log import Moderated
+from mediaserver.money.alert_desk import AlertDesk
+from mediaserver.money.alerts import AlertChanged, AlertReady, AlertTaken
+from mediaserver.money.currencies import money
+from mediaserver.money.support import SupportChanged
 from mediaserver.notifications.notices import NoticeMade
 from mediaserver.realtime import messages
 from mediaserver.realtime.broadcast import Broadcast
 from mediaserver.realtime.guests import Guests
 from mediaserver.realtime.messages import FromServer
 from mediaserver.realtime.namespace import Namespace, encode
+from mediaserver.realtime.overlay import OverlaysChanged
 from mediaserver.realtime.presence import Presence
 from mediaserver.realtime.site import Site
 from mediaserver.realtime.studio import Desks
@@ -69,6 +74,7 @@ class Relay:
         channels: Channels,
         follows: Follows,
         chat: Chat,
+        alerts: AlertDesk,
         events: Events,
     ) -> None:
         self._namespaces = namespaces
@@ -81,7 +87,10 @@ class Relay:
         self._channels = channels
         self._follows = follows
         self._chat = chat
+        self._alerts = alerts
 
+        self._supported: dict[str, str] = {}  # channels whose goal or board changed: id → slug
+        self._support_changed = asyncio.Event()
         self._errands: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(
             limits.REALTIME_ERRANDS_MAX
         )
@@ -103,10 +112,16 @@ class Relay:
         events.subscribe(BroadcastEnded, self._ended)
         events.subscribe(BroadcastMeasured, self._measured)
         events.subscribe(ScheduleStarted, self._schedule_started)
+        events.subscribe(AlertReady, self._alert_ready)
+        events.subscribe(AlertTaken, self._alert_taken)
+        events.subscribe(AlertChanged, self._alert_changed)
+        events.subscribe(SupportChanged, self._support_is_changed)
+        events.subscribe(OverlaysChanged, self._overlays_changed)
 
     def start(self, tasks: Tasks) -> None:
         tasks.start(self._run_errands(), "errands")
         tasks.start(self._tell_presence(), "presence")
+        tasks.start(self._tell_support(), "support")
 
     # chat and people --------------------------------------------------------------------------
 
@@ -117,7 +132,7 @@ class Relay:
         for one in event.events:
             if one.kind == "rules":
                 self._later(partial(self._tell_room_of_you, event.channel_slug))
-            elif one.kind == "notice":
+            elif one.kind == "notice" and "tip" not in one.data:
                 self._note(event.channel_id, event.channel_slug, "chat-notice", one.text)
 
     def _you_changed(self, event: YouChanged) -> None:
@@ -203,6 +218,44 @@ class Relay:
     def _schedule_started(self, event: ScheduleStarted) -> None:
         self._later(partial(self._notify, event.channel_slug, "schedule", event.title))
 
+    # money ------------------------------------------------------------------------------------
+
+    def _alert_ready(self, event: AlertReady) -> None:
+        payload = {"channel": event.channel_slug, "alert": event.showing}
+        self._tell(messages.ALERT, event.channel_id, payload)
+
+    def _alert_taken(self, event: AlertTaken) -> None:
+        payload = {"channel": event.channel_slug, "id": event.contribution_id}
+        self._tell(messages.SKIP, event.channel_id, payload)
+
+    def _alert_changed(self, event: AlertChanged) -> None:
+        given, slug = event.given, event.channel_slug
+        if not event.is_new:
+            self._desks.note_alert(event.channel_id, given.id, given.alert)
+            payload = {"channel": slug, "id": given.id, "alert": given.alert}
+            self._tell(messages.ALERT_STATE, event.channel_id, payload)
+            return
+        amount = money(given.amount_minor, given.currency)
+        shown = {
+            "id": given.id,
+            "kind": given.kind,
+            "amount": amount,
+            "name": given.public_name,
+            "message": given.message,
+            "alert": given.alert,
+        }
+        text = f"{given.public_name} gave {amount}."
+        self._note(event.channel_id, slug, "tip", text, given=shown)
+        self._support_is_changed(SupportChanged(event.channel_id, slug))
+
+    def _support_is_changed(self, event: SupportChanged) -> None:
+        self._supported[event.channel_id] = event.channel_slug
+        self._support_changed.set()
+
+    def _overlays_changed(self, event: OverlaysChanged) -> None:
+        payload = {"channel": event.channel_slug, "open": event.open}
+        self._tell(messages.OVERLAYS, event.channel_id, payload)
+
     # telling ----------------------------------------------------------------------------------
 
     def _tell(self, declared: FromServer, room: str, payload: Mapping[str, Any]) -> None:
@@ -211,9 +264,15 @@ class Relay:
             self._broadcast.send(rooms, room, encode(declared, payload))
 
     def _note(
-        self, channel_id: str, slug: str, kind: str, text: str, username: str | None = None
+        self,
+        channel_id: str,
+        slug: str,
+        kind: str,
+        text: str,
+        username: str | None = None,
+        given: dict[str, Any] | None = None,
     ) -> None:
-        item = self._desks.note(channel_id, kind, text, username)
+        item = self._desks.note(channel_id, kind, text, username, given)
         self._tell(messages.ACTIVITY, channel_id, {"channel": slug, "item": item})
 
     async def _note_follower(self, event: Followed) -> None:
@@ -319,3 +378,28 @@ class Relay:
                 _log.warning("presence isn't told", reason=error.message)
             except Exception:
                 _log.exception("presence isn't told")
+
+    async def _tell_support(self) -> None:
+        """Goals and boards, counted anew for those who look: some times a second at most, however
+        much money comes in.
+        """
+        while True:
+            await self._support_changed.wait()
+            self._support_changed.clear()
+            changed, self._supported = self._supported, {}
+            for channel_id, slug in changed.items():
+                try:
+                    await self._tell_support_of(channel_id, slug)
+                except MediaserverError as error:
+                    _log.warning("support isn't told", reason=error.message)
+                except Exception:
+                    _log.exception("support isn't told")
+            await asyncio.sleep(limits.SUPPORT_INTERVAL_S)
+
+    async def _tell_support_of(self, channel_id: str, slug: str) -> None:
+        told = (messages.SUPPORT, messages.OVERLAY_SUPPORT)
+        if not any(channel_id in self._namespaces[one.namespace].rooms for one in told):
+            return
+        support = await self._alerts.support(channel_id)
+        for one in told:
+            self._tell(one, channel_id, {"channel": slug, "support": support.as_json()})

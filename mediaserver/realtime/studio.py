@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -49,7 +49,12 @@ class Desks:
         return desk
 
     def note(
-        self, channel_id: str, kind: str, text: str, username: str | None = None
+        self,
+        channel_id: str,
+        kind: str,
+        text: str,
+        username: str | None = None,
+        given: dict[str, Any] | None = None,
     ) -> Mapping[str, Any]:
         """Write down that something happened; the entry, as clients get it."""
         item = {
@@ -58,9 +63,17 @@ class Desks:
             "kind": kind,
             "text": text,
             "username": username,
+            "given": given,
         }
         self.of(channel_id).activity.append(item)
         return item
+
+    def note_alert(self, channel_id: str, contribution_id: str, state: str) -> None:
+        """What became of a contribution's alert, for who looks at the desk later."""
+        for item in self.of(channel_id).activity:
+            given = item["given"]
+            if given is not None and given["id"] == contribution_id:
+                given["alert"] = state
 
 
 class StudioNamespace(Namespace):
@@ -73,6 +86,7 @@ class StudioNamespace(Namespace):
         chat: Chat,
         desks: Desks,
         site: Site,
+        count_overlays: Callable[[str], int],
         clock: Clock,
         metrics: RealtimeMetrics,
     ) -> None:
@@ -82,6 +96,7 @@ class StudioNamespace(Namespace):
         self._chat = chat
         self._desks = desks
         self._site = site
+        self._count_overlays = count_overlays
 
     async def enter(self, socket: Socket, request: web.Request, auth: Mapping[str, Any]) -> None:
         """With an account."""
@@ -100,4 +115,5 @@ class StudioNamespace(Namespace):
             "health": self._site.current_health(channel.slug),
             "history": self._site.health_history(channel.slug),
             "activity": tuple(self._desks.of(channel.id).activity),
+            "overlays": self._count_overlays(channel.id),
         }

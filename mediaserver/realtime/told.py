@@ -136,6 +136,71 @@ class Refused(Told):
     error: Problem
 
 
+class Tip(Told):
+    """A contribution in the chat; `data.tip` of its line, whose kind is `notice`."""
+
+    id: str
+    kind: Literal["tip", "donation", "transfer"]
+    amount_minor: int
+    currency: str
+    amount: str = Field(description="For people, such as $12.50.")
+    name: str
+    tier: int = Field(description="0 to 4, by amount.")
+    top_until_ms: int = Field(description="Until when its line stays on top of the chat.")
+
+
+class KeptLine(Told):
+    """A contribution on top of the chat."""
+
+    line_id: str
+    text: str
+    tip: Tip
+
+
+class Goal(Told):
+    """What a channel collects for."""
+
+    title: str
+    target_minor: int
+    raised_minor: int
+    currency: str
+    target: str
+    raised: str
+    percent: int
+    ends_at_ms: int | None
+
+
+class Tipper(Told):
+    """One of those who gave most."""
+
+    name: str
+    amount: str | None = Field(description="null where the streamer shows no amounts.")
+
+
+class Board(Told):
+    """What the board on the overlay shows."""
+
+    period: Literal["stream", "month", "all"]
+    tippers: tuple[Tipper, ...]
+
+
+class Support(Told):
+    """A channel's goal and its biggest tippers."""
+
+    goal: Goal | None
+    tippers: tuple[Tipper, ...] | None = Field(
+        description="This month's, on the channel's page; null where it has none."
+    )
+    board: Board
+
+
+class NewSupport(Told):
+    """The goal or the biggest tippers have changed; at most twice a second."""
+
+    channel: str
+    support: Support
+
+
 class Joined(Done):
     """The room as it is now."""
 
@@ -151,6 +216,7 @@ class Joined(Done):
     live: Live
     viewers: int
     followers: int
+    kept: tuple[KeptLine, ...] = Field(description="Contributions on top of the chat.")
 
 
 class Said(Done):
@@ -252,14 +318,46 @@ class Closing(Told):
 # in /studio -------------------------------------------------------------------------------------
 
 
+AlertState = Literal["none", "held", "waiting", "shown", "skipped", "denied"]
+
+
+class Given(Told):
+    """A contribution, for those who run the channel."""
+
+    id: str
+    kind: Literal["tip", "donation", "transfer"]
+    amount: str
+    name: str
+    message: str
+    alert: AlertState
+
+
 class Activity(Told):
     """Something that happened round a stream."""
 
     id: str
     at_ms: int
-    kind: Literal["live", "ended", "interrupted", "resumed", "follow", "moderation", "chat-notice"]
+    kind: Literal[
+        "live", "ended", "interrupted", "resumed", "follow", "moderation", "chat-notice", "tip"
+    ]
     text: str
     username: str | None
+    given: Given | None = Field(None, description="What was given, with the kind `tip`.")
+
+
+class NewAlertState(Told):
+    """What becomes of a contribution's alert has changed."""
+
+    channel: str
+    id: str
+    alert: AlertState
+
+
+class Overlays(Told):
+    """How many overlays show the channel's alerts right now."""
+
+    channel: str
+    open: int
 
 
 class Watched(Done):
@@ -268,6 +366,7 @@ class Watched(Done):
     health: Health | None
     history: tuple[Health, ...] = Field(description="The last 30 minutes, oldest first.")
     activity: tuple[Activity, ...] = Field(description="The last 200, oldest first.")
+    overlays: int = Field(description="How many show the channel's alerts.")
 
 
 class NewHealth(Told):
@@ -287,8 +386,57 @@ class NewActivity(Told):
 # in /overlay ------------------------------------------------------------------------------------
 
 
+class AlertLook(Told):
+    """How an alert looks and sounds."""
+
+    id: str
+    amount_minor_min: int
+    template: str = Field(description="With {name}, {amount}, {message} and {goal}.")
+    picture: Literal["star", "heart", "gift", "spark", "none", "own"]
+    picture_url: str | None
+    sound: Literal["chime", "bell", "coins", "fanfare", "none"]
+    volume: int
+    duration_ms: int
+    animation: Literal["rise", "fade", "none"]
+    layout: Literal["above", "beside", "text"]
+    size_px: int
+    colour: str
+    name_colour: str
+
+
+class Alert(Told):
+    """A contribution as an overlay shows it. The id of a test begins with `test_`."""
+
+    id: str
+    turn: int = Field(description="Counts replays.")
+    kind: Literal["tip", "donation", "transfer"]
+    name: str
+    amount_minor: int
+    currency: str
+    amount: str
+    message: str
+    goal: str
+    line_id: str | None = Field(description="Its line; once that is removed, show no message.")
+    gap_ms: int = Field(description="The pause before the next one.")
+    look: AlertLook
+
+
+class NewAlert(Told):
+    """Show it, after those that came before."""
+
+    channel: str
+    alert: Alert
+
+
+class Skip(Told):
+    """Don't show it any longer."""
+
+    channel: str
+    id: str | None = Field(description="null: whatever shows right now.")
+
+
 class Greeting(Done):
-    """The channel and its latest lines."""
+    """The channel and its latest lines, or what else the overlay shows."""
 
     channel: str
     name: str
@@ -296,3 +444,6 @@ class Greeting(Done):
     reset: bool
     events: tuple[ChatEvent, ...]
     emotes: tuple[Emote, ...]
+    alerts: tuple[Alert, ...] = Field(description="Those that wait, oldest first.")
+    more: bool = Field(description="More wait: say hello again once these are shown.")
+    support: Support | None

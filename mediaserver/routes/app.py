@@ -12,7 +12,7 @@ from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
-from mediaserver.routes import keys, middlewares, pictures
+from mediaserver.routes import hooks, keys, middlewares, pictures
 from mediaserver.routes.api import admin as api_admin
 from mediaserver.routes.api import appeals as api_appeals
 from mediaserver.routes.api import auth as api_auth
@@ -23,6 +23,7 @@ from mediaserver.routes.api import categories as api_categories
 from mediaserver.routes.api import channels as api_channels
 from mediaserver.routes.api import chat as api_chat
 from mediaserver.routes.api import checkup as api_checkup
+from mediaserver.routes.api import donations as api_donations
 from mediaserver.routes.api import emotes as api_emotes
 from mediaserver.routes.api import follows as api_follows
 from mediaserver.routes.api import health as api_health
@@ -31,6 +32,7 @@ from mediaserver.routes.api import me as api_me
 from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api import my_security as api_my_security
 from mediaserver.routes.api import notices as api_notices
+from mediaserver.routes.api import payments as api_payments
 from mediaserver.routes.api import policies as api_policies
 from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import reports as api_reports
@@ -53,14 +55,18 @@ from mediaserver.routes.pages import (
     channel,
     channel_tabs,
     documents,
+    donate,
     events,
     home,
     login,
     notices,
+    overlays,
     password,
+    payments,
     registration,
     report,
     rules,
+    sandbox,
     studio,
     teams,
     theme,
@@ -103,6 +109,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_cases.api.all,
     *api_sanctions.api.all,
     *api_appeals.api.all,
+    *api_payments.api.all,
+    *api_donations.api.all,
 )
 """The whole API, in the order in which it is documented."""
 
@@ -153,6 +161,7 @@ def make_app(config: Config, clock: Clock) -> web.Application:
     app.add_routes(channel.routes)
     app.add_routes(channel_tabs.routes)
     app.add_routes(chat_pages.routes)
+    app.add_routes(overlays.routes)
     app.add_routes(rules.routes)
     app.add_routes(teams.routes)
     app.add_routes(documents.routes)
@@ -161,6 +170,10 @@ def make_app(config: Config, clock: Clock) -> web.Application:
     app.add_routes(password.routes)
     app.add_routes(settings_pages.routes)
     app.add_routes(notices.routes)
+    app.add_routes(donate.routes)
+    app.add_routes(payments.routes)
+    app.add_routes(sandbox.routes)
+    app.add_routes(hooks.routes)
     app.add_routes(report.routes)
     app.add_routes(appeal.routes)
     app.add_routes(admin.routes)

@@ -45,7 +45,11 @@ _log = structlog.get_logger(__name__)
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
+_HOOKS = "/hooks/"
+"""What payment gateways send, and where they send browsers back to by a form of their own."""
+
 _WITHOUT_SESSION = (
+    _HOOKS,
     "/static/",
     "/emotes/",
     "/live/",
@@ -173,7 +177,7 @@ def _has_left(request: web.Request) -> bool:
 
 
 def _answer(request: web.Request, problem: Problem) -> web.Response:
-    if request.path.startswith(("/api/", "/live/", "/socket.io/")):
+    if request.path.startswith(("/api/", "/live/", "/socket.io/", _HOOKS)):
         return json_answer(problem)
     try:
         return page_answer(request, problem)
@@ -224,7 +228,8 @@ async def csrf(request: web.Request, handler: Handler) -> web.StreamResponse:
     bearer token alone can't be forged: browsers never add one by themselves.
     """
     is_safe = request.method in _SAFE_METHODS or _is_bearer_only(request)
-    if not is_safe and is_foreign(request):
+    is_hook = request.path.startswith(_HOOKS)  # signed, or without any effect; reads no cookie
+    if not is_safe and not is_hook and is_foreign(request):
         origin = request.headers.get("Origin")
         _log.warning("cross-site request refused", path=_told_path(request), origin=origin)
         raise Forbidden("This came from another site, so it was refused.", code="cross_site")

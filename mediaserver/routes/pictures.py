@@ -1,5 +1,5 @@
-"""Pictures that people uploaded, made anew: /avatars, /emotes and /back-soon, each
-/{id}.webp.
+"""Pictures that people uploaded, made anew: /avatars, /emotes, /back-soon and /alert-pictures,
+each /{id}.webp.
 
 A new picture has a new address, so every copy may be kept for good.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from mediaserver.kernel import limits
-from mediaserver.routes.keys import AVATARS, BACK_SOON, EMOTES
+from mediaserver.routes.keys import ALERTS, AVATARS, BACK_SOON, EMOTES
 
 _HEADERS = {
     "Content-Type": "image/webp",
@@ -33,6 +33,10 @@ async def _avatar(request: web.Request) -> web.FileResponse:
     return await _picture(request, request.app[AVATARS].file)
 
 
+async def _alert(request: web.Request) -> web.FileResponse:
+    return await _picture(request, request.app[ALERTS].file)
+
+
 async def _picture(request: web.Request, find: Callable[[str], Path]) -> web.FileResponse:
     path = await asyncio.to_thread(find, request.match_info["id"])  # it looks at the disk
     return web.FileResponse(path, headers=_HEADERS)
@@ -42,5 +46,6 @@ routes = [
     web.get("/avatars/{id}.webp", _avatar),
     web.get("/emotes/{id}.webp", _emote),
     web.get("/back-soon/{id}.webp", _back_soon),
+    web.get("/alert-pictures/{id}.webp", _alert),
 ]
 """They need no session."""

@@ -241,6 +241,7 @@ async def add_realtime(
         channels=app[keys.CHANNELS],
         follows=app[keys.FOLLOWS],
         chat=app[keys.CHAT],
+        alerts=app[keys.ALERTS],
         events=base.events,
         clock=base.clock,
         metrics=metrics,

@@ -8,16 +8,25 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Conflict
-from mediaserver.money import (
-    ledger,
-    payments,  # noqa: F401  # it owns a table
-)
+from mediaserver.money import hook_inbox, ledger
+from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.books import Books
+from mediaserver.money.checkouts import Checkouts
+from mediaserver.money.checks import Checks
 from mediaserver.money.corrections import Corrections
 from mediaserver.money.currencies import currency_of
+from mediaserver.money.donations import Donations
+from mediaserver.money.gateways.gateways import configured
+from mediaserver.money.hook_inbox import HookInbox
 from mediaserver.money.nightly_check import NightlyCheck
+from mediaserver.money.payment_decisions import PaymentDecisions
+from mediaserver.money.payment_views import PaymentViews
+from mediaserver.money.poller import Poller
+from mediaserver.money.sandbox import Sandbox
 from mediaserver.money.settlements import Settlements
 from mediaserver.money.tips import Tips
+from mediaserver.money.topups import TopUps
+from mediaserver.money.transfers import Transfers
 from mediaserver.routes import keys
 from mediaserver.server.foundations import Foundations
 
@@ -44,6 +53,27 @@ async def add_memberships(base: Foundations, app: web.Application) -> None:
 
 async def _add_payments(base: Foundations, app: web.Application) -> None:
     """Gateways, and payments through them."""
+    db, clock, config, letterhead = base.db, base.clock, base.config.money, base.letterhead
+    throttles = base.accounts.throttles
+    found, provider = configured(base.config, db, clock, base.vault, lambda: letterhead.url)
+    base.stack.push_async_callback(found.aclose)
+    checks = Checks(db, clock, found, letterhead, config)
+    base.stack.push_async_callback(checks.aclose)
+    checkouts = Checkouts(db, clock, throttles, letterhead)
+    inbox = HookInbox(db, clock, found, checks)
+    base.jobs.register(hook_inbox.JOB, inbox.process)
+    poll = Poller(db, clock, checks).poll
+    base.jobs.repeat("poll-payments", poll, limits.PAYMENT_POLL_INTERVAL_MS)
+    base.tidy(delete_old_notifications=inbox.delete_old)
+    app[keys.GATEWAYS] = found
+    app[keys.PAYMENT_CHECKS] = checks
+    app[keys.PAYMENT_VIEWS] = PaymentViews(db)
+    app[keys.HOOK_INBOX] = inbox
+    app[keys.SANDBOX] = Sandbox(provider, inbox)
+    app[keys.TOPUPS] = TopUps(config, found, checkouts, letterhead)
+    app[keys.DONATIONS] = Donations(db, clock, config, found, checkouts)
+    app[keys.PAYMENT_DECISIONS] = PaymentDecisions(db, clock, config, checks)
+    app[keys.TRANSFERS] = Transfers(db, clock, config, throttles, letterhead)
 
 
 async def _add_payouts(base: Foundations, app: web.Application) -> None:
@@ -52,6 +82,12 @@ async def _add_payouts(base: Foundations, app: web.Application) -> None:
 
 async def _add_alerts(base: Foundations, app: web.Application) -> None:
     """Alerts, goals and the board of tippers."""
+    folder = base.config.storage.path / "images" / "alerts"
+    desk = AlertDesk(
+        base.db, base.clock, base.accounts.throttles, base.images, folder, base.config.money
+    )
+    app[keys.ALERTS] = await base.stack.enter_async_context(desk)
+    base.tidy(delete_alert_pictures=desk.remove_orphans)
 
 
 async def _add_wallets(base: Foundations, app: web.Application) -> None:

@@ -88,13 +88,15 @@ def test_style_keeps_its_budget(page: str) -> None:
     macros = [f"macros/{name}.html" for name in ("player", "chat") if f"{name}_head(" in text]
     frame = ["studio/frame.html"] if 'extends "studio/frame.html"' in text else []
     files = files_of("base.html", page, *frame, *macros)
-    budget = 17.5 * KB if page in DESK else 16.25 * KB
+    # half a kilobyte of it: lines of tips and the row of them on top of the chat
+    budget = 18 * KB if page in DESK else 16.75 * KB
     assert weight({path for path in files if path.parent == STATIC / "css"}) <= budget
 
 
 def test_own_scripts_stay_small() -> None:
     lines = sum(len(path.read_text().splitlines()) for path in (STATIC / "js").glob("*.js"))
-    assert lines <= 6600
+    # 600 of them: alerts, goal and board in overlays, tips in the chat
+    assert lines <= 7200
 
 
 def test_vendored_files_are_the_recorded_ones() -> None:

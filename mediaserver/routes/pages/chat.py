@@ -17,7 +17,7 @@ from mediaserver.channels.display_tokens import Kind, Opened
 from mediaserver.chat.events import ChatEvent
 from mediaserver.kernel.errors import NotFound, Unauthorized
 from mediaserver.routes.gates import gate_of, let_in, ticket_of
-from mediaserver.routes.keys import CHANNELS, CHAT, DISPLAY_TOKENS, LIVE
+from mediaserver.routes.keys import ALERTS, CHANNELS, CHAT, DISPLAY_TOKENS, LIVE
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.page import page, viewer
 from mediaserver.routes.render import CSP_PAGE, CSP_PLAYER
@@ -45,6 +45,7 @@ async def room(request: web.Request, channel: Channel, user: User | None) -> dic
         "emotes": [dataclasses.asdict(emote) for emote in joined.emotes],
         "commands": [dataclasses.asdict(command) for command in joined.commands],
         "you": dataclasses.asdict(joined.you),
+        "kept": [dataclasses.asdict(line) for line in await request.app[ALERTS].kept(channel.id)],
     }
 
 
@@ -103,20 +104,20 @@ async def embed(request: web.Request) -> web.Response:
 
 async def overlay(request: web.Request) -> web.Response:
     """A browser source of streaming software: lines over the picture, nothing else."""
-    opened = await _opened(request, "overlay")
+    opened = await opened_by_token(request, "overlay")
     context = {"channel": {"slug": opened.channel.slug, "name": opened.channel.name}}
-    return _secret(page(request, "overlay/chat.html", context))
+    return secret(page(request, "overlay/chat.html", context))
 
 
 async def dock(request: web.Request) -> web.Response:
     """A dock of streaming software: the whole chat, as whoever made its token."""
-    opened = await _opened(request, "dock")
+    opened = await opened_by_token(request, "dock")
     context = await _alone(request, opened.channel, opened.user)
     context["token"] = request.match_info["token"]
-    return _secret(page(request, "chat.html", context))
+    return secret(page(request, "chat.html", context))
 
 
-async def _opened(request: web.Request, kind: Kind) -> Opened:
+async def opened_by_token(request: web.Request, kind: Kind) -> Opened:
     """What the token in the address opens. Raises `NotFound`: a wrong one is a wrong address."""
     try:
         return await request.app[DISPLAY_TOKENS].open(kind, request.match_info["token"])
@@ -126,7 +127,7 @@ async def _opened(request: web.Request, kind: Kind) -> Opened:
         ) from error
 
 
-def _secret(response: web.Response) -> web.Response:
+def secret(response: web.Response) -> web.Response:
     """Neither kept on disk nor told to the sites that its links lead to."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex"

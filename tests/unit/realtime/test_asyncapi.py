@@ -46,9 +46,9 @@ def test_every_reference_leads_somewhere(made: dict[str, Any]) -> None:
 def test_what_is_handled_is_what_is_documented(made: dict[str, Any]) -> None:
     none: Any = None
     namespaces = (
-        ChatNamespace(none, none, none, none, none, none, none, none),
-        StudioNamespace(none, none, none, none, none, none, none),
-        OverlayNamespace(none, none, none, none),
+        ChatNamespace(none, none, none, none, none, none, none, none, none),
+        StudioNamespace(none, none, none, none, none, none, none, none),
+        OverlayNamespace(none, none, none, none, none, none),
     )
     handled = {f"{space.path.strip('/')}.{name}" for space in namespaces for name in space.events}
     assert handled == {

@@ -95,6 +95,7 @@ async def room() -> AsyncIterator[Room]:
         channels=known,
         follows=none,
         chat=known,
+        alerts=none,
         events=events,
     )
     tasks = Tasks("test")

@@ -38,7 +38,7 @@ async def test_counts_become_differences(counts: tuple[int, ...], told: list[int
     none: Any = None
     ear = Ear()
     chat = ChatNamespace(
-        none, none, none, none, none, cast(Any, ear), FakeClock(), RealtimeMetrics()
+        none, none, none, none, none, none, cast(Any, ear), FakeClock(), RealtimeMetrics()
     )
     client = chat.admit(QuietSocket(), Guest(None))
     channel = Channel(

@@ -2,6 +2,7 @@
 
 import { announce } from "./announce.js";
 import { isForMe, spoken } from "./chat-events.js";
+import { tipSentence } from "./chat-tips.js";
 
 /** @typedef {import("./chat-events.js").ChatEvent} ChatEvent */
 /** @typedef {"off"|"mentions"|"all"} Preference */
@@ -13,6 +14,7 @@ export function sentence(event, me) {
   const name = event.author?.username ?? "";
   const text = spoken(event.text);
   if (event.kind === "announcement") return `Announcement by ${name}: ${text}`;
+  if (event.data.tip) return spoken(tipSentence(event));
   if (event.kind === "notice") return text;
   if (!isForMe(event, me)) return `${name}: ${text}`;
   return `${name} ${event.reply_to?.username === me ? "answers you" : "mentions you"}: ${text}`;

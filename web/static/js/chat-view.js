@@ -6,6 +6,7 @@
  */
 
 import { blankQuote, make, makeLine, notice, removedText, sentenceOf } from "./chat-line.js";
+import { tipLine } from "./chat-tips.js";
 import { clockTime } from "./format.js";
 
 /** @typedef {import("./chat-events.js").ChatEvent} ChatEvent */
@@ -160,7 +161,7 @@ export class ChatView {
   #draw(events) {
     const fragment = document.createDocumentFragment();
     for (const event of events) {
-      const line = makeLine(event, this.context);
+      const line = event.data.tip ? tipLine(event, this.context) : makeLine(event, this.context);
       if (!line) continue;
       this.#divide(fragment, event.at_ms);
       this.#fold(line, event);
@@ -262,7 +263,12 @@ export class ChatView {
   /** @param {MouseEvent} event */
   #goToReply(event) {
     const quote = /** @type {Element} */ (event.target).closest("[data-reply-to]");
-    const line = quote && this.line(quote.getAttribute("data-reply-to") ?? "");
+    if (quote) this.goTo(quote.getAttribute("data-reply-to") ?? "");
+  }
+
+  /** @param {string} id of a line, which may be gone from the list */
+  goTo(id) {
+    const line = this.line(id);
     if (!line) return;
     line.scrollIntoView({ block: "center" });
     line.classList.add("line-flash");

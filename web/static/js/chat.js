@@ -10,6 +10,7 @@ import { noticeText, ruleLabels } from "./chat-events.js";
 import { lineText, make, nameOf } from "./chat-line.js";
 import { LineMenu } from "./chat-menu.js";
 import { chatSettings, wireSettings } from "./chat-settings.js";
+import { TipRow } from "./chat-tips.js";
 import { ChatView } from "./chat-view.js";
 import { newNonce, WaitingLines } from "./chat-waiting.js";
 import { serverNowMs } from "./format.js";
@@ -57,6 +58,7 @@ export class LiveChat extends HTMLElement {
       icons: this.dataset.icons ?? "",
     };
     this.view = new ChatView(this, this.context);
+    this.tips = new TipRow(/** @type {HTMLElement} */ (this.querySelector(".chat-tips")), (id) => this.view?.goTo(id));
     this.announcer = new ChatAnnouncer(() => chatSettings().announce, () => this.context?.me ?? null);
     this.#wireComposer();
     this.#wireMenus();
@@ -84,6 +86,7 @@ export class LiveChat extends HTMLElement {
         you: (/** @type {You} */ you) => this.#you(you),
         live: (/** @type {any} */ live) => this.#tell({ live }),
         presence: (/** @type {any} */ presence) => this.#tell(presence),
+        support: (/** @type {any} */ support) => this.#tell({ support }),
         refused: (/** @type {any} */ error) => this.#alert(error?.message ?? "The chat can’t be reached."),
       },
       this.first?.sequence ?? null,
@@ -111,6 +114,7 @@ export class LiveChat extends HTMLElement {
     if (state.emotes) this.#takeEmotes(state.emotes);
     if (state.commands) this.#commands = state.commands;
     if (state.rules) this.#takeRules(state.rules);
+    if (state.kept) this.tips?.reset(state.kept);
     if ("pinned" in state) this.#pin(state.pinned);
     if (state.you) this.#you(state.you);
   }
@@ -123,10 +127,12 @@ export class LiveChat extends HTMLElement {
       const { data } = event;
       if (event.kind === "removed") {
         view.remove(data.ids);
+        this.tips?.remove(data.ids);
         this.comments?.remove(data.ids);
         this.composer?.removed(data.ids);
       } else if (event.kind === "cleared") {
         view.clear();
+        this.tips?.clear();
         this.composer?.reply(null);
         this.comments?.clear();
       } else if (event.kind === "pinned") this.#pin(data.line ?? null);
@@ -134,6 +140,7 @@ export class LiveChat extends HTMLElement {
       else if (event.kind === "emotes") this.#takeEmotes(data.emotes);
       view.add(this.#lines([event]));
     }
+    this.tips?.add(events);
     this.waiting?.arrived(events);
     this.comments?.add(events);
     if (isNew) this.announcer?.heard(events);

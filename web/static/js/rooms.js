@@ -7,6 +7,7 @@ import { RETRY_MS, ask, chatSocket } from "./realtime.js";
 /** @typedef {{sequence: number, kind: string, id: string, [key: string]: any}} ChatEvent */
 /** @typedef {{joined?: (answer: Ack) => void, events?: (events: ChatEvent[]) => void,
  *   you?: (you: any) => void, live?: (live: any) => void, presence?: (presence: any) => void,
+ *   support?: (support: any) => void,
  *   refused?: (error: Refusal | undefined) => void}} RoomHandlers */
 
 const WORTH_RETRYING = ["timeout", "offline", "rate_limited", "unavailable"];
@@ -23,7 +24,7 @@ class Room {
   /** @param {string} channel */
   constructor(channel) {
     this.channel = channel;
-    for (const name of ["events", "you", "live", "presence"]) {
+    for (const name of ["events", "you", "live", "presence", "support"]) {
       chatSocket().on(name, (/** @type {any} */ packet) => {
         if (packet.channel !== channel || this.handlers.size === 0) return;
         if (name !== "events") this.#tell(name, packet[name] ?? packet);

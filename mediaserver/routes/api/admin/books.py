@@ -56,7 +56,7 @@ class EntriesQuery(JournalQuery):
     after: str | None = Field(None, max_length=100, description="The last `id` of the page before.")
 
 
-class AmountOut(Answer):
+class BookedAmountOut(Answer):
     """`amount_minor` in minor units of `currency`; `amount` for people."""
 
     amount_minor: int
@@ -64,7 +64,7 @@ class AmountOut(Answer):
     amount: str = Field(examples=["$12.50"])
 
 
-class AccountOut(AmountOut):
+class LedgerAccountOut(BookedAmountOut):
     """An account and what it holds. `owner`: a user's id, a gateway, or site."""
 
     id: str = Field(examples=["bank:site:USD"])
@@ -76,13 +76,13 @@ class AccountOut(AmountOut):
     frozen_for: str | None = Field(examples=["A payment is disputed."])
 
 
-class AccountList(Answer):
+class LedgerAccountList(Answer):
     """In the order of their ids."""
 
-    accounts: list[AccountOut]
+    accounts: list[LedgerAccountOut]
 
 
-class TransferOut(AmountOut):
+class BookedTransferOut(BookedAmountOut):
     """From the account `debit_id` to `credit_id`."""
 
     debit_id: str
@@ -102,7 +102,7 @@ class LedgerEntryOut(Answer):
     reverses_id: str | None
     reversed_by: str | None = Field(examples=["ent_0123456789abcdefghjk"])
     created_at_ms: int
-    transfers: list[TransferOut]
+    transfers: list[BookedTransferOut]
 
 
 class LedgerEntryList(Answer):
@@ -172,15 +172,15 @@ async def check_books(request: web.Request) -> BooksCheckOut:
     "/admin/books/accounts",
     "List accounts",
     query=AccountsQuery,
-    answer=AccountList,
+    answer=LedgerAccountList,
     sign_in=True,
     errors=_READ,
 )
-async def list_accounts(request: web.Request, query: AccountsQuery) -> AccountList:
+async def list_accounts(request: web.Request, query: AccountsQuery) -> LedgerAccountList:
     """Those of users, gateways and the site."""
     check_reads(request)
     found = await request.app[BOOKS].accounts(kind=query.kind, owner=query.owner, after=query.after)
-    return AccountList(
+    return LedgerAccountList(
         accounts=[_account_out(one, found.name(one.account.owner)) for one in found.accounts]
     )
 
@@ -188,11 +188,11 @@ async def list_accounts(request: web.Request, query: AccountsQuery) -> AccountLi
 @api.get(
     "/admin/books/accounts/{id}",
     "Show an account",
-    answer=AccountOut,
+    answer=LedgerAccountOut,
     sign_in=True,
     errors=_READ,
 )
-async def show_account(request: web.Request) -> AccountOut:
+async def show_account(request: web.Request) -> LedgerAccountOut:
     """By its id: kind, owner and currency."""
     check_reads(request)
     found = await request.app[BOOKS].account(request.match_info["id"])
@@ -270,9 +270,9 @@ def _check_out(one: Outcome) -> BooksCheckOut:
     )
 
 
-def _account_out(one: Balance, owner_name: str) -> AccountOut:
+def _account_out(one: Balance, owner_name: str) -> LedgerAccountOut:
     account = one.account
-    return AccountOut(
+    return LedgerAccountOut(
         amount_minor=one.amount_minor,
         currency=account.currency,
         amount=money(one.amount_minor, account.currency),
@@ -299,7 +299,7 @@ def _entry_out(found: Entries, one: Entry) -> LedgerEntryOut:
         reversed_by=found.reversed_by.get(one.id),
         created_at_ms=one.created_at_ms,
         transfers=[
-            TransferOut(
+            BookedTransferOut(
                 amount_minor=moved.amount_minor,
                 currency=moved.debit.currency,
                 amount=money(moved.amount_minor, moved.debit.currency),

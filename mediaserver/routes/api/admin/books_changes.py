@@ -65,12 +65,12 @@ class SettlementList(Answer):
     settlements: list[SettlementOut]
 
 
-class NewBalance(Body):
+class NewGatewayBalance(Body):
     gateway: str = Field(max_length=40, examples=["stripe"])
     reported_minor: int = Field(description="What the gateway says it holds.", examples=[120_00])
 
 
-class BalanceOut(Answer):
+class GatewayBalanceOut(Answer):
     """What a gateway said, what the books said then, and the difference."""
 
     id: str
@@ -83,10 +83,10 @@ class BalanceOut(Answer):
     created_at_ms: int
 
 
-class BalanceList(Answer):
+class GatewayBalanceList(Answer):
     """Newest first."""
 
-    balances: list[BalanceOut]
+    balances: list[GatewayBalanceOut]
 
 
 class OwnersMove(Body):
@@ -137,7 +137,7 @@ class CorrectionList(Answer):
     corrections: list[CorrectionOut]
 
 
-class PostedOut(Answer):
+class BookedOut(Answer):
     """The entry that was booked."""
 
     entry_id: str
@@ -180,28 +180,28 @@ async def enter_settlement(request: web.Request, body: NewSettlement) -> Settlem
 @api.get(
     "/admin/books/gateway-balances",
     "List what gateways said",
-    answer=BalanceList,
+    answer=GatewayBalanceList,
     sign_in=True,
     errors=_READ,
 )
-async def list_balances(request: web.Request) -> BalanceList:
+async def list_balances(request: web.Request) -> GatewayBalanceList:
     """The last balances that admins compared with the books."""
     check_reads(request)
     found = await request.app[SETTLEMENTS].balances()
-    return BalanceList(balances=[_balance_out(one) for one in found])
+    return GatewayBalanceList(balances=[_balance_out(one) for one in found])
 
 
 @api.post(
     "/admin/books/gateway-balances",
     "Compare with a gateway",
-    body=NewBalance,
-    answer=BalanceOut,
+    body=NewGatewayBalance,
+    answer=GatewayBalanceOut,
     status=201,
     sign_in=True,
     confirm=True,
     errors=_CHANGE,
 )
-async def note_balance(request: web.Request, body: NewBalance) -> BalanceOut:
+async def note_balance(request: web.Request, body: NewGatewayBalance) -> GatewayBalanceOut:
     """Notes what a gateway says it holds, beside what the books say now. Books nothing."""
     actor = _changing(request)
     noted = await request.app[SETTLEMENTS].note_balance(actor, body.gateway, body.reported_minor)
@@ -212,13 +212,13 @@ async def note_balance(request: web.Request, body: NewBalance) -> BalanceOut:
     "/admin/books/owners-share",
     "Move the owner's share",
     body=OwnersMove,
-    answer=PostedOut,
+    answer=BookedOut,
     status=201,
     sign_in=True,
     confirm=True,
     errors=_CHANGE,
 )
-async def move_owners_share(request: web.Request, body: OwnersMove) -> PostedOut:
+async def move_owners_share(request: web.Request, body: OwnersMove) -> BookedOut:
     """What the owner took out of the bank account, or put in. The same `Idempotency-Key` counts
     once; nobody takes out what is owed to others.
     """
@@ -226,7 +226,7 @@ async def move_owners_share(request: web.Request, body: OwnersMove) -> PostedOut
     entry = await request.app[SETTLEMENTS].move_owners_share(
         actor, body.direction, body.amount_minor, body.reference, body.reason, _key(request)
     )
-    return PostedOut(entry_id=entry.id)
+    return BookedOut(entry_id=entry.id)
 
 
 @api.get(
@@ -325,8 +325,8 @@ def _settlement_out(one: Settlement) -> SettlementOut:
     return SettlementOut(**dataclasses.asdict(one))
 
 
-def _balance_out(one: GatewayBalance) -> BalanceOut:
-    return BalanceOut(**dataclasses.asdict(one), difference_minor=one.difference_minor)
+def _balance_out(one: GatewayBalance) -> GatewayBalanceOut:
+    return GatewayBalanceOut(**dataclasses.asdict(one), difference_minor=one.difference_minor)
 
 
 def _correction_out(one: Correction) -> CorrectionOut:
