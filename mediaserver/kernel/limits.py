@@ -1209,6 +1209,32 @@ GATEWAY_TEXT_CHARS_MAX: Final = 200
 
 # Money: refunds, disputes, earnings and payouts ---------------------------------------------------
 
+EARNINGS_MATURED_AT_ONCE: Final = 100
+"""Earnings that one transaction makes available, so that nobody waits long to write."""
+
+EARNINGS_LISTED_MAX: Final = 50
+EARNINGS_EXPORT_BATCH: Final = 500
+REFUNDS_LISTED_MAX: Final = 50
+DISPUTES_LISTED_MAX: Final = 50
+PAYOUTS_LISTED_MAX: Final = 50
+
+REFUND_POLL_MS: Final = 10 * 60 * 1000
+REFUND_POLLS_MS_MAX: Final = 30 * DAY_MS
+"""A refund that its gateway decides later is asked for so often, and for so long: a card's bank
+may take weeks. Then an admin must look."""
+
+MONEY_REASON_CHARS_MAX: Final = 500
+BANK_REFERENCE_CHARS_MAX: Final = 140
+"""What SEPA and SWIFT carry as the purpose of a transfer."""
+
+BANK_HOLDER_CHARS_MAX: Final = 140
+BANK_NAME_CHARS_MAX: Final = 140
+BANK_ACCOUNT_CHARS_MIN: Final = 5
+BANK_ACCOUNT_CHARS_MAX: Final = 34
+"""The longest IBAN (ISO 13616)."""
+
+BANK_ROUTING_CHARS_MAX: Final = 20
+
 # Money: alerts, goals and the board of tippers ----------------------------------------------------
 
 ALERT_LOOKS_MAX: Final = 5

@@ -33,6 +33,7 @@ from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api import my_security as api_my_security
 from mediaserver.routes.api import notices as api_notices
 from mediaserver.routes.api import payments as api_payments
+from mediaserver.routes.api import payouts as api_payouts
 from mediaserver.routes.api import policies as api_policies
 from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import reports as api_reports
@@ -43,6 +44,8 @@ from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api import teams as api_teams
 from mediaserver.routes.api import verifications as api_verifications
 from mediaserver.routes.api import webhooks as api_webhooks
+from mediaserver.routes.api.admin import payouts as api_admin_payouts
+from mediaserver.routes.api.admin import refunds as api_admin_refunds
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
@@ -109,6 +112,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_cases.api.all,
     *api_sanctions.api.all,
     *api_appeals.api.all,
+    *api_payouts.api.all,
+    *api_admin_payouts.api.all,
+    *api_admin_refunds.api.all,
     *api_payments.api.all,
     *api_donations.api.all,
 )

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
-from mediaserver.kernel.errors import Conflict
-from mediaserver.money import hook_inbox, ledger
+from mediaserver.kernel.errors import Conflict, NotFound
+from mediaserver.money import hook_inbox, ledger, refunds
 from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.books import Books
 from mediaserver.money.checkouts import Checkouts
 from mediaserver.money.checks import Checks
 from mediaserver.money.corrections import Corrections
 from mediaserver.money.currencies import currency_of
+from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
+from mediaserver.money.earnings import Earnings
+from mediaserver.money.gateways.gateway import Gateway
 from mediaserver.money.gateways.gateways import configured
 from mediaserver.money.hook_inbox import HookInbox
 from mediaserver.money.nightly_check import NightlyCheck
 from mediaserver.money.payment_decisions import PaymentDecisions
 from mediaserver.money.payment_views import PaymentViews
+from mediaserver.money.payout_accounts import PayoutAccounts
+from mediaserver.money.payout_desk import PayoutDesk
+from mediaserver.money.payouts import Payouts
 from mediaserver.money.poller import Poller
+from mediaserver.money.refund_desk import RefundDesk
 from mediaserver.money.sandbox import Sandbox
 from mediaserver.money.settlements import Settlements
 from mediaserver.money.tips import Tips
@@ -78,6 +87,27 @@ async def _add_payments(base: Foundations, app: web.Application) -> None:
 
 async def _add_payouts(base: Foundations, app: web.Application) -> None:
     """Refunds, disputes, earnings and payouts."""
+    db, clock, vault, letterhead = base.db, base.clock, base.vault, base.letterhead
+    config = base.config.money
+    earned = Earnings(db, clock, config)
+    base.tidy(mature_earnings=earned.mature_due)
+    accounts = PayoutAccounts(db, clock, vault, letterhead)
+    given_back = RefundDesk(db, clock, letterhead, partial(_gateway_of, app))
+    base.jobs.register(refunds.JOB, given_back.work)
+    app[keys.EARNINGS] = earned
+    app[keys.PAYOUT_ACCOUNTS] = accounts
+    app[keys.PAYOUTS] = Payouts(db, clock, vault, letterhead, accounts, config)
+    app[keys.PAYOUT_DESK] = PayoutDesk(db, clock, vault, letterhead, config)
+    app[keys.REFUND_DESK] = given_back
+    app[keys.DISPUTES] = Disputes(db, clock, letterhead)
+
+
+def _gateway_of(app: web.Application, name: str) -> Gateway | None:
+    """The gateway of a payment; None when the settings no longer have it."""
+    try:
+        return app[keys.GATEWAYS].get(name)
+    except NotFound:
+        return None
 
 
 async def _add_alerts(base: Foundations, app: web.Application) -> None:
