@@ -38,6 +38,8 @@ NOTICES: Mapping[str, str] = {
     "stream-ended": "Your stream has ended.",
     "stream-started": "You are going live.",
     "encoder-away": "Nothing has started: your encoder is not connected.",
+    "tip-given": "Your tip is given. Thank you.",
+    "thanked": "Your thanks are on their way.",
     "announced": "Your stream is announced.",
     "cancelled": "Cancelled.",
     "skipped": "Skipped this once.",
@@ -100,6 +102,11 @@ NOTICES: Mapping[str, str] = {
     "balance-noted": "The balance is noted.",
     "correction-waits": "It waits until another admin agrees.",
     "correction-rejected": "The correction is dropped. Nothing was booked.",
+    "membership-begun": "You are a member now. Thank you.",
+    "membership-changed": "Your plan is changed.",
+    "membership-cancelled": "Cancelled. Nothing is charged any more.",
+    "membership-resumed": "Your membership goes on.",
+    "plan-made": "The plan is on sale.",
 }
 
 

@@ -10,7 +10,12 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Conflict, NotFound
-from mediaserver.money import hook_inbox, ledger, refunds
+from mediaserver.memberships.memberships import RENEW
+from mediaserver.memberships.plans import TELL, Plans
+from mediaserver.memberships.renewals import Renewals
+from mediaserver.memberships.subscriptions import Subscriptions
+from mediaserver.money import contributions, hook_inbox, ledger, refunds
+from mediaserver.money import told as told_jobs
 from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.books import Books
 from mediaserver.money.checkouts import Checkouts
@@ -22,6 +27,8 @@ from mediaserver.money.donations import Donations
 from mediaserver.money.earnings import Earnings
 from mediaserver.money.gateways.gateway import Gateway
 from mediaserver.money.gateways.gateways import configured
+from mediaserver.money.giving import Giving
+from mediaserver.money.history import History
 from mediaserver.money.hook_inbox import HookInbox
 from mediaserver.money.nightly_check import NightlyCheck
 from mediaserver.money.payment_decisions import PaymentDecisions
@@ -30,14 +37,22 @@ from mediaserver.money.payout_accounts import PayoutAccounts
 from mediaserver.money.payout_desk import PayoutDesk
 from mediaserver.money.payouts import Payouts
 from mediaserver.money.poller import Poller
+from mediaserver.money.receipts import Receipts
 from mediaserver.money.refund_desk import RefundDesk
 from mediaserver.money.sandbox import Sandbox
 from mediaserver.money.settlements import Settlements
+from mediaserver.money.supporters import Supporters
+from mediaserver.money.thanks import Thanks
 from mediaserver.money.tips import Tips
+from mediaserver.money.told import Also, Told
 from mediaserver.money.topups import TopUps
 from mediaserver.money.transfers import Transfers
+from mediaserver.money.wallet import Wallets
 from mediaserver.routes import keys
 from mediaserver.server.foundations import Foundations
+
+TOLD_TOO: tuple[Also, ...] = ()
+"""What else is written, exactly once, when a contribution was paid."""
 
 
 async def add_money(base: Foundations, app: web.Application) -> None:
@@ -57,7 +72,15 @@ async def add_money(base: Foundations, app: web.Application) -> None:
 
 
 async def add_memberships(base: Foundations, app: web.Application) -> None:
-    """Plans, and who pays for one."""
+    """Plans, and who pays for one. Without wallets nobody can, and nothing is renewed."""
+    db, clock, letterhead, config = base.db, base.clock, base.letterhead, base.config.money
+    app[keys.PLANS] = Plans(db, clock, config)
+    app[keys.SUBSCRIPTIONS] = Subscriptions(db, clock, letterhead, config)
+    if config.enabled and config.wallet:
+        renewals = Renewals(db, clock, letterhead)
+        base.jobs.register(RENEW, renewals.renew, keeps_done=False)
+        base.jobs.register(TELL, renewals.tell)
+        base.tidy(renew_late_memberships=renewals.catch_up)
 
 
 async def _add_payments(base: Foundations, app: web.Application) -> None:
@@ -122,6 +145,16 @@ async def _add_alerts(base: Foundations, app: web.Application) -> None:
 
 async def _add_wallets(base: Foundations, app: web.Application) -> None:
     """Wallets, terms of giving, history and thanks."""
+    db, clock, config, letterhead = base.db, base.clock, base.config.money, base.letterhead
+    told = Told(db, clock, letterhead, TOLD_TOO)
+    base.jobs.register(contributions.JOB, told.paid)
+    base.jobs.register(told_jobs.JOB_MANY, told.many)
+    app[keys.WALLETS] = Wallets(db, config)
+    app[keys.HISTORY] = History(db, config)
+    app[keys.SUPPORTERS] = Supporters(db)
+    app[keys.RECEIPTS] = Receipts(db)
+    app[keys.GIVING] = Giving(db, clock, config)
+    app[keys.THANKS] = Thanks(db, clock, base.accounts.throttles, letterhead)
 
 
 async def _add_books(base: Foundations, app: web.Application) -> None:

@@ -54,7 +54,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("webhooks", "Webhooks", "webhook"),
         ),
     ),
-    (MONEY, (("books", "Books", "book-open"),)),
+    (MONEY, (("plans", "Plans", "crown"), ("books", "Books", "book-open"))),
     (
         "Records",
         (
