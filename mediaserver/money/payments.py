@@ -271,6 +271,20 @@ def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
     ]
 
 
+def take_back(
+    tx: Transaction, payment_id: str, *, refunded_minor: int = 0, disputed_minor: int = 0
+) -> None:
+    """For refunds.py and disputes.py: so much more of it went back, or less where negative."""
+    tx.execute(
+        update(payment)
+        .where(payment.c.id == payment_id)
+        .values(
+            refunded_minor=payment.c.refunded_minor + refunded_minor,
+            disputed_minor=payment.c.disputed_minor + disputed_minor,
+        )
+    )
+
+
 def to_payment(row: Row[Any]) -> Payment:
     return Payment(
         id=row.id,

@@ -6,21 +6,24 @@ frame.py is what they share: who may, the way round, forms that come back with a
 from __future__ import annotations
 
 from mediaserver.routes.pages.studio import (
+    alerts,
     chat,
     connect,
     desk,
     emotes,
+    giving,
     health,
     making,
     overlays,
     schedule,
     settings,
+    supporters,
     teams,
     transfers,
     webhooks,
 )
 
-UPLOADS = emotes.UPLOADS | settings.UPLOADS
+UPLOADS = alerts.UPLOADS | emotes.UPLOADS | settings.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
 routes = [
@@ -32,6 +35,9 @@ routes = [
     *schedule.routes,
     *teams.routes,
     *overlays.routes,
+    *supporters.routes,
+    *giving.routes,
+    *alerts.routes,
     *webhooks.routes,
     *transfers.routes,
     *connect.routes,

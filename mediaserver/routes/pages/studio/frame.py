@@ -16,7 +16,7 @@ from mediaserver.channels.information import Information
 from mediaserver.channels.timetable import Entry
 from mediaserver.kernel.errors import Invalid, MediaserverError
 from mediaserver.routes.errors import problem_of
-from mediaserver.routes.keys import CATEGORIES, CHANNELS, DESK, LIVE
+from mediaserver.routes.keys import CATEGORIES, CHANNELS, CONFIG, DESK, LIVE
 from mediaserver.routes.live_view import is_watchable
 from mediaserver.routes.page import page, redirect, signed_in
 from mediaserver.routes.render import CSP_PAGE
@@ -29,12 +29,16 @@ _SECTIONS = (
     "schedule",
     "teams",
     "overlays",
+    "alerts",
+    "supporters",
+    "giving",
     "transfers",
     "webhooks",
     "connect",
     "settings",
 )
-_MODERATOR_SECTIONS = ("chat", "health")
+_MODERATOR_SECTIONS = ("chat", "health", "alerts")
+_MONEY_SECTIONS = ("alerts", "supporters", "giving", "transfers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ async def studio_page(
             "channels": await reachable(request, studio.user),
             "channel": dataclasses.asdict(channel),
             "section": section,
-            "sections": _SECTIONS if studio.rank >= Rank.OWNER else _MODERATOR_SECTIONS,
+            "sections": _sections(request, studio.rank),
             "is_owner": studio.rank >= Rank.OWNER,
             "on_air": status is not None and is_watchable(status),
             "returned": None
@@ -117,6 +121,13 @@ async def studio_page(
         status=200 if returned is None else problem_of(returned.error).status,
         csp=csp,
     )
+
+
+def _sections(request: web.Request, rank: Rank) -> list[str]:
+    """Pages of the studio for somebody of that rank; those about money where there is any."""
+    has_money = request.app[CONFIG].money.enabled
+    mine = _SECTIONS if rank >= Rank.OWNER else _MODERATOR_SECTIONS
+    return [name for name in mine if has_money or name not in _MONEY_SECTIONS]
 
 
 async def reachable(request: web.Request, user: User) -> list[dict[str, str]]:
