@@ -17,8 +17,10 @@ from mediaserver.memberships.subscriptions import Subscriptions
 from mediaserver.money import contributions, hook_inbox, ledger, refunds
 from mediaserver.money import told as told_jobs
 from mediaserver.money.alert_desk import AlertDesk
+from mediaserver.money.books import Books
 from mediaserver.money.checkouts import Checkouts
 from mediaserver.money.checks import Checks
+from mediaserver.money.corrections import Corrections
 from mediaserver.money.currencies import currency_of
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
@@ -29,6 +31,7 @@ from mediaserver.money.gateways.gateways import configured
 from mediaserver.money.giving import Giving
 from mediaserver.money.history import History
 from mediaserver.money.hook_inbox import HookInbox
+from mediaserver.money.nightly_check import NightlyCheck
 from mediaserver.money.payment_decisions import PaymentDecisions
 from mediaserver.money.payment_views import PaymentViews
 from mediaserver.money.payout_accounts import PayoutAccounts
@@ -38,18 +41,17 @@ from mediaserver.money.poller import Poller
 from mediaserver.money.receipts import Receipts
 from mediaserver.money.refund_desk import RefundDesk
 from mediaserver.money.sandbox import Sandbox
+from mediaserver.money.settlements import Settlements
 from mediaserver.money.supporters import Supporters
 from mediaserver.money.thanks import Thanks
 from mediaserver.money.tips import Tips
-from mediaserver.money.told import Also, Told
+from mediaserver.money.told import Told
 from mediaserver.money.topups import TopUps
 from mediaserver.money.transfers import Transfers
 from mediaserver.money.wallet import Wallets
 from mediaserver.routes import keys
 from mediaserver.server.foundations import Foundations
-
-TOLD_TOO: tuple[Also, ...] = ()
-"""What else is written, exactly once, when a contribution was paid."""
+from mediaserver.webhooks import gifts
 
 
 async def add_money(base: Foundations, app: web.Application) -> None:
@@ -144,7 +146,7 @@ async def _add_alerts(base: Foundations, app: web.Application) -> None:
 async def _add_wallets(base: Foundations, app: web.Application) -> None:
     """Wallets, terms of giving, history and thanks."""
     db, clock, config, letterhead = base.db, base.clock, base.config.money, base.letterhead
-    told = Told(db, clock, letterhead, TOLD_TOO)
+    told = Told(db, clock, letterhead, (partial(gifts.announce, letterhead),))
     base.jobs.register(contributions.JOB, told.paid)
     base.jobs.register(told_jobs.JOB_MANY, told.many)
     app[keys.WALLETS] = Wallets(db, config)
@@ -157,6 +159,15 @@ async def _add_wallets(base: Foundations, app: web.Application) -> None:
 
 async def _add_books(base: Foundations, app: web.Application) -> None:
     """The books, for admins."""
+    db, clock, config = base.db, base.clock, base.config.money
+    checked = NightlyCheck(db, clock, base.letterhead)
+    base.stack.push_async_callback(checked.aclose)
+    base.jobs.repeat("check-books", checked.run_nightly, limits.LEDGER_CHECK_INTERVAL_MS)
+    checked.begin()
+    app[keys.NIGHTLY_CHECK] = checked
+    app[keys.BOOKS] = Books(db, clock)
+    app[keys.SETTLEMENTS] = Settlements(db, clock, config)
+    app[keys.CORRECTIONS] = Corrections(db, clock, config, base.letterhead)
 
 
 def _check_currency(tx: Transaction, config: MoneyConfig) -> None:

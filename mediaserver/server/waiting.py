@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Queue
 from mediaserver.channels import verifications
-from mediaserver.money import dispute_rows, payments, payout_rows
+from mediaserver.money import corrections, dispute_rows, nightly_check, payments, payout_rows
 from mediaserver.trust import appeals, reports
 
 QUEUES: tuple[Queue, ...] = (
@@ -37,6 +37,20 @@ QUEUES: tuple[Queue, ...] = (
         "payments are disputed",
         "/admin/disputes",
         dispute_rows.count_open,
+    ),
+    Queue(
+        "books",
+        "place in the books is wrong",
+        "places in the books are wrong",
+        nightly_check.PAGE,
+        nightly_check.count_wrong,
+    ),
+    Queue(
+        "corrections",
+        "correction of the books waits for a second admin",
+        "corrections of the books wait for a second admin",
+        corrections.PAGE,
+        corrections.count_waiting,
     ),
     DEAD_MAIL,
     DEAD_JOBS,

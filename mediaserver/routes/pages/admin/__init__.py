@@ -6,6 +6,8 @@ from mediaserver.routes.pages.admin import (
     appeals,
     audit,
     backups,
+    books,
+    books_changes,
     categories,
     checkup,
     disputes,
@@ -55,6 +57,8 @@ routes = [
     *payouts.routes,
     *refunds.routes,
     *disputes.routes,
+    *books.routes,
+    *books_changes.routes,
     *statistics.routes,
     *audit.routes,
 ]

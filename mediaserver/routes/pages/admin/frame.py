@@ -62,6 +62,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("refunds", "Refunds", "undo-2"),
             ("disputes", "Disputes", "shield-alert"),
             ("plans", "Plans", "crown"),
+            ("books", "Books", "book-open"),
         ),
     ),
     (
