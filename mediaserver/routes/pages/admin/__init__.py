@@ -54,11 +54,11 @@ routes = [
     *checkup.routes,
     *webhooks.routes,
     *payments.routes,
+    *books.routes,
+    *books_changes.routes,
     *payouts.routes,
     *refunds.routes,
     *disputes.routes,
-    *books.routes,
-    *books_changes.routes,
     *statistics.routes,
     *audit.routes,
 ]
