@@ -853,6 +853,9 @@ OPEN_FILES_WANTED: Final = 65_536
 DEMO_LINES_MAX: Final = 2_000
 """Lines that the demo's people say in each channel: about eight hours of them."""
 
+DEMO_GIFTS_MAX: Final = 500
+"""Tips in each channel of the demo: as long as its people talk."""
+
 DEMO_RESTART_S: Final = 3.0
 """A demo publisher that ended is started again after this."""
 
@@ -1170,7 +1173,6 @@ PAYMENTS_INTERVAL_MS: Final = 2 * 60 * 1000
 """Payments that one member, or one address of guests, begins: each opens a checkout somewhere."""
 
 PAYMENTS_LISTED_MAX: Final = 50
-BANK_REFERENCE_CHARS_MAX: Final = 100
 PAYMENT_REASON_CHARS_MAX: Final = 300
 
 HOOK_HEADERS_CHARS_MAX: Final = 4_000
@@ -1208,6 +1210,32 @@ GATEWAY_TEXT_CHARS_MAX: Final = 200
 """What a provider says about an error, as far as an admin is shown it."""
 
 # Money: refunds, disputes, earnings and payouts ---------------------------------------------------
+
+EARNINGS_MATURED_AT_ONCE: Final = 100
+"""Earnings that one transaction makes available, so that nobody waits long to write."""
+
+EARNINGS_LISTED_MAX: Final = 50
+EARNINGS_EXPORT_BATCH: Final = 500
+REFUNDS_LISTED_MAX: Final = 50
+DISPUTES_LISTED_MAX: Final = 50
+PAYOUTS_LISTED_MAX: Final = 50
+
+REFUND_POLL_MS: Final = 10 * 60 * 1000
+REFUND_POLLS_MS_MAX: Final = 30 * DAY_MS
+"""A refund that its gateway decides later is asked for so often, and for so long: a card's bank
+may take weeks. Then an admin must look."""
+
+MONEY_REASON_CHARS_MAX: Final = 500
+BANK_REFERENCE_CHARS_MAX: Final = 140
+"""What SEPA and SWIFT carry as the purpose of a transfer."""
+
+BANK_HOLDER_CHARS_MAX: Final = 140
+BANK_NAME_CHARS_MAX: Final = 140
+BANK_ACCOUNT_CHARS_MIN: Final = 5
+BANK_ACCOUNT_CHARS_MAX: Final = 34
+"""The longest IBAN (ISO 13616)."""
+
+BANK_ROUTING_CHARS_MAX: Final = 20
 
 # Money: alerts, goals and the board of tippers ----------------------------------------------------
 
@@ -1257,9 +1285,83 @@ SUPPORT_INTERVAL_S: Final = 0.5
 
 # Money: wallet, tips, history and thanks ----------------------------------------------------------
 
+TRANSFER_INSTRUCTIONS_CHARS_MAX: Final = 1000
+"""Where a streamer wants transfers from bank to bank."""
+
+HISTORY_LISTED_MAX: Final = 50
+"""Rows of somebody's history of money in one page."""
+
+HISTORY_CSV_ROWS_MAX: Final = 20_000
+"""Rows of a history that is downloaded; who has more asks for a shorter time."""
+
+TIP_DRAFT_MAX_AGE_S: Final = 60 * 60
+"""How long somebody may take to add money and come back to the tip that they were writing."""
+
+STATEMENT_LINES_MAX: Final = 2_000
+"""Entries written out in a month's statement; the others stand there as one sum."""
+
+STATEMENT_SUBJECTS_AT_ONCE: Final = 500
+"""Documents looked up in one query: SQLite binds no more than some thousands."""
+
+THANKS_CHARS_MAX: Final = 1000
+"""A streamer's message to who gave most."""
+
+THANKS_BURST: Final = 6
+THANKS_INTERVAL_MS: Final = 60 * 60 * 1000
+"""A channel sends six thanks at once, then one an hour; each giver gets one per period anyway."""
+
+GIFTS_TOLD_EVERY_MS: Final = 10 * 60 * 1000
+"""A streamer hears of gifts at most so often: those of a busy while come as one notice."""
+
+GIFTS_TOLD_AT_ONCE_MAX: Final = 2_000
+"""Gifts summed up in one notice."""
+
 # Money: the books ---------------------------------------------------------------------------------
 
+LEDGER_CHECK_ROWS: Final = 200
+"""Accounts, entries or documents that are checked at once: some 10 ms of the event loop."""
+
+LEDGER_CHECK_PAUSE_S: Final = 0.02
+"""Between two such steps, so that a long ledger is checked beside live streams."""
+
+LEDGER_CHECK_INTERVAL_MS: Final = 24 * 3600 * 1000
+LEDGER_CHECK_KEEP_MS: Final = 90 * 24 * 3600 * 1000
+LEDGER_CHECKS_LISTED_MAX: Final = 30
+LEDGER_FINDINGS_MAX: Final = 100
+"""More are not kept: whatever the fault is, these show it."""
+
+BOOKS_LISTED_MAX: Final = 50
+"""Accounts, entries, settlements or corrections on one page."""
+
+BOOKS_EXPORT_BATCH: Final = 300
+"""Entries read at once for a download: some 10 ms of the event loop."""
+
+BOOKS_SEARCH_CHARS_MAX: Final = 120
+BOOKS_REFERENCE_CHARS_MAX: Final = 100
+BOOKS_REASON_CHARS_MAX: Final = 500
+"""What admins write beside an amount: the bank's reference, and why."""
+
 # Memberships --------------------------------------------------------------------------------------
+
+PLANS_MAX: Final = 20
+PLAN_NAME_CHARS_MAX: Final = 40
+PLAN_DESCRIPTION_CHARS_MAX: Final = 500
+"""Plans of one site, off sale or not; more are no choice any more. What fits the card of one."""
+
+MEMBERSHIP_GRACE_MS: Final = 3 * DAY_MS
+"""A membership that can't be paid goes on so long, for somebody to put money into the wallet."""
+
+MEMBERSHIP_RETRY_MS: Final = 60 * 1000
+"""How often the wallet is looked at meanwhile."""
+
+MEMBERSHIP_PRICE_NOTICE_MS: Final = 14 * DAY_MS
+"""Nobody pays a higher price sooner than this after being told of it."""
+
+MEMBERSHIPS_AT_ONCE: Final = 100
+"""Members told, or renewals caught up, in one transaction or turn of a job."""
+
+MEMBERSHIP_CHARGES_LISTED_MAX: Final = 24
+"""Payments on one page of a membership: two years of months."""
 
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX

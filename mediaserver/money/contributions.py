@@ -12,6 +12,7 @@ the money. Called by tips, donations and transfers; taken back by take_back.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -295,6 +296,35 @@ def end(tx: Transaction, given: Contribution, state: State) -> None:
     """What was announced doesn't come: rejected by the streamer, or its payment failed."""
     assert state in ("rejected", "failed"), state
     tx.execute(update(contribution).where(contribution.c.id == given.id).values(state=state))
+
+
+def locked(tx: Transaction, contribution_ids: Iterable[str]) -> list[Contribution]:
+    """Those of them that exist; nobody else changes them before the transaction ends."""
+    rows = tx.execute(
+        select(contribution)
+        .where(contribution.c.id.in_(sorted(contribution_ids)))
+        .order_by(contribution.c.id)
+        .with_for_update()
+    )
+    return [to_contribution(row) for row in rows]
+
+
+def take_back(tx: Transaction, contribution_id: str, more_minor: int) -> None:
+    """For take_back.py: so much more of it was taken back, or less where that is negative."""
+    tx.execute(
+        update(contribution)
+        .where(contribution.c.id == contribution_id)
+        .values(taken_back_minor=contribution.c.taken_back_minor + more_minor)
+    )
+
+
+def set_matured(tx: Transaction, contribution_id: str, now_ms: int) -> None:
+    """For earnings.py: what is left of it may be withdrawn."""
+    tx.execute(
+        update(contribution)
+        .where(contribution.c.id == contribution_id)
+        .values(matured_at_ms=now_ms)
+    )
 
 
 def to_contribution(row: Row[Any]) -> Contribution:

@@ -19,7 +19,10 @@ from sqlalchemy import (
     Index,
     Row,
     UniqueConstraint,
+    and_,
+    func,
     insert,
+    or_,
     select,
     update,
 )
@@ -241,6 +244,13 @@ def page(
     return [to_payment(row) for row in rows]
 
 
+def count_waiting(tx: Transaction) -> int:
+    """How many wait for an admin: in review, or a transfer that hasn't come yet."""
+    by_bank = and_(payment.c.gateway == "manual", payment.c.state.in_(("created", "open")))
+    waiting = select(func.count()).where(or_(payment.c.state == "review", by_bank))
+    return int(tx.execute(waiting).scalar_one())
+
+
 def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
     """What somebody paid through gateways, for their copy of their data."""
     rows = tx.execute(
@@ -259,6 +269,20 @@ def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def take_back(
+    tx: Transaction, payment_id: str, *, refunded_minor: int = 0, disputed_minor: int = 0
+) -> None:
+    """For refunds.py and disputes.py: so much more of it went back, or less where negative."""
+    tx.execute(
+        update(payment)
+        .where(payment.c.id == payment_id)
+        .values(
+            refunded_minor=payment.c.refunded_minor + refunded_minor,
+            disputed_minor=payment.c.disputed_minor + disputed_minor,
+        )
+    )
 
 
 def to_payment(row: Row[Any]) -> Payment:

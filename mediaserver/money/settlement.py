@@ -227,7 +227,8 @@ def _trouble(tx: Transaction, given: Contribution, now_ms: int) -> str:
 def _after(tx: Transaction, paid: Payment, status: Status, rules: Rules, now_ms: int) -> Payment:
     """What happens to a payment that is booked: fee, refunds, disputes, or all of it taken back."""
     if status.standing in _ENDINGS:
-        take_back.reverse_payment(tx, paid, status.detail or status.standing, now_ms)
+        why = status.detail or status.standing
+        take_back.reverse_payment(tx, paid, why, now_ms, letterhead=rules.letterhead)
         what = "its gateway took it back."
         reversed_ = payments.change(
             tx, paid, state="reversed", problem=status.detail[:_DETAIL_CHARS_MAX]
@@ -238,9 +239,10 @@ def _after(tx: Transaction, paid: Payment, status: Status, rules: Rules, now_ms:
         return paid
     _book_fee(tx, paid, status.fee_minor, now_ms)
     if status.refunded_minor > paid.refunded_minor:
-        refunds.book_outside(tx, paid, status.refunded_minor, now_ms)
+        refunded = status.refunded_minor
+        refunds.book_outside(tx, paid, refunded, now_ms, letterhead=rules.letterhead)
     for dispute in status.disputes:
-        disputes.book(tx, paid, dispute, now_ms)
+        disputes.book(tx, paid, dispute, now_ms, letterhead=rules.letterhead)
     return payments.get(tx, paid.id)
 
 

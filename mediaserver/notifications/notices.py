@@ -61,6 +61,7 @@ class Topic(StrEnum):
     VERIFICATION = "verification"
     MONEY = "money"
     GIFTS = "gifts"
+    THANKS = "thanks"
     TEAMS = "teams"
     REPORTS = "reports"
     WEBHOOKS = "webhooks"
@@ -78,6 +79,7 @@ TOPICS: Mapping[Topic, tuple[str, str]] = {
     Topic.VERIFICATION: ("Your verification", "What was decided on the documents you sent."),
     Topic.MONEY: ("Your money", "Payments, refunds and payouts, and what became of them."),
     Topic.GIFTS: ("Tips and donations", "Somebody gave something to your channel."),
+    Topic.THANKS: ("Thanks", "A streamer whom you gave to writes to thank you."),
     Topic.TEAMS: ("Teams", "Somebody invites you, or a team of yours changes."),
     Topic.REPORTS: ("Reports", "What became of something that you reported."),
     Topic.WEBHOOKS: ("Webhooks", "One of your webhooks was turned off."),

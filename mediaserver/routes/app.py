@@ -27,13 +27,16 @@ from mediaserver.routes.api import checkup as api_checkup
 from mediaserver.routes.api import donations as api_donations
 from mediaserver.routes.api import emotes as api_emotes
 from mediaserver.routes.api import follows as api_follows
+from mediaserver.routes.api import giving as api_giving
 from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
+from mediaserver.routes.api import memberships as api_memberships
 from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api import my_security as api_my_security
 from mediaserver.routes.api import notices as api_notices
 from mediaserver.routes.api import payments as api_payments
+from mediaserver.routes.api import payouts as api_payouts
 from mediaserver.routes.api import policies as api_policies
 from mediaserver.routes.api import realtime as api_realtime
 from mediaserver.routes.api import reports as api_reports
@@ -42,8 +45,13 @@ from mediaserver.routes.api import schedule as api_schedule
 from mediaserver.routes.api import site_webhooks as api_site_webhooks
 from mediaserver.routes.api import streams as api_streams
 from mediaserver.routes.api import teams as api_teams
+from mediaserver.routes.api import thanks as api_thanks
+from mediaserver.routes.api import tips as api_tips
 from mediaserver.routes.api import verifications as api_verifications
+from mediaserver.routes.api import wallet as api_wallet
 from mediaserver.routes.api import webhooks as api_webhooks
+from mediaserver.routes.api.admin import payouts as api_admin_payouts
+from mediaserver.routes.api.admin import refunds as api_admin_refunds
 from mediaserver.routes.api.openapi import document
 from mediaserver.routes.api.operation import PREFIX, Operation
 from mediaserver.routes.health import Health, health_routes
@@ -60,6 +68,7 @@ from mediaserver.routes.pages import (
     events,
     home,
     login,
+    membership,
     notices,
     overlays,
     password,
@@ -71,6 +80,8 @@ from mediaserver.routes.pages import (
     studio,
     teams,
     theme,
+    tip,
+    wallet,
 )
 from mediaserver.routes.pages import chat as chat_pages
 from mediaserver.routes.pages import settings as settings_pages
@@ -110,6 +121,14 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_cases.api.all,
     *api_sanctions.api.all,
     *api_appeals.api.all,
+    *api_payouts.api.all,
+    *api_admin_payouts.api.all,
+    *api_admin_refunds.api.all,
+    *api_wallet.api.all,
+    *api_tips.api.all,
+    *api_giving.api.all,
+    *api_thanks.api.all,
+    *api_memberships.api.all,
     *api_alerts.api.all,
     *api_payments.api.all,
     *api_donations.api.all,
@@ -145,6 +164,7 @@ def make_app(config: Config, clock: Clock) -> web.Application:
             middlewares.banned,
             middlewares.held_forms,
             middlewares.unread,
+            middlewares.balance,
         ],
         client_max_size=limits.REQUEST_BODY_BYTES_MAX,
     )
@@ -162,6 +182,8 @@ def make_app(config: Config, clock: Clock) -> web.Application:
     app.add_routes(category.routes)
     app.add_routes(channel.routes)
     app.add_routes(channel_tabs.routes)
+    app.add_routes(tip.routes)
+    app.add_routes(wallet.routes)
     app.add_routes(chat_pages.routes)
     app.add_routes(overlays.routes)
     app.add_routes(rules.routes)
@@ -178,6 +200,7 @@ def make_app(config: Config, clock: Clock) -> web.Application:
     app.add_routes(hooks.routes)
     app.add_routes(report.routes)
     app.add_routes(appeal.routes)
+    app.add_routes(membership.routes)
     app.add_routes(admin.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)

@@ -39,18 +39,36 @@ from mediaserver.kernel.config import Config
 from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.worker import Worker
+from mediaserver.memberships.plans import Plans
+from mediaserver.memberships.subscriptions import Subscriptions
 from mediaserver.moderation.desk import Desk
 from mediaserver.money.alert_desk import AlertDesk
+from mediaserver.money.books import Books
 from mediaserver.money.checks import Checks
+from mediaserver.money.corrections import Corrections
+from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
+from mediaserver.money.earnings import Earnings
 from mediaserver.money.gateways.gateways import Gateways
+from mediaserver.money.giving import Giving
+from mediaserver.money.history import History
 from mediaserver.money.hook_inbox import HookInbox
+from mediaserver.money.nightly_check import NightlyCheck
 from mediaserver.money.payment_decisions import PaymentDecisions
 from mediaserver.money.payment_views import PaymentViews
+from mediaserver.money.payout_accounts import PayoutAccounts
+from mediaserver.money.payout_desk import PayoutDesk
+from mediaserver.money.payouts import Payouts
+from mediaserver.money.receipts import Receipts
+from mediaserver.money.refund_desk import RefundDesk
 from mediaserver.money.sandbox import Sandbox
+from mediaserver.money.settlements import Settlements
+from mediaserver.money.supporters import Supporters
+from mediaserver.money.thanks import Thanks
 from mediaserver.money.tips import Tips
 from mediaserver.money.topups import TopUps
 from mediaserver.money.transfers import Transfers
+from mediaserver.money.wallet import Wallets
 from mediaserver.notifications.notices import Notices
 from mediaserver.routes.gate_tickets import Tickets
 from mediaserver.routes.held_forms import HeldForms
@@ -111,6 +129,24 @@ CHAT = web.AppKey("CHAT", Chat)
 DESK = web.AppKey("DESK", Desk)
 EMOTES = web.AppKey("EMOTES", Emotes)
 TIPS = web.AppKey("TIPS", Tips)
+BOOKS = web.AppKey("BOOKS", Books)
+CORRECTIONS = web.AppKey("CORRECTIONS", Corrections)
+SETTLEMENTS = web.AppKey("SETTLEMENTS", Settlements)
+NIGHTLY_CHECK = web.AppKey("NIGHTLY_CHECK", NightlyCheck)
+EARNINGS = web.AppKey("EARNINGS", Earnings)
+PAYOUTS = web.AppKey("PAYOUTS", Payouts)
+PAYOUT_ACCOUNTS = web.AppKey("PAYOUT_ACCOUNTS", PayoutAccounts)
+PAYOUT_DESK = web.AppKey("PAYOUT_DESK", PayoutDesk)
+REFUND_DESK = web.AppKey("REFUND_DESK", RefundDesk)
+DISPUTES = web.AppKey("DISPUTES", Disputes)
+WALLETS = web.AppKey("WALLETS", Wallets)
+HISTORY = web.AppKey("HISTORY", History)
+SUPPORTERS = web.AppKey("SUPPORTERS", Supporters)
+RECEIPTS = web.AppKey("RECEIPTS", Receipts)
+GIVING = web.AppKey("GIVING", Giving)
+THANKS = web.AppKey("THANKS", Thanks)
+PLANS = web.AppKey("PLANS", Plans)
+SUBSCRIPTIONS = web.AppKey("SUBSCRIPTIONS", Subscriptions)
 GATEWAYS = web.AppKey("GATEWAYS", Gateways)
 PAYMENT_CHECKS = web.AppKey("PAYMENT_CHECKS", Checks)
 PAYMENT_VIEWS = web.AppKey("PAYMENT_VIEWS", PaymentViews)
@@ -133,6 +169,9 @@ ASYNCAPI: web.AppKey[dict[str, Any]] = web.AppKey("ASYNCAPI")
 
 SESSION: web.RequestKey[Session | None] = web.RequestKey("SESSION")
 """The session of a browser's cookie; set by the session middleware."""
+
+BALANCE: web.RequestKey[str] = web.RequestKey("BALANCE")
+"""What is in the viewer's wallet, formatted; set by the balance middleware, for pages."""
 
 UNREAD: web.RequestKey[int] = web.RequestKey("UNREAD")
 """How many notices the viewer hasn't read; set by the unread middleware, for pages."""

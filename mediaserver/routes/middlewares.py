@@ -1,6 +1,7 @@
 """What happens to every request, from the outside in:
 
-    proxies → headers → errors → host → body size → csrf → session → banned → unread → handler
+    proxies → headers → errors → host → body size → csrf → session → banned → unread → balance →
+    handler
 
 Each does one thing; app.py puts them in this order.
 """
@@ -22,6 +23,7 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.addresses import AddressList
 from mediaserver.kernel.errors import Forbidden, MediaserverError, RateLimited
+from mediaserver.money.currencies import money
 from mediaserver.routes.confirming import MustConfirm
 from mediaserver.routes.cookies import SESSION_COOKIE, session_token
 from mediaserver.routes.duty import on_duty
@@ -31,6 +33,7 @@ from mediaserver.routes.held_forms import HeldForm
 from mediaserver.routes.host_cookies import host_cookie_name
 from mediaserver.routes.keys import (
     ACCOUNTS,
+    BALANCE,
     CALLER_ID,
     CONFIG,
     HELD_FORMS,
@@ -38,6 +41,7 @@ from mediaserver.routes.keys import (
     SESSION,
     UNREAD,
     VIEWER,
+    WALLETS,
 )
 from mediaserver.routes.render import CSP_PAGE
 
@@ -339,6 +343,17 @@ async def unread(request: web.Request, handler: Handler) -> web.StreamResponse:
     user = request[VIEWER]
     if user is not None and not request.path.startswith(_WITHOUT_HEADER):
         request[UNREAD] = await request.app[NOTICES].count_unread(user)
+    return await handler(request)
+
+
+@web.middleware
+async def balance(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Look into the viewer's wallet, for the header of pages; not where there are no wallets."""
+    user, config = request[VIEWER], request.app[CONFIG].money
+    has_header = user is not None and not request.path.startswith(_WITHOUT_HEADER)
+    if user is not None and has_header and config.enabled and config.wallet:
+        held = await request.app[WALLETS].standing(user)
+        request[BALANCE] = money(held.balance_minor, held.currency)
     return await handler(request)
 
 

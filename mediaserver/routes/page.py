@@ -14,7 +14,7 @@ from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
 from mediaserver.kernel.errors import Unauthorized
 from mediaserver.routes.host_cookies import host_cookie
-from mediaserver.routes.keys import CONFIG, RENDERER, RTMP_PORT, UNREAD, VIEWER
+from mediaserver.routes.keys import BALANCE, CONFIG, RENDERER, RTMP_PORT, UNREAD, VIEWER
 from mediaserver.routes.notices import WRONG, leave_notice, notice_of, take_notice
 from mediaserver.routes.render import CSP_PAGE, THEMES
 
@@ -63,6 +63,7 @@ def page(
         context={
             "notice": notice,
             "notices_wrong": WRONG,
+            "balance": request.get(BALANCE),
             "takes_accounts": request.app[CONFIG].accounts.registration == "open",
             **context,
         },

@@ -44,7 +44,10 @@ from mediaserver.chat.retention import Retention
 from mediaserver.kernel import limits
 from mediaserver.kernel.images import ImageFolder
 from mediaserver.kernel.metrics import RealtimeMetrics
+from mediaserver.memberships import memberships
 from mediaserver.moderation.desk import Desk
+from mediaserver.money import payments
+from mediaserver.money import personal as money_personal
 from mediaserver.notifications import notices
 from mediaserver.notifications.log_ins import LogIns
 from mediaserver.notifications.notices import Notices
@@ -263,12 +266,15 @@ def add_personal_data(base: Foundations, app: web.Application) -> None:
         base.letterhead,
         (
             Source("verification", verified.export, verifications.erase),
+            Source("memberships", memberships.export, memberships.erase),
             Source("notices", notices.export),
             Source("policies", policies.export),
             Source("webhooks", webhooks.export),
+            Source("payments", payments.export),
             Source("sanctions", sanctions.export),
             Source("reports", reports.export, reports.erase),
             Source("appeals", appeals.export),
+            Source("money", money_personal.export, money_personal.erase),
             Source("chat", personal.export, personal.erase),
             Source("teams", teams_personal.export, teams_personal.erase),
             Source("channels", deletion.export, deletion.erase),

@@ -18,7 +18,7 @@ TEMPLATES = ROOT / "web" / "templates"
 KB = 1024
 STATIC_CALL = re.compile(r"static\('((?:css|js|vendor)/[^']+\.(?:css|js))'\)")
 IMPORT = re.compile(r"""(?:\bfrom\s+|^import\s+|\bimport\()["'](\.[^"']+\.js)["']""", re.MULTILINE)
-LATE = re.compile(r"/(chat-(card|comments|emotes|suggest)|went-live)\.js$")
+LATE = re.compile(r"/(chat-(card|comments|emotes|suggest)|tip|went-live)\.js$")
 """Modules that wait for somebody to write, to click, or for the page to stand."""
 
 
@@ -95,8 +95,8 @@ def test_style_keeps_its_budget(page: str) -> None:
 
 def test_own_scripts_stay_small() -> None:
     lines = sum(len(path.read_text().splitlines()) for path in (STATIC / "js").glob("*.js"))
-    # 600 of them: alerts, goal and board in overlays, tips in the chat
-    assert lines <= 7200
+    # 600 of them: alerts, goal and board in overlays, tips in the chat; 200: the dialog of a tip
+    assert lines <= 7400
 
 
 def test_vendored_files_are_the_recorded_ones() -> None:

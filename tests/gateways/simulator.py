@@ -14,7 +14,7 @@ from aiohttp import web
 
 from mediaserver.money.gateways.gateway import Notification
 
-Mode = Literal["up", "down", "slow", "html", "huge", "redirect"]
+Mode = Literal["up", "down", "slow", "html", "huge", "redirect", "odd"]
 
 State = Literal[
     "open", "paid", "review", "failed", "cancelled", "expired", "charged_back", "dispute_won"
@@ -45,12 +45,14 @@ class Simulator(ABC):
     """A provider: an async context manager around its server.
 
     `mode` decides how the next requests are answered, `asked` lists method and path of those so
-    far. `times`: answers given by `mode` before it is up again; None: until somebody sets it.
+    far. `odd`: what it says in that mode. `times`: answers given by `mode` before it is up again;
+    None: until somebody sets it.
     """
 
     def __init__(self) -> None:
         self.mode: Mode = "up"
         self.times: int | None = None
+        self.odd: object = {}
         self.asked: list[str] = []
         self.sales: dict[str, Sale] = {}
         self.url = ""
@@ -79,6 +81,11 @@ class Simulator(ABC):
         sale.was_attempted = True
         sale.charge_ref = sale.charge_ref or f"charge_{payment_id[4:]}"
         sale.state = state
+
+    def give_back(self, payment_id: str, amount: int) -> None:
+        """Somebody refunds so much in the provider's own dashboard."""
+        refunds = self.sales[payment_id].refunds
+        refunds[f"dashboard_{len(refunds)}"] = amount
 
     async def deliver(self, payment_id: str, times: int = 1, url: str = "") -> list[int]:
         """Post its notification to `url`, or where the site wanted it; several times, if so told,
@@ -118,6 +125,8 @@ class Simulator(ABC):
             request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
         ) -> web.StreamResponse:
             self.asked.append(f"{request.method} {request.path}")
+            if request.path == "/elsewhere":  # where nobody should follow
+                return web.json_response({})
             mode = self.mode
             if mode != "up" and self.times is not None:
                 self.times -= 1
@@ -129,10 +138,12 @@ class Simulator(ABC):
                 await self._stopped.wait()
             if mode == "html":
                 return web.Response(text="<h1>Maintenance</h1>", content_type="text/html")
+            if mode == "odd":
+                return web.json_response(self.odd)
             if mode == "huge":
                 return web.Response(body=b" " * 3_000_000)
             if mode == "redirect":
-                raise web.HTTPFound("https://elsewhere.example/")
+                raise web.HTTPFound(f"{self.url}/elsewhere")
             return await handler(request)
 
         return answered

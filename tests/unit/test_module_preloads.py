@@ -13,7 +13,7 @@ TEMPLATES = WEB / "templates"
 IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
 NAMED = re.compile(r"""["']((?:js|vendor)/[^"']+\.js)["']""")
 
-LATE = re.compile(r"/(chat-(card|comments|emotes|suggest)|went-live)\.js$")
+LATE = re.compile(r"/(chat-(card|comments|emotes|suggest)|tip|went-live)\.js$")
 """Modules that wait for somebody to write, to click, or for the page to stand."""
 
 

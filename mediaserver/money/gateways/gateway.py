@@ -166,7 +166,8 @@ class Gateway(Protocol):
         ...
 
     async def refund(self, reference: Reference, amount_minor: int, key: str) -> RefundAnswer:
-        """Give back a part of what was paid; asked again with the same `key`, once.
+        """Give back a part of what was paid; asked again with the same `key`, once, and the answer
+        is how that refund stands by now.
 
         Raises `GatewayDown` (not known whether it was done), `GatewayRefused`.
         """

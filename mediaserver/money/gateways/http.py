@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from mediaserver.kernel import limits
+from mediaserver.kernel.errors import Invalid
 from mediaserver.money.gateways.gateway import GatewayDown, Notification
 
 
@@ -78,11 +80,21 @@ class Wire:
             raise GatewayDown(f"{self._provider} answered {answer.status}.")
         try:
             found = json.loads(answer.body, parse_float=str)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise self.nonsense()
         return answer.status, found
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around looking into an answer: where something is missing in it, or is of another kind
+        than it should be, `GatewayDown` is raised.
+        """
+        try:
+            yield
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, Invalid):
+            raise self.nonsense() from None
 
     def nonsense(self) -> GatewayDown:
         """For an answer that can't be understood."""

@@ -13,7 +13,7 @@ import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from hashlib import sha512
+from hashlib import sha256, sha512
 from typing import Any
 
 from mediaserver.kernel import limits
@@ -60,6 +60,12 @@ tell: whoever knows that it was paid reads it as reversed.
 _NOT_REFUNDED = frozenset(("bank_transfer", "echannel", "permata", "cstore", "bca_klikpay"))
 """Ways to pay by which no money goes back: transfers to a virtual account, shops."""
 
+_STEPS = ("order_id", "transaction_id", "transaction_status", "fraud_status", "refund_amount")
+"""What makes a notification another one than those before."""
+
+_MINUTES_MIN = 5
+"""The soonest that a page of Snap may end."""
+
 _WESTERN_INDONESIA = timezone(timedelta(hours=7))
 
 
@@ -100,7 +106,8 @@ class MidtransGateway:
 
     async def create(self, order: Order) -> Checkout:
         rupiah = _whole_rupiah(order.amount_minor, order.currency)
-        minutes = max(5, (order.expires_at_ms - self._clock.wall_ms()) // 60_000)
+        minutes = (order.expires_at_ms - self._clock.wall_ms()) // 60_000
+        minutes = max(_MINUTES_MIN, minutes)
         wanted: dict[str, Any] = {
             "transaction_details": {"order_id": order.payment_id, "gross_amount": rupiah},
             "item_details": [
@@ -131,21 +138,21 @@ class MidtransGateway:
             order_id, status = str(found["order_id"]), str(found["transaction_status"])
             signed = f"{order_id}{found['status_code']}{found['gross_amount']}"
             given = str(found["signature_key"])
-            # Each step of a transaction once; a refund more is another amount.
-            steps = ("transaction_id", "transaction_status", "fraud_status", "refund_amount")
-            event_ref = ":".join(str(found.get(step, "")) for step in steps)
-            charge_ref = str(found.get("transaction_id") or "") or None
-        except (ValueError, KeyError, TypeError):
+            # Each step of a transaction once; one refund more is another amount.
+            steps = [found.get(step) for step in _STEPS]
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise Invalid("That is no notification of Midtrans.") from None
-        expected = sha512(f"{signed}{self._config.server_key}".encode(errors="replace"))
-        if not same(expected.hexdigest(), given.encode(errors="replace").decode()):
+        expected = sha512(_encoded(f"{signed}{self._config.server_key}")).hexdigest()
+        if not same(expected, _encoded(given).decode()):
             raise Forbidden("The signature is wrong.", code="signature")
-        return Hint(event_ref, status, order_id, charge_ref)
+        event_ref = sha256(json.dumps(steps).encode()).hexdigest()
+        return Hint(event_ref, status if status in _STANDINGS else "unknown", order_id)
 
     async def fetch(self, reference: Reference) -> Status | None:
         found = await self._transaction(reference)
         if found is not None:
-            return self._status(found)
+            with self._wire.reading():
+                return self._status(found)
         if not reference.provider_ref:
             return None
         # Midtrans knows an order only when a way to pay was chosen; until then just its page.
@@ -156,9 +163,10 @@ class MidtransGateway:
         found = await self._transaction(reference)
         if found is None:
             raise GatewayRefused("Midtrans doesn't know this payment.")
-        for earlier in found.get("refunds") or ():
-            if earlier.get("refund_key") == refund_key:
-                return RefundAnswer("succeeded", _refund_ref(earlier))
+        with self._wire.reading():
+            for earlier in found.get("refunds") or ():
+                if earlier.get("refund_key") == refund_key:
+                    return RefundAnswer("succeeded", _refund_ref(earlier))
         if found.get("payment_type") in _NOT_REFUNDED:
             raise GatewayRefused(
                 "Midtrans can't give back what was paid by bank transfer or in a shop."
@@ -190,38 +198,20 @@ class MidtransGateway:
         return found
 
     def _status(self, found: Mapping[str, Any]) -> Status:
-        named = str(found.get("transaction_status", ""))
-        standing = _STANDINGS.get(named)
-        if standing is None:
-            raise self._wire.nonsense()
+        named = str(found["transaction_status"])
+        standing = _STANDINGS[named]
         if standing == "paid" and found.get("fraud_status") == "challenge":
             standing = "review"
         charge_ref = str(found.get("transaction_id", ""))
         return Status(
             standing,
-            self._amount(found["gross_amount"]),
+            _amount(found["gross_amount"]),
             str(found.get("currency") or _RUPIAH.code),
             charge_ref=charge_ref,
-            refunded_minor=self._refunded(found) if "refund" in named else 0,
-            disputes=self._disputes(found, charge_ref) if "chargeback" in named else (),
+            refunded_minor=_refunded(found) if "refund" in named else 0,
+            disputes=_disputes(found, charge_ref) if "chargeback" in named else (),
             detail=said(found.get("status_message", "") if standing != "paid" else ""),
         )
-
-    def _refunded(self, found: Mapping[str, Any]) -> int:
-        """All refunds together: `refund_amount`, which older answers have of the last one alone."""
-        parts = sum(self._amount(one["refund_amount"]) for one in found.get("refunds") or ())
-        return max(parts, self._amount(found.get("refund_amount", "0")))
-
-    def _disputes(self, found: Mapping[str, Any], charge_ref: str) -> tuple[DisputeStatus, ...]:
-        """A chargeback is final at Midtrans: what was argued before went by mail."""
-        amount = found.get("refund_amount") or found["gross_amount"]
-        return (DisputeStatus(f"{charge_ref}:chargeback", self._amount(amount), 0, "lost"),)
-
-    def _amount(self, text: object) -> int:
-        try:
-            return parsed_amount(str(text), _RUPIAH)
-        except Invalid:
-            raise self._wire.nonsense() from None
 
     async def _ask(
         self,
@@ -262,6 +252,28 @@ def _whole_rupiah(amount_minor: int, currency: str) -> int:
     if rest:
         raise Invalid("Write a whole number of rupiah.", field="amount_minor")
     return rupiah
+
+
+def _refunded(found: Mapping[str, Any]) -> int:
+    """All refunds together: `refund_amount`, which older answers have of the last one alone."""
+    parts = sum(_amount(one["refund_amount"]) for one in found.get("refunds") or ())
+    return max(parts, _amount(found.get("refund_amount", "0")))
+
+
+def _disputes(found: Mapping[str, Any], charge_ref: str) -> tuple[DisputeStatus, ...]:
+    """A chargeback is final at Midtrans: what was argued before went by mail."""
+    amount = found.get("refund_amount") or found["gross_amount"]
+    return (DisputeStatus(f"{charge_ref}:chargeback", _amount(amount), 0, "lost"),)
+
+
+def _amount(text: object) -> int:
+    """Raises `Invalid`."""
+    return parsed_amount(str(text), _RUPIAH)
+
+
+def _encoded(text: str) -> bytes:
+    """As UTF-8, which JSON's lone surrogates don't have."""
+    return text.encode(errors="replace")
 
 
 def _refund_ref(made: Mapping[str, Any]) -> str:

@@ -127,18 +127,19 @@ class SslcommerzGateway:
             raise Forbidden("The signature is wrong.", code="signature")
         if fields.get("store_id", self._config.store_id) != self._config.store_id:
             raise Forbidden("It is for another store.", code="store")
-        return Hint(given, status, order_id, fields.get("bank_tran_id") or None)
+        is_known = status in _PAID or status in _STANDINGS
+        return Hint(given, status if is_known else "unknown", order_id)
 
     async def fetch(self, reference: Reference) -> Status | None:
         answer = await self._query(_QUERY, {"tran_id": reference.payment_id})
-        attempts = [one for one in _listed(answer) if one.get("tran_id") == reference.payment_id]
-        attempts.sort(key=lambda one: str(one.get("tran_date", "")))
-        paid = [one for one in attempts if one.get("status") in _PAID]
-        if paid:
-            return await self._paid(reference, paid)
-        if attempts:
-            waits = [one for one in attempts if _STANDINGS.get(one.get("status", "")) == "open"]
-            return self._unpaid(reference, (waits or attempts)[-1])
+        with self._wire.reading():
+            attempts = sorted(_attempts(answer, reference), key=lambda one: str(one["tran_date"]))
+            paid = [one for one in attempts if one["status"] in _PAID]
+            if paid:
+                return await self._paid(reference, paid)
+            if attempts:
+                waiting = [one for one in attempts if _STANDINGS[one["status"]] == "open"]
+                return _unpaid(reference, (waiting or attempts)[-1])
         if reference.provider_ref:
             return Status("open", reference.amount_minor, reference.currency)
         return None
@@ -175,7 +176,7 @@ class SslcommerzGateway:
         than was asked for, so it is looked at by somebody.
         """
         valid = [await self._validated(reference, one) for one in paid]
-        amounts = [self._amount(one or first) for one, first in zip(valid, paid, strict=True)]
+        amounts = [_amount(one or first) for one, first in zip(valid, paid, strict=True)]
         is_risky = any(one is None or str(one.get("risk_level", "0")) == "1" for one in valid)
         currencies = {currency.code for _, currency in amounts}
         return Status(
@@ -183,7 +184,7 @@ class SslcommerzGateway:
             sum(amount for amount, _ in amounts),
             currencies.pop() if len(currencies) == 1 else "XXX",
             charge_ref=str(paid[0].get("bank_tran_id", "")),
-            fee_minor=sum(self._fee(one) for one in paid),
+            fee_minor=sum(_fee(one) for one in paid),
             detail=f"It was paid {len(paid)} times." if len(paid) > 1 else "",
         )
 
@@ -196,42 +197,13 @@ class SslcommerzGateway:
         is_it = answer.get("tran_id") == reference.payment_id and answer.get("status") in _PAID
         return answer if is_it else None
 
-    def _unpaid(self, reference: Reference, last: Mapping[str, Any]) -> Status:
-        standing = _STANDINGS.get(str(last.get("status", "")))
-        if standing is None:
-            raise self._wire.nonsense()
-        return Status(
-            standing,
-            reference.amount_minor,
-            reference.currency,
-            charge_ref=str(last.get("bank_tran_id") or ""),
-            detail=said(last.get("error") or ""),
-        )
-
-    def _amount(self, one: Mapping[str, Any]) -> tuple[int, Currency]:
-        """What the buyer was asked for: `amount` is that in taka."""
-        try:
-            currency = CURRENCIES[str(one["currency_type"])]
-            return parsed_amount(str(one["currency_amount"]), currency), currency
-        except (KeyError, Invalid):
-            raise self._wire.nonsense() from None
-
-    def _fee(self, one: Mapping[str, Any]) -> int:
-        """What SSLCommerz keeps, known in taka alone."""
-        taka = CURRENCIES["BDT"]
-        if one.get("currency_type") != taka.code or not one.get("store_amount"):
-            return 0
-        try:
-            store = parsed_amount(str(one["store_amount"]), taka)
-        except Invalid:
-            return 0
-        return max(0, self._amount(one)[0] - store)
-
     async def _query(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
         status, answer = await self._wire.ask(
             "GET", self._url + path, query={**query, **self._account(), "v": "1", "format": "json"}
         )
-        connected = answer.get("APIConnect", "DONE")
+        connected = answer.get("APIConnect")
+        if connected is None:
+            raise self._wire.nonsense()
         if status >= 400 or connected != "DONE":
             raise self._refused(connected)
         return answer
@@ -254,6 +226,35 @@ def _is_covered(fields: Mapping[str, str], signed: Sequence[str]) -> bool:
     return {"tran_id"} | ({"val_id"} & fields.keys()) <= set(signed) <= fields.keys()
 
 
-def _listed(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    elements = answer.get("element")
-    return [one for one in elements if isinstance(one, dict)] if isinstance(elements, list) else []
+def _attempts(answer: Mapping[str, Any], reference: Reference) -> list[dict[str, Any]]:
+    """What was tried to pay it. Nothing was when there is no list: then it is some text."""
+    if int(answer["no_of_trans_found"]) == 0:
+        return []
+    return [one for one in answer["element"] if one["tran_id"] == reference.payment_id]
+
+
+def _unpaid(reference: Reference, last: Mapping[str, Any]) -> Status:
+    return Status(
+        _STANDINGS[last["status"]],
+        reference.amount_minor,
+        reference.currency,
+        charge_ref=str(last.get("bank_tran_id") or ""),
+        detail=said(last.get("error") or ""),
+    )
+
+
+def _amount(one: Mapping[str, Any]) -> tuple[int, Currency]:
+    """What the buyer was asked for: `amount` is that in taka."""
+    currency = CURRENCIES[one["currency_type"]]
+    return parsed_amount(str(one["currency_amount"]), currency), currency
+
+
+def _fee(one: Mapping[str, Any]) -> int:
+    """What SSLCommerz keeps, known in taka alone. No payment waits for that to be readable."""
+    taka = CURRENCIES["BDT"]
+    if one["currency_type"] != taka.code:
+        return 0
+    try:
+        return max(0, _amount(one)[0] - parsed_amount(str(one.get("store_amount")), taka))
+    except Invalid:
+        return 0

@@ -131,9 +131,10 @@ class StripeGateway:
                 {"idempotency_key": f"payment:{order.payment_id}"},
             )
         )
-        if not session.url:
-            raise GatewayRefused("This checkout at Stripe is over.")
-        return Checkout(session.url, session.id)
+        with self._wire.reading():
+            if not session.url:
+                raise GatewayRefused("This checkout at Stripe is over.")
+            return Checkout(session.url, session.id)
 
     def parse(self, notification: Notification) -> Hint:
         signed = header(notification, "Stripe-Signature")
@@ -143,17 +144,18 @@ class StripeGateway:
                 notification.body, signed, self._config.webhook_secret, tolerance=None
             )
             event = json.loads(notification.body)
-            found = event["data"]["object"]
+            about = event["data"]["object"]
+            intent = about.get("payment_intent")
             hint = Hint(
                 str(event["id"]),
                 str(event["type"]),
-                _payment_id(found),
-                found.get("payment_intent") or None,
+                _payment_id(about),
+                intent if isinstance(intent, str) else None,
             )
             is_live = event["livemode"]
         except stripe.SignatureVerificationError:
             raise Forbidden("The signature is wrong.", code="signature") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise Invalid("That is no event of Stripe.") from None
         difference_s = abs(self._clock.wall_ms() // 1000 - _time_of(signed))
         if difference_s > limits.GATEWAY_CLOCK_DIFFERENCE_S:
@@ -163,37 +165,19 @@ class StripeGateway:
         return hint
 
     async def fetch(self, reference: Reference) -> Status | None:
-        session = await self._session(reference)
-        if session is None:
-            return None
-        intent = session.get("payment_intent") or {}
-        charge = intent.get("latest_charge") or {}
-        currency = str(session["currency"]).upper()
-        standing = _standing(session, intent)
-        return Status(
-            standing,
-            from_stripe(session["amount_total"], currency),
-            currency,
-            charge_ref=intent.get("id", ""),
-            refunded_minor=from_stripe(charge.get("amount_refunded", 0), currency),
-            disputes=await self._disputes(intent["id"]) if charge.get("disputed") else (),
-            fee_minor=_fee(charge.get("balance_transaction"), currency),
-            detail=said((intent.get("last_payment_error") or {}).get("message") or ""),
-        )
+        with self._wire.reading():
+            session = await self._session(reference)
+            return None if session is None else await self._status(session)
 
     async def refund(self, reference: Reference, amount_minor: int, key: str) -> RefundAnswer:
         """A key is known at Stripe for a day, in the refund's own metadata for ever; so this also
         tells how an earlier refund stands now.
         """
         amount = to_stripe(amount_minor, reference.currency)
-        made = await self._ask(
-            self._api.refunds.list_async(
-                {"payment_intent": reference.charge_ref, "limit": limits.GATEWAY_LISTED_MAX}
-            )
-        )
-        for earlier in made.to_dict()["data"]:
-            if (earlier.get("metadata") or {}).get("key") == key:
-                return _refund_answer(earlier)
+        with self._wire.reading():
+            for earlier in await self._refunds(reference.charge_ref):
+                if (earlier.get("metadata") or {}).get("key") == key:
+                    return _refund_answer(earlier)
         new = await self._ask(
             self._api.refunds.create_async(
                 {
@@ -204,10 +188,27 @@ class StripeGateway:
                 {"idempotency_key": key},
             )
         )
-        return _refund_answer(new.to_dict())
+        with self._wire.reading():
+            return _refund_answer(new.to_dict())
 
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+    async def _status(self, session: Mapping[str, Any]) -> Status:
+        intent = session.get("payment_intent") or {}
+        charge = intent.get("latest_charge") or {}
+        currency = str(session["currency"]).upper()
+        has_refunds, has_disputes = charge.get("amount_refunded"), charge.get("disputed")
+        return Status(
+            _standing(session, intent),
+            from_stripe(session["amount_total"], currency),
+            currency,
+            charge_ref=intent.get("id", ""),
+            refunded_minor=await self._refunded(intent["id"]) if has_refunds else 0,
+            disputes=await self._disputes(intent["id"]) if has_disputes else (),
+            fee_minor=_fee(charge.get("balance_transaction"), currency),
+            detail=said((intent.get("last_payment_error") or {}).get("message") or ""),
+        )
 
     async def _session(self, reference: Reference) -> dict[str, Any] | None:
         """The checkout. When its id was lost, by a crash, it is found by what was paid in it."""
@@ -230,6 +231,23 @@ class StripeGateway:
             )
         )
         return sessions["data"][0] if sessions and sessions["data"] else None
+
+    async def _refunds(self, intent_id: str) -> list[dict[str, Any]]:
+        listed = await self._ask(
+            self._api.refunds.list_async(
+                {"payment_intent": intent_id, "limit": limits.GATEWAY_LISTED_MAX}
+            )
+        )
+        found: list[dict[str, Any]] = listed.to_dict()["data"]
+        return found
+
+    async def _refunded(self, intent_id: str) -> int:
+        """What was really given back: the charge itself also counts what is still pending."""
+        return sum(
+            from_stripe(one["amount"], str(one["currency"]).upper())
+            for one in await self._refunds(intent_id)
+            if one["status"] == "succeeded"
+        )
 
     async def _disputes(self, intent_id: str) -> tuple[DisputeStatus, ...]:
         listed = await self._ask(

@@ -65,6 +65,7 @@ _ERROR_SCHEMA: dict[str, Any] = {
 PATH_NAMES: Mapping[str, tuple[str, str]] = {
     "slug": ("The name in an address, such as that of a channel.", "alice"),
     "id": ("The id, as a list of them gives it.", "id_0123456789abcdefghjk"),
+    "month": ("A month, as YYYY-MM.", "2026-11"),
     "team": ("The name of the team in its address.", "the-lab"),
     "key": ("The setting, as section.key.", "site.name"),
     "delivery_id": ("The id of a delivery.", "dlv_0123456789abcdefghjk"),

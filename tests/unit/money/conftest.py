@@ -16,6 +16,7 @@ from mediaserver.kernel.db import Database
 from mediaserver.kernel.images import Images
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.money.alert_desk import AlertDesk
+from tests.unit.money.books import Books
 from tests.unit.money.given import Giving
 from tests.unit.money.paying import Paying, verified_channel
 from tests.unit.outbox import Outbox
@@ -49,3 +50,14 @@ def desk(db: Database, clock: FakeClock, throttles: Throttles, tmp_path: Path) -
 @pytest.fixture
 def outbox(db: Database) -> Outbox:
     return Outbox(db)
+
+
+@pytest.fixture
+def books(db: Database, clock: FakeClock) -> Books:
+    return Books(db, clock)
+
+
+@pytest.fixture
+async def bobs(books: Books, bob: User) -> Channel:
+    """A channel of bob, who is verified."""
+    return await books.streamer(bob)

@@ -130,6 +130,17 @@ function wireChatToggle() {
   }
 }
 
+/** In a dialog, so that the stream goes on; a visitor logs in first, on a page of their own. */
+function wireTip() {
+  const link = /** @type {HTMLAnchorElement | null} */ (main.querySelector("[data-tip-link]"));
+  if (!link || !document.documentElement.hasAttribute("data-member")) return;
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    import("./tip.js").then(({ openTip }) => openTip(link)).catch(() => location.assign(link.href));
+  });
+}
+
 /** A phone's keyboard covers the page where the browser doesn't shrink it; the chat then fits into
  *  what is left to see. */
 function wireKeyboard() {
@@ -169,6 +180,7 @@ document.addEventListener("room-live", (event) => heard(/** @type {CustomEvent} 
 wireShare();
 wireFollow();
 wireChatToggle();
+wireTip();
 wireKeyboard();
 wireReports();
 wireLoss();

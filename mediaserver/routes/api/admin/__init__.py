@@ -6,10 +6,14 @@ from __future__ import annotations
 
 from mediaserver.routes.api.admin import (
     audit,
+    books,
+    books_changes,
     categories,
     jobs,
     live,
     overview,
+    payments,
+    plans,
     settings,
     statistics,
     users,
@@ -21,9 +25,13 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.api.all,
     *live.api.all,
     *categories.api.all,
+    *plans.api.all,
     *settings.api.all,
     *jobs.api.all,
     *statistics.api.all,
     *audit.api.all,
+    *payments.api.all,
+    *books.api.all,
+    *books_changes.api.all,
 )
 """In the order in which they are documented."""

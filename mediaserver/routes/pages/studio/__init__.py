@@ -11,12 +11,15 @@ from mediaserver.routes.pages.studio import (
     connect,
     desk,
     emotes,
+    giving,
     health,
     making,
     overlays,
     schedule,
     settings,
+    supporters,
     teams,
+    transfers,
     webhooks,
 )
 
@@ -32,8 +35,11 @@ routes = [
     *schedule.routes,
     *teams.routes,
     *overlays.routes,
+    *supporters.routes,
+    *giving.routes,
     *alerts.routes,
     *webhooks.routes,
+    *transfers.routes,
     *connect.routes,
     *settings.routes,
 ]

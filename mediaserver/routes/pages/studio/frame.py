@@ -30,12 +30,15 @@ _SECTIONS = (
     "teams",
     "overlays",
     "alerts",
+    "supporters",
+    "giving",
+    "transfers",
     "webhooks",
     "connect",
     "settings",
 )
 _MODERATOR_SECTIONS = ("chat", "health", "alerts")
-_MONEY_SECTIONS = ("alerts",)
+_MONEY_SECTIONS = ("alerts", "supporters", "giving", "transfers")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import MidtransConfig, SslcommerzConfig, StripeConfig
+from mediaserver.kernel.db import Database
+from mediaserver.kernel.events import Events
+from mediaserver.kernel.vault import Vault
 from mediaserver.money.gateways.gateway import Checkout, Gateway, Order, Reference
 from mediaserver.money.gateways.midtrans import MidtransGateway
+from mediaserver.money.gateways.sandbox import SandboxGateway
+from mediaserver.money.gateways.sandbox_provider import Button, SandboxProvider
 from mediaserver.money.gateways.sslcommerz import SslcommerzGateway
 from mediaserver.money.gateways.stripe import StripeGateway
 from tests.gateways import midtrans, sslcommerz, stripe
 from tests.gateways.midtrans import MidtransSimulator
+from tests.gateways.sandbox import SandboxSimulator
 from tests.gateways.sslcommerz import SslcommerzSimulator
 from tests.gateways.stripe import StripeSimulator
 
@@ -56,13 +63,36 @@ class Bench:
         made: Checkout = await self.gateway.create(self.order())
         return self.reference(made.provider_ref)
 
+    async def pay(self, state: str = "paid") -> None:
+        """What came of it on the pay page."""
+        self.simulator.pay(PAYMENT_ID, state)
+
+    async def refunded(self) -> int:
+        """How much of it the provider has given back."""
+        return int(self.simulator.sales[PAYMENT_ID].refunded)
+
     async def paid(self) -> Reference:
         """One that was paid."""
         opened = await self.opened()
-        self.simulator.pay(PAYMENT_ID)
+        await self.pay()
         status = await self.gateway.fetch(opened)
         assert status is not None
         return self.reference(opened.provider_ref, status.charge_ref)
+
+
+class SandboxBench(Bench):
+    """The sandbox, whose provider is part of the site."""
+
+    async def pay(self, state: str = "paid") -> None:
+        button = cast("Button", {"paid": "pay", "failed": "fail"}.get(state))
+        if state == "expired":
+            self.clock.advance(3_600_000)
+        found = await self.simulator.provider.find(PAYMENT_ID)
+        if button is not None and found.standing != state:
+            self.simulator.pressed = await self.simulator.provider.press(found.id, button)
+
+    async def refunded(self) -> int:
+        return int((await self.simulator.provider.find(PAYMENT_ID)).refunded_minor)
 
 
 def connected(name: str, url: str, clock: FakeClock, *, secret: str = "", **more: Any) -> Gateway:
@@ -112,24 +142,41 @@ async def sslcommerz_bench(clock: FakeClock) -> AsyncIterator[Bench]:
         await gateway.aclose()
 
 
-@pytest.fixture(params=["stripe", "midtrans", "sslcommerz"])
+@pytest.fixture
+async def sandbox_bench(clock: FakeClock, vault: Vault, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with Database(f"sqlite+aiosqlite:///{tmp_path / 'site.db'}", Events()) as db:
+        provider = SandboxProvider(db, clock, vault)
+        gateway = SandboxGateway(provider, lambda: "https://site.example")
+        simulator = SandboxSimulator(provider)
+        yield SandboxBench(gateway, simulator, clock, "USD", "site.example", ())
+
+
+@pytest.fixture(params=["sandbox", "stripe", "midtrans", "sslcommerz"])
 def bench(request: pytest.FixtureRequest) -> Bench:
+    """Every gateway."""
+    found: Bench = request.getfixturevalue(f"{request.param}_bench")
+    return found
+
+
+@pytest.fixture(params=["stripe", "midtrans", "sslcommerz"])
+def remote(request: pytest.FixtureRequest) -> Bench:
+    """Every one that speaks with a provider elsewhere."""
     found: Bench = request.getfixturevalue(f"{request.param}_bench")
     return found
 
 
 @pytest.fixture
-async def wrongly_keyed(bench: Bench, clock: FakeClock) -> AsyncIterator[Gateway]:
+async def wrongly_keyed(remote: Bench, clock: FakeClock) -> AsyncIterator[Gateway]:
     """The same gateway with a secret that its provider doesn't know."""
     secret = "sk_test_wrong_secret"
-    gateway = connected(bench.gateway.name, bench.simulator.url, clock, secret=secret)
+    gateway = connected(remote.gateway.name, remote.simulator.url, clock, secret=secret)
     yield gateway
     await gateway.aclose()
 
 
 @pytest.fixture
-async def hasty(bench: Bench, clock: FakeClock) -> AsyncIterator[Gateway]:
+async def hasty(remote: Bench, clock: FakeClock) -> AsyncIterator[Gateway]:
     """The same gateway, which hardly waits."""
-    gateway = connected(bench.gateway.name, bench.simulator.url, clock, timeout_s=0.05)
+    gateway = connected(remote.gateway.name, remote.simulator.url, clock, timeout_s=0.05)
     yield gateway
     await gateway.aclose()

@@ -147,6 +147,17 @@ async def test_what_is_signed_can_not_be_changed(
         midtrans_bench.gateway.parse(told)
 
 
+async def test_what_is_not_signed_may_be_anything_and_is_only_a_name(
+    midtrans_bench: Bench,
+) -> None:
+    await midtrans_bench.paid()
+    odd = {"transaction_status": "\0\ud800", "transaction_id": "\0", "refund_amount": [1, {}]}
+    told = midtrans_bench.simulator.told(midtrans_bench.simulator.body(PAYMENT_ID) | odd)
+    hint = midtrans_bench.gateway.parse(told)
+    assert (hint.kind, hint.payment_id, hint.charge_ref) == ("unknown", PAYMENT_ID, None)
+    assert hint.event_ref.isalnum()
+
+
 async def test_each_refund_is_told_under_a_name_of_its_own(midtrans_bench: Bench) -> None:
     paid = await midtrans_bench.paid()
     refs = []
@@ -156,6 +167,13 @@ async def test_each_refund_is_told_under_a_name_of_its_own(midtrans_bench: Bench
         assert json.loads(told.body)["transaction_status"] == "partial_refund"
         refs.append(midtrans_bench.gateway.parse(told).event_ref)
     assert refs[0] != refs[1]
+
+
+async def test_a_refund_that_is_there_is_not_asked_for_again(midtrans_bench: Bench) -> None:
+    paid = await midtrans_bench.paid()
+    for _ in range(2):
+        await midtrans_bench.gateway.refund(paid, 10_000, "refund:rfd_1")
+    assert midtrans_bench.simulator.asked.count(f"POST /v2/{PAYMENT_ID}/refund") == 1
 
 
 @pytest.mark.parametrize("payment_type", ["bank_transfer", "echannel", "cstore"])

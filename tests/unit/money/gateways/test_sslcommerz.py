@@ -89,6 +89,17 @@ async def test_an_amount_that_is_none_makes_no_sense(sslcommerz_bench: Bench) ->
         await fetched(sslcommerz_bench)
 
 
+async def test_a_fee_that_is_none_holds_up_no_payment(sslcommerz_bench: Bench) -> None:
+    await sslcommerz_bench.paid()
+    attempt = sslcommerz_bench.simulator.attempt
+    sslcommerz_bench.simulator.attempt = lambda payment_id: {
+        **attempt(payment_id),
+        "store_amount": "1462.505",
+    }
+    status = await fetched(sslcommerz_bench)
+    assert (status.standing, status.fee_minor) == ("paid", 0)
+
+
 @pytest.mark.parametrize("unsigned", ["tran_id", "val_id"])
 async def test_what_it_is_about_must_be_signed(sslcommerz_bench: Bench, unsigned: str) -> None:
     """Somebody signs with nothing of it a notification of their own and adds the rest."""

@@ -106,6 +106,19 @@ async def test_an_event_about_something_else_is_about_no_payment(stripe_bench: B
     assert (hint.payment_id, hint.charge_ref) == (None, None)
 
 
+@pytest.mark.parametrize(
+    "about", [None, [], "text", {"metadata": "text"}, {"metadata": [], "payment_intent": {}}]
+)
+async def test_a_signed_event_of_another_shape_is_refused_or_about_no_payment(
+    stripe_bench: Bench, about: Any
+) -> None:
+    try:
+        hint = stripe_bench.gateway.parse(stripe_bench.simulator.event("charge.refunded", about))
+    except Invalid:
+        return
+    assert (hint.payment_id, hint.charge_ref) == (None, None)
+
+
 @pytest.mark.parametrize(("later_s", "is_fine"), [(-301, False), (-300, True), (300, True)])
 async def test_old_events_are_refused(stripe_bench: Bench, later_s: int, is_fine: bool) -> None:
     await check_time(stripe_bench, later_s, is_fine)
@@ -198,12 +211,15 @@ async def test_a_refund_stays_one_after_stripe_has_forgotten_its_key(stripe_benc
     stripe_bench.simulator.refund_status = "pending"
     first = await stripe_bench.gateway.refund(paid, 50_000, "refund:rfd_1")
     assert first.state == "pending"
+    assert (await fetched(stripe_bench, paid)).refunded_minor == 0
     stripe_bench.simulator.forget_keys()
     stripe_bench.simulator.refunds[0]["status"] = "succeeded"
     again = await stripe_bench.gateway.refund(paid, 50_000, "refund:rfd_1")
     assert (again.state, again.provider_ref) == ("succeeded", first.provider_ref)
+    assert (await fetched(stripe_bench, paid)).refunded_minor == 50_000
     stripe_bench.simulator.refunds[0]["status"] = "failed"
     assert (await stripe_bench.gateway.refund(paid, 50_000, "refund:rfd_1")).state == "failed"
+    assert (await fetched(stripe_bench, paid)).refunded_minor == 0
     assert stripe_bench.simulator.sales[PAYMENT_ID].refunded == 50_000
 
 
