@@ -397,3 +397,12 @@ async def test_guests_are_offered_to_donate(site: Site) -> None:
     assert f'href="/@{SLUG}/donate"' in (await guest.get(f"/@{SLUG}"))[1]
     change(site, "UPDATE user_account SET is_verified = 0 WHERE username = ?", SLUG)
     assert f'href="/@{SLUG}/donate"' not in (await guest.get(f"/@{SLUG}"))[1]
+
+
+async def test_programs_learn_how_one_can_pay(site: Site) -> None:
+    guest = site.person()
+    for purpose, names in (("topup", ["manual", "sandbox"]), ("donation", ["sandbox"])):
+        status, answer = await guest.api("GET", f"/ways-to-pay?purpose={purpose}")
+        assert (status, answer["currency"], answer["is_test"]) == (200, "USD", True)
+        assert [one["name"] for one in answer["ways"]] == names
+    assert (await guest.api("GET", "/ways-to-pay?purpose=fun"))[0] == 422
