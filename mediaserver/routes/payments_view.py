@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from mediaserver.accounts.users import User
+from mediaserver.channels.channels import Channel
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.errors import NotFound
 from mediaserver.money.commission import percent
@@ -19,7 +20,14 @@ from mediaserver.money.gateways.manual import reference_code
 from mediaserver.money.payment_views import PaymentView
 from mediaserver.money.payments import Payment, Purpose
 from mediaserver.money.sandbox import NAME as SANDBOX
-from mediaserver.routes.keys import CONFIG, GATEWAYS, PAYMENT_CHECKS, PAYMENT_VIEWS
+from mediaserver.routes.keys import (
+    CONFIG,
+    DONATIONS,
+    GATEWAYS,
+    PAYMENT_CHECKS,
+    PAYMENT_VIEWS,
+    VIEWER,
+)
 
 _HINTS = {
     "stripe": "Cards and what else your country pays with",
@@ -62,6 +70,15 @@ def ways_to_pay(request: web.Request, purpose: Purpose) -> list[Way]:
     """What is offered, in order."""
     offered = request.app[GATEWAYS].offered(purpose)
     return [Way(one.name, one.label, _HINTS.get(one.name, "")) for one in offered]
+
+
+async def takes_donations(request: web.Request, found: Channel) -> bool:
+    """Whether the page of a channel offers to donate to it."""
+    if not (found.is_verified and ways_to_pay(request, "donation")):
+        return False
+    asker = request.get(VIEWER)
+    occasion = await request.app[DONATIONS].occasion(asker, found.slug)
+    return not occasion.why_not
 
 
 async def looked_at(request: web.Request, payment_id: str, asker: User | None) -> PaymentView:
