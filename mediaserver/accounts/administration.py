@@ -27,6 +27,7 @@ from mediaserver.accounts.user_list import Show
 from mediaserver.accounts.users import (
     User,
     find_by_typed_name,
+    is_premium_by_hand,
     lock_admins,
     user_account,
 )
@@ -75,8 +76,8 @@ class Administration:
     async def set_role(self, actor: Actor, username: str, role: str) -> User:
         """Make somebody normal, premium or an admin; they have to log in again.
 
-        Raises `NotFound`, `Invalid` (no such role) or `Conflict` (the last admin; or a banned one
-        who would become one).
+        Raises `NotFound`, `Invalid` (no such role) or `Conflict` (the last admin; a banned one who
+        would become one; or a member, who is premium, who would become normal).
         """
         if role not in ROLES:
             raise Invalid("Choose one of the list.", field="role")
@@ -106,8 +107,12 @@ class Administration:
         admins = lock_admins(tx)  # of two who demote each other at once, one is refused
         user = _get(tx, username)
         before = role_of(user)
-        if role == before:
+        if role == before and (role != Role.PREMIUM or is_premium_by_hand(tx, user.id)):
             return user
+        if role == Role.NORMAL and before == Role.PREMIUM and user.is_member:
+            raise Conflict(
+                "They are premium by a membership, until it ends.", field="role", code="member"
+            )
         if before == Role.ADMIN and len(admins) == 1:
             raise Conflict("That is the last admin: make somebody else one first.", code="last")
         if role == Role.ADMIN and user.is_banned:

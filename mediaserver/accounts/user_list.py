@@ -38,8 +38,8 @@ class Show(StrEnum):
 _FILTERS: dict[Show, Sequence[str]] = {
     # Written out, not bound, as users.IS_ADMIN is.
     Show.ALL: (),
-    Show.NORMAL: ("is_admin = 0", "is_premium = 0"),
-    Show.PREMIUM: ("is_premium = 1", "is_admin = 0"),
+    Show.NORMAL: ("is_admin = 0", "is_premium = 0", "is_member = 0"),
+    Show.PREMIUM: ("(is_premium = 1 OR is_member = 1)", "is_admin = 0"),
     Show.ADMIN: ("is_admin = 1",),
     Show.BANNED: ("banned_until_ms IS NOT NULL",),
 }

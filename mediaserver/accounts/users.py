@@ -54,6 +54,7 @@ user_account = table(
     flag("is_premium"),
     int64("banned_until_ms", nullable=True),
     flag("is_verified"),
+    flag("is_member"),
     Column("name_skeleton", Text, nullable=False, server_default=sql("''"), index=True),
     UniqueConstraint("username"),
     UniqueConstraint("email"),
@@ -63,6 +64,7 @@ user_account = table(
     CheckConstraint("is_admin IN (0, 1)", name="is_admin"),
     CheckConstraint("is_premium IN (0, 1)", name="is_premium"),
     CheckConstraint("is_verified IN (0, 1)", name="is_verified"),
+    CheckConstraint("is_member IN (0, 1)", name="is_member"),
 )
 Index(None, user_account.c.created_at_ms, user_account.c.id)
 IS_ADMIN = sql("is_admin = 1")
@@ -70,7 +72,7 @@ IS_ADMIN = sql("is_admin = 1")
 
 for _name, _condition in (
     ("admins", "is_admin = 1"),
-    ("premium", "is_premium = 1"),
+    ("premium", "(is_premium = 1 OR is_member = 1)"),
     ("banned", "banned_until_ms IS NOT NULL"),
 ):
     Index(
@@ -112,6 +114,7 @@ _KNOWN = Rule("login-known", 1, limits.LOGIN_KNOWN_MS)
 class User:
     """Somebody with an account. The password hash never leaves this module.
 
+    `is_premium`: by an admin's hand or by a membership; `is_member`: by a membership.
     `is_off_duty`: they came by a log-in that doesn't act as an admin, or not now; then they are
     what they would be without that role. `password_mark`: which password they had, so that a log-in
     under way ends with it.
@@ -126,6 +129,7 @@ class User:
     is_banned: bool = False
     is_verified: bool = False
     is_off_duty: bool = False
+    is_member: bool = False
     password_mark: str = field(default="", repr=False, compare=False)
 
 
@@ -368,9 +372,10 @@ def to_user(row: Row[Any]) -> User:
         row.email,
         bool(row.is_admin),
         row.created_at_ms,
-        bool(row.is_premium),
+        bool(row.is_premium or row.is_member),
         row.banned_until_ms is not None,
         bool(row.is_verified),
+        is_member=bool(row.is_member),
         password_mark=digest(row.password_hash),
     )
 
@@ -379,6 +384,18 @@ def set_verified(tx: Transaction, user_id: str, *, is_verified: bool) -> None:
     """For channels/verifications.py, whose admins have seen who they are."""
     values = {"is_verified": int(is_verified)}
     tx.execute(update(user_account).where(user_account.c.id == user_id).values(values))
+
+
+def set_member(tx: Transaction, user_id: str, *, is_member: bool) -> None:
+    """For memberships/ alone: premium by a membership, beside what an admin may have given."""
+    values = {"is_member": int(is_member)}
+    tx.execute(update(user_account).where(user_account.c.id == user_id).values(values))
+
+
+def is_premium_by_hand(tx: Transaction, user_id: str) -> bool:
+    """Whether an admin made them premium."""
+    given = select(user_account.c.is_premium).where(user_account.c.id == user_id)
+    return bool(tx.execute(given).scalar())
 
 
 def lock(tx: Transaction, user_id: str) -> None:

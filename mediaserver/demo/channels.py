@@ -26,6 +26,7 @@ from mediaserver.channels.stream_keys import StreamKeys
 from mediaserver.chat.chat import Chat
 from mediaserver.chat.emotes import Emotes
 from mediaserver.demo.chat import DemoChat
+from mediaserver.demo.gifts import DemoGifts, Till
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.errors import Forbidden, MediaserverError, NotFound
@@ -111,7 +112,9 @@ class Demo:
         emotes: Emotes,
         rtmp_host: str,
         rtmp_port: int,
+        till: Till | None = None,
     ) -> None:
+        """`till`: what its people give with; without one they give nothing."""
         self._users = users
         self._channels = channels
         self._stream_keys = stream_keys
@@ -119,6 +122,7 @@ class Demo:
         self._follows = follows
         self._clock = clock
         self._chat = DemoChat(chat, emotes)
+        self._gifts = None if till is None else DemoGifts(till)
         host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(rtmp_host, rtmp_host)  # noqa: S104  # compared, not bound
         self._server_url = f"rtmp://{host}:{rtmp_port}/live"
 
@@ -143,6 +147,7 @@ class Demo:
                 tasks.start(self._keep_publishing(channel, key), channel.slug)
                 made.append(await self._channels.find(channel.slug))
             tasks.start(self._keep_talking(owner, viewers, made), "chat")
+            tasks.start(self._keep_giving(owner, viewers, made), "gifts")
             self._stack = stack.pop_all()
         return self
 
@@ -163,6 +168,18 @@ class Demo:
             await self._chat.run(owner, people, channels)
         except MediaserverError as error:
             _log.warning("the demo's chat is silent", reason=error.message)
+
+    async def _keep_giving(
+        self, owner: User, viewers: Sequence[User], channels: Sequence[Channel]
+    ) -> None:
+        # Nobody real is verified, gets test money or gives it.
+        if self._gifts is None or not self._gifts.is_possible or owner.email != _EMAIL:
+            return
+        people = {user.username: user for user in viewers if user.email.endswith(_EMAIL_HOST)}
+        try:
+            await self._gifts.run(owner, people, channels)
+        except MediaserverError as error:
+            _log.warning("the demo gives nothing", reason=error.message)
 
     async def _fresh_key(self, owner: User, channel: DemoChannel) -> str:
         try:

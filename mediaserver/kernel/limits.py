@@ -853,6 +853,9 @@ OPEN_FILES_WANTED: Final = 65_536
 DEMO_LINES_MAX: Final = 2_000
 """Lines that the demo's people say in each channel: about eight hours of them."""
 
+DEMO_GIFTS_MAX: Final = 500
+"""Tips in each channel of the demo: as long as its people talk."""
+
 DEMO_RESTART_S: Final = 3.0
 """A demo publisher that ended is started again after this."""
 
@@ -1170,7 +1173,6 @@ PAYMENTS_INTERVAL_MS: Final = 2 * 60 * 1000
 """Payments that one member, or one address of guests, begins: each opens a checkout somewhere."""
 
 PAYMENTS_LISTED_MAX: Final = 50
-BANK_REFERENCE_CHARS_MAX: Final = 100
 PAYMENT_REASON_CHARS_MAX: Final = 300
 
 HOOK_HEADERS_CHARS_MAX: Final = 4_000
@@ -1317,6 +1319,26 @@ GIFTS_TOLD_AT_ONCE_MAX: Final = 2_000
 # Money: the books ---------------------------------------------------------------------------------
 
 # Memberships --------------------------------------------------------------------------------------
+
+PLANS_MAX: Final = 20
+PLAN_NAME_CHARS_MAX: Final = 40
+PLAN_DESCRIPTION_CHARS_MAX: Final = 500
+"""Plans of one site, off sale or not; more are no choice any more. What fits the card of one."""
+
+MEMBERSHIP_GRACE_MS: Final = 3 * DAY_MS
+"""A membership that can't be paid goes on so long, for somebody to put money into the wallet."""
+
+MEMBERSHIP_RETRY_MS: Final = 60 * 1000
+"""How often the wallet is looked at meanwhile."""
+
+MEMBERSHIP_PRICE_NOTICE_MS: Final = 14 * DAY_MS
+"""Nobody pays a higher price sooner than this after being told of it."""
+
+MEMBERSHIPS_AT_ONCE: Final = 100
+"""Members told, or renewals caught up, in one transaction or turn of a job."""
+
+MEMBERSHIP_CHARGES_LISTED_MAX: Final = 24
+"""Payments on one page of a membership: two years of months."""
 
 assert RTMP_UNTRUSTED_MESSAGE_BYTES_MAX < RTMP_MESSAGE_BYTES_MAX
 assert SEGMENT_BYTES_MAX < BROADCAST_BYTES_MAX

@@ -1,1 +1,1 @@
-"""Memberships: plans, and who pays for one from their wallet."""
+"""Memberships: plans that the admin sells, paid from the wallet, which make people premium."""

@@ -14,6 +14,7 @@ from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.routes import hooks, keys, middlewares, pictures
 from mediaserver.routes.api import admin as api_admin
+from mediaserver.routes.api import alerts as api_alerts
 from mediaserver.routes.api import appeals as api_appeals
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import back_soon as api_back_soon
@@ -30,6 +31,7 @@ from mediaserver.routes.api import giving as api_giving
 from mediaserver.routes.api import health as api_health
 from mediaserver.routes.api import live as api_live
 from mediaserver.routes.api import me as api_me
+from mediaserver.routes.api import memberships as api_memberships
 from mediaserver.routes.api import moderation as api_moderation
 from mediaserver.routes.api import my_security as api_my_security
 from mediaserver.routes.api import notices as api_notices
@@ -66,6 +68,7 @@ from mediaserver.routes.pages import (
     events,
     home,
     login,
+    membership,
     notices,
     overlays,
     password,
@@ -118,13 +121,15 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_cases.api.all,
     *api_sanctions.api.all,
     *api_appeals.api.all,
+    *api_payouts.api.all,
+    *api_admin_payouts.api.all,
+    *api_admin_refunds.api.all,
     *api_wallet.api.all,
     *api_tips.api.all,
     *api_giving.api.all,
     *api_thanks.api.all,
-    *api_payouts.api.all,
-    *api_admin_payouts.api.all,
-    *api_admin_refunds.api.all,
+    *api_memberships.api.all,
+    *api_alerts.api.all,
     *api_payments.api.all,
     *api_donations.api.all,
 )
@@ -195,6 +200,7 @@ def make_app(config: Config, clock: Clock) -> web.Application:
     app.add_routes(hooks.routes)
     app.add_routes(report.routes)
     app.add_routes(appeal.routes)
+    app.add_routes(membership.routes)
     app.add_routes(admin.routes)
     app.add_routes(theme.routes)
     app.add_routes(setup_page.routes)

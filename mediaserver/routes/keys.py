@@ -39,6 +39,8 @@ from mediaserver.kernel.config import Config
 from mediaserver.kernel.mail import Letterhead, Mailbox
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.worker import Worker
+from mediaserver.memberships.plans import Plans
+from mediaserver.memberships.subscriptions import Subscriptions
 from mediaserver.moderation.desk import Desk
 from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.checks import Checks
@@ -123,18 +125,20 @@ CHAT = web.AppKey("CHAT", Chat)
 DESK = web.AppKey("DESK", Desk)
 EMOTES = web.AppKey("EMOTES", Emotes)
 TIPS = web.AppKey("TIPS", Tips)
-WALLETS = web.AppKey("WALLETS", Wallets)
-HISTORY = web.AppKey("HISTORY", History)
-SUPPORTERS = web.AppKey("SUPPORTERS", Supporters)
-RECEIPTS = web.AppKey("RECEIPTS", Receipts)
-GIVING = web.AppKey("GIVING", Giving)
-THANKS = web.AppKey("THANKS", Thanks)
 EARNINGS = web.AppKey("EARNINGS", Earnings)
 PAYOUTS = web.AppKey("PAYOUTS", Payouts)
 PAYOUT_ACCOUNTS = web.AppKey("PAYOUT_ACCOUNTS", PayoutAccounts)
 PAYOUT_DESK = web.AppKey("PAYOUT_DESK", PayoutDesk)
 REFUND_DESK = web.AppKey("REFUND_DESK", RefundDesk)
 DISPUTES = web.AppKey("DISPUTES", Disputes)
+WALLETS = web.AppKey("WALLETS", Wallets)
+HISTORY = web.AppKey("HISTORY", History)
+SUPPORTERS = web.AppKey("SUPPORTERS", Supporters)
+RECEIPTS = web.AppKey("RECEIPTS", Receipts)
+GIVING = web.AppKey("GIVING", Giving)
+THANKS = web.AppKey("THANKS", Thanks)
+PLANS = web.AppKey("PLANS", Plans)
+SUBSCRIPTIONS = web.AppKey("SUBSCRIPTIONS", Subscriptions)
 GATEWAYS = web.AppKey("GATEWAYS", Gateways)
 PAYMENT_CHECKS = web.AppKey("PAYMENT_CHECKS", Checks)
 PAYMENT_VIEWS = web.AppKey("PAYMENT_VIEWS", PaymentViews)

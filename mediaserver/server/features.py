@@ -44,7 +44,9 @@ from mediaserver.chat.retention import Retention
 from mediaserver.kernel import limits
 from mediaserver.kernel.images import ImageFolder
 from mediaserver.kernel.metrics import RealtimeMetrics
+from mediaserver.memberships import memberships
 from mediaserver.moderation.desk import Desk
+from mediaserver.money import payments
 from mediaserver.money import personal as money_personal
 from mediaserver.notifications import notices
 from mediaserver.notifications.log_ins import LogIns
@@ -264,9 +266,11 @@ def add_personal_data(base: Foundations, app: web.Application) -> None:
         base.letterhead,
         (
             Source("verification", verified.export, verifications.erase),
+            Source("memberships", memberships.export, memberships.erase),
             Source("notices", notices.export),
             Source("policies", policies.export),
             Source("webhooks", webhooks.export),
+            Source("payments", payments.export),
             Source("sanctions", sanctions.export),
             Source("reports", reports.export, reports.erase),
             Source("appeals", appeals.export),

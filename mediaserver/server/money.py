@@ -10,6 +10,10 @@ from mediaserver.kernel import limits
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Conflict, NotFound
+from mediaserver.memberships.memberships import RENEW
+from mediaserver.memberships.plans import TELL, Plans
+from mediaserver.memberships.renewals import Renewals
+from mediaserver.memberships.subscriptions import Subscriptions
 from mediaserver.money import contributions, hook_inbox, ledger, refunds
 from mediaserver.money import told as told_jobs
 from mediaserver.money.alert_desk import AlertDesk
@@ -64,7 +68,15 @@ async def add_money(base: Foundations, app: web.Application) -> None:
 
 
 async def add_memberships(base: Foundations, app: web.Application) -> None:
-    """Plans, and who pays for one."""
+    """Plans, and who pays for one. Without wallets nobody can, and nothing is renewed."""
+    db, clock, letterhead, config = base.db, base.clock, base.letterhead, base.config.money
+    app[keys.PLANS] = Plans(db, clock, config)
+    app[keys.SUBSCRIPTIONS] = Subscriptions(db, clock, letterhead, config)
+    if config.enabled and config.wallet:
+        renewals = Renewals(db, clock, letterhead)
+        base.jobs.register(RENEW, renewals.renew, keeps_done=False)
+        base.jobs.register(TELL, renewals.tell)
+        base.tidy(renew_late_memberships=renewals.catch_up)
 
 
 async def _add_payments(base: Foundations, app: web.Application) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from mediaserver.admin.doctor.network import Listening
 from mediaserver.channels.publish_gate import StreamKeyGate
 from mediaserver.channels.stream_recorder import StreamRecorder
-from mediaserver.demo import Demo
+from mediaserver.demo import Demo, Till
 from mediaserver.kernel import limits
 from mediaserver.kernel.config import Config
 from mediaserver.kernel.db import Database
@@ -134,6 +134,17 @@ def _demo(base: Foundations, app: web.Application, media: MediaPath) -> Demo:
         app[keys.EMOTES],
         base.config.rtmp.host,
         media.rtmp_port,
+        Till(
+            base.db,
+            base.config.money,
+            app[keys.TOPUPS],
+            app[keys.DONATIONS],
+            app[keys.TIPS],
+            app[keys.SANDBOX],
+            app[keys.ALERTS],
+            app[keys.PLANS],
+            app[keys.SUBSCRIPTIONS],
+        ),
     )
 
 

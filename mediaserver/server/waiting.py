@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Queue
 from mediaserver.channels import verifications
+from mediaserver.money import payments
 from mediaserver.trust import appeals, reports
 
 QUEUES: tuple[Queue, ...] = (
@@ -15,6 +16,13 @@ QUEUES: tuple[Queue, ...] = (
         "streamers ask to be verified",
         "/admin/verification",
         verifications.count_submitted,
+    ),
+    Queue(
+        "payments",
+        "payment waits for an admin",
+        "payments wait for an admin",
+        "/admin/payments",
+        payments.count_waiting,
     ),
     DEAD_MAIL,
     DEAD_JOBS,

@@ -121,6 +121,11 @@ def new_event_id() -> str:
     return new_id(_EVENT_ID)
 
 
+def event_id_of(document_id: str) -> str:
+    """The event of a document, such as a payment: always the same."""
+    return f"{_EVENT_ID}_{document_id.partition('_')[2]}"
+
+
 def announce(
     tx: Transaction,
     letterhead: Letterhead,

@@ -24,6 +24,8 @@ class EventType(StrEnum):
     STREAM_OFFLINE = "stream.offline"
     CHANNEL_UPDATED = "channel.updated"
     CHANNEL_FOLLOW = "channel.follow"
+    TIP_RECEIVED = "tip.received"
+    DONATION_RECEIVED = "donation.received"
     CHAT_MESSAGE = "chat.message"
     CHAT_MODERATED = "chat.moderated"
     USER_CREATED = "user.created"
@@ -93,6 +95,39 @@ class ChannelFollow(Data):
 
     user: PersonRef
     followers: int = Field(description="How many there are now.", examples=[42])
+
+
+class Gift(Data):
+    """Money for the channel."""
+
+    contribution_id: str = Field(examples=["ctb_0123456789abcdefghjk"])
+    user: PersonRef | None = Field(
+        description="Null: they have no account, or want no name there.",
+    )
+    name: str = Field(description="What everybody may see.", examples=["bob"])
+    message: str = Field(description="Their words, or empty.", examples=["For more paint"])
+    is_held: bool = Field(
+        description="It waits for somebody to approve it: don't show it.", examples=[False]
+    )
+    amount_minor: int = Field(
+        description="What was given, in minor units of the currency.", examples=[1250]
+    )
+    commission_minor: int = Field(description="What the site keeps of it.", examples=[275])
+    currency: str = Field(examples=["USD"])
+    amount: str = Field(description="For people.", examples=["$12.50"])
+
+
+class TipReceived(Gift):
+    """A tip from somebody's wallet has come."""
+
+
+class DonationReceived(Gift):
+    """A donation has come."""
+
+    is_transfer: bool = Field(
+        description="From bank to bank, confirmed by the streamer: the site never held it.",
+        examples=[False],
+    )
 
 
 class ChatMessage(Data):
@@ -195,6 +230,10 @@ KINDS: dict[EventType, Kind] = {
     ),
     EventType.CHANNEL_FOLLOW: Kind(
         "New follower", "Somebody follows the channel.", Envelope[ChannelFollow]
+    ),
+    EventType.TIP_RECEIVED: Kind("Tip", "Somebody has tipped the channel.", Envelope[TipReceived]),
+    EventType.DONATION_RECEIVED: Kind(
+        "Donation", "A donation has come, or a transfer is confirmed.", Envelope[DonationReceived]
     ),
     EventType.CHAT_MESSAGE: Kind(
         "Chat message",

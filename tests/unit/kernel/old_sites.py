@@ -229,6 +229,117 @@ ROWS: dict[str, Rows] = {
             },
         ),
     ],
+    "0008": [
+        (
+            "user_account",
+            {
+                "id": "usr_dora",
+                "username": "dora",
+                "email": "dora@example.org",
+                "password_hash": PASSWORD_HASH,
+                "is_admin": 0,
+                "created_at_ms": 20,
+                "is_premium": 1,
+                "is_verified": 1,
+                "name_skeleton": "dora",
+            },
+        ),
+        (
+            "policy",
+            {
+                "id": "pol_1",
+                "kind": "content",
+                "version": 1,
+                "title": "Rules",
+                "body": "Be kind.",
+                "published_at_ms": 21,
+            },
+        ),
+        (
+            "policy_acceptance",
+            {
+                "user_id": "usr_dora",
+                "policy_id": "pol_1",
+                "accepted_at_ms": 22,
+                "address": "192.0.2.1",
+            },
+        ),
+        (
+            "verification",
+            {
+                "id": "ver_1",
+                "user_id": "usr_dora",
+                "legal_name": "v1.sealed",
+                "note": "",
+                "state": "approved",
+                "submitted_at_ms": 22,
+                "decided_at_ms": 23,
+                "decided_by": "usr_alice",
+                "reason": "",
+            },
+        ),
+        (
+            "team",
+            {
+                "id": "tem_1",
+                "slug": "the-lab",
+                "name": "The lab",
+                "about": "",
+                "owner_id": "usr_alice",
+                "created_at_ms": 24,
+            },
+        ),
+        (
+            "team_member",
+            {"team_id": "tem_1", "channel_id": "chn_1", "role": "owner", "joined_at_ms": 24},
+        ),
+    ],
+    "0009": [
+        (
+            "ban",
+            {
+                "id": "ban_1",
+                "user_id": "usr_bob",
+                "reason": "spam",
+                "text": "",
+                "from_ms": 25,
+                "until_ms": 26,
+                "lifted_at_ms": 26,
+            },
+        ),
+    ],
+    "0010": [
+        (
+            "webhook",
+            {
+                "id": "whk_1",
+                "channel_id": "chn_1",
+                "owner_id": "usr_alice",
+                "url": "https://example.org/hook",
+                "events": '["stream.online"]',
+                "secret": "v1.sealed",
+                "created_at_ms": 27,
+            },
+        ),
+        (
+            "webhook_delivery",
+            {
+                "id": "dlv_1",
+                "webhook_id": "whk_1",
+                "event_id": "evt_9",
+                "event": "stream.online",
+                "body": "{}",
+                "state": "taken",
+                "attempts": 1,
+                "status": 204,
+                "created_at_ms": 28,
+                "ended_at_ms": 29,
+            },
+        ),
+    ],
+    "0011": [
+        ("daily_figure", {"day": 20_000, "name": "streams", "value": 7}),
+    ],
 }
 """What each version wrote first, by its tables' columns at that time."""
 

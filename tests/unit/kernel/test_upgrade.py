@@ -84,6 +84,23 @@ async def test_names_of_the_first_version_are_compared_too(tmp_path: Path) -> No
     assert looks == {"alice": "allce", "bob": "bob"}
 
 
+async def test_money_comes_to_a_site_that_had_none(tmp_path: Path) -> None:
+    """0012 to 0019: nobody has any, and whom an admin made premium stays so."""
+    path = tmp_path / "mediaserver.db"
+    make_site_of("0011", path)
+    await _open(path)
+    people = {row["username"]: row for row in _rows(path, "user_account")}
+    assert [(one["is_premium"], one["is_member"]) for one in people.values()] == [
+        (int(name == "dora"), 0) for name in people
+    ]
+    for table in ("ledger_account", "ledger_entry", "contribution", "payment", "plan"):
+        assert _rows(path, table) == []
+    with closing(sqlite3.connect(path)) as database:
+        index = "SELECT sql FROM sqlite_master WHERE name = 'ix_user_account_premium'"
+        ((sql,),) = database.execute(index).fetchall()
+    assert "is_member = 1" in sql
+
+
 async def test_no_copy_without_something_to_lose_or_to_do(tmp_path: Path) -> None:
     await _open(tmp_path / "mediaserver.db")
     await _open(tmp_path / "mediaserver.db")

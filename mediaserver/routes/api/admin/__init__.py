@@ -10,6 +10,8 @@ from mediaserver.routes.api.admin import (
     jobs,
     live,
     overview,
+    payments,
+    plans,
     settings,
     statistics,
     users,
@@ -21,9 +23,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.api.all,
     *live.api.all,
     *categories.api.all,
+    *plans.api.all,
     *settings.api.all,
     *jobs.api.all,
     *statistics.api.all,
     *audit.api.all,
+    *payments.api.all,
 )
 """In the order in which they are documented."""

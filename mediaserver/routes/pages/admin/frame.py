@@ -52,6 +52,13 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+        "Money",
+        (
+            ("payments", "Payments", "inbox"),
+            ("plans", "Plans", "crown"),
+        ),
+    ),
+    (
         "Records",
         (
             ("statistics", "Statistics", "chart-line"),
