@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from mediaserver.routes.api.admin import (
     audit,
+    books,
+    books_changes,
     categories,
     jobs,
     live,
@@ -29,5 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *statistics.api.all,
     *audit.api.all,
     *payments.api.all,
+    *books.api.all,
+    *books_changes.api.all,
 )
 """In the order in which they are documented."""

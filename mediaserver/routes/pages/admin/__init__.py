@@ -6,6 +6,8 @@ from mediaserver.routes.pages.admin import (
     appeals,
     audit,
     backups,
+    books,
+    books_changes,
     categories,
     checkup,
     emotes,
@@ -49,6 +51,8 @@ routes = [
     *checkup.routes,
     *webhooks.routes,
     *payments.routes,
+    *books.routes,
+    *books_changes.routes,
     *statistics.routes,
     *audit.routes,
 ]
