@@ -9,7 +9,6 @@ from typing import Any
 from aiohttp import web
 
 from mediaserver.accounts.users import User
-from mediaserver.channels.channels import Channel
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.errors import NotFound
 from mediaserver.money.commission import percent
@@ -22,11 +21,9 @@ from mediaserver.money.payments import Payment, Purpose
 from mediaserver.money.sandbox import NAME as SANDBOX
 from mediaserver.routes.keys import (
     CONFIG,
-    DONATIONS,
     GATEWAYS,
     PAYMENT_CHECKS,
     PAYMENT_VIEWS,
-    VIEWER,
 )
 
 _HINTS = {
@@ -70,15 +67,6 @@ def ways_to_pay(request: web.Request, purpose: Purpose) -> list[Way]:
     """What is offered, in order."""
     offered = request.app[GATEWAYS].offered(purpose)
     return [Way(one.name, one.label, _HINTS.get(one.name, "")) for one in offered]
-
-
-async def takes_donations(request: web.Request, found: Channel) -> bool:
-    """Whether the page of a channel offers to donate to it."""
-    if not (found.is_verified and ways_to_pay(request, "donation")):
-        return False
-    asker = request.get(VIEWER)
-    occasion = await request.app[DONATIONS].occasion(asker, found.slug)
-    return not occasion.why_not
 
 
 async def looked_at(request: web.Request, payment_id: str, asker: User | None) -> PaymentView:
