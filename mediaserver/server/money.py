@@ -25,6 +25,7 @@ from mediaserver.money.currencies import currency_of
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
 from mediaserver.money.earnings import Earnings
+from mediaserver.money.earnings_personal import EarningsOfPerson
 from mediaserver.money.gateways.gateway import Gateway
 from mediaserver.money.gateways.gateways import configured
 from mediaserver.money.giving import Giving
@@ -44,15 +45,13 @@ from mediaserver.money.settlements import Settlements
 from mediaserver.money.supporters import Supporters
 from mediaserver.money.thanks import Thanks
 from mediaserver.money.tips import Tips
-from mediaserver.money.told import Also, Told
+from mediaserver.money.told import Told
 from mediaserver.money.topups import TopUps
 from mediaserver.money.transfers import Transfers
 from mediaserver.money.wallet import Wallets
 from mediaserver.routes import keys
 from mediaserver.server.foundations import Foundations
-
-TOLD_TOO: tuple[Also, ...] = ()
-"""What else is written, exactly once, when a contribution was paid."""
+from mediaserver.webhooks import gifts
 
 
 async def add_money(base: Foundations, app: web.Application) -> None:
@@ -118,6 +117,7 @@ async def _add_payouts(base: Foundations, app: web.Application) -> None:
     given_back = RefundDesk(db, clock, letterhead, partial(_gateway_of, app))
     base.jobs.register(refunds.JOB, given_back.work)
     app[keys.EARNINGS] = earned
+    app[keys.EARNINGS_OF_PERSON] = EarningsOfPerson(accounts, config)
     app[keys.PAYOUT_ACCOUNTS] = accounts
     app[keys.PAYOUTS] = Payouts(db, clock, vault, letterhead, accounts, config)
     app[keys.PAYOUT_DESK] = PayoutDesk(db, clock, vault, letterhead, config)
@@ -146,7 +146,7 @@ async def _add_alerts(base: Foundations, app: web.Application) -> None:
 async def _add_wallets(base: Foundations, app: web.Application) -> None:
     """Wallets, terms of giving, history and thanks."""
     db, clock, config, letterhead = base.db, base.clock, base.config.money, base.letterhead
-    told = Told(db, clock, letterhead, TOLD_TOO)
+    told = Told(db, clock, letterhead, (partial(gifts.announce, letterhead),))
     base.jobs.register(contributions.JOB, told.paid)
     base.jobs.register(told_jobs.JOB_MANY, told.many)
     app[keys.WALLETS] = Wallets(db, config)
