@@ -6,23 +6,20 @@ from typing import Any
 
 from aiohttp import web
 
-from mediaserver.kernel.errors import NotFound
 from mediaserver.memberships.letters import day
 from mediaserver.memberships.memberships import Charge, Membership
 from mediaserver.memberships.periods import unused
 from mediaserver.memberships.plans import Plan
 from mediaserver.memberships.subscriptions import Selling, Standing
 from mediaserver.money.currencies import CURRENCIES, money, plain
-from mediaserver.routes.keys import CONFIG
+from mediaserver.routes.money_view import wallet_config
 
 STATES = {"on_sale": "On sale", "off_sale": "Not on sale", "withdrawn": "Withdrawn"}
 
 
 def check_offered(request: web.Request) -> None:
     """Raises `NotFound` where there are no wallets to pay a membership from."""
-    config = request.app[CONFIG].money
-    if not (config.enabled and config.wallet):
-        raise NotFound("This site has no memberships.", code="no_money")
+    wallet_config(request)
 
 
 def plan_view(plan: Plan) -> dict[str, Any]:

@@ -44,15 +44,13 @@ from mediaserver.money.settlements import Settlements
 from mediaserver.money.supporters import Supporters
 from mediaserver.money.thanks import Thanks
 from mediaserver.money.tips import Tips
-from mediaserver.money.told import Also, Told
+from mediaserver.money.told import Told
 from mediaserver.money.topups import TopUps
 from mediaserver.money.transfers import Transfers
 from mediaserver.money.wallet import Wallets
 from mediaserver.routes import keys
 from mediaserver.server.foundations import Foundations
-
-TOLD_TOO: tuple[Also, ...] = ()
-"""What else is written, exactly once, when a contribution was paid."""
+from mediaserver.webhooks import gifts
 
 
 async def add_money(base: Foundations, app: web.Application) -> None:
@@ -146,7 +144,7 @@ async def _add_alerts(base: Foundations, app: web.Application) -> None:
 async def _add_wallets(base: Foundations, app: web.Application) -> None:
     """Wallets, terms of giving, history and thanks."""
     db, clock, config, letterhead = base.db, base.clock, base.config.money, base.letterhead
-    told = Told(db, clock, letterhead, TOLD_TOO)
+    told = Told(db, clock, letterhead, (partial(gifts.announce, letterhead),))
     base.jobs.register(contributions.JOB, told.paid)
     base.jobs.register(told_jobs.JOB_MANY, told.many)
     app[keys.WALLETS] = Wallets(db, config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Queue
 from mediaserver.channels import verifications
-from mediaserver.money import corrections, nightly_check
+from mediaserver.money import corrections, nightly_check, payments
 from mediaserver.trust import appeals, reports
 
 QUEUES: tuple[Queue, ...] = (
@@ -16,6 +16,13 @@ QUEUES: tuple[Queue, ...] = (
         "streamers ask to be verified",
         "/admin/verification",
         verifications.count_submitted,
+    ),
+    Queue(
+        "payments",
+        "payment waits for an admin",
+        "payments wait for an admin",
+        "/admin/payments",
+        payments.count_waiting,
     ),
     Queue(
         "books",

@@ -15,6 +15,7 @@ from mediaserver.routes.membership_view import (
     plan_view,
     standing_view,
 )
+from mediaserver.routes.money_view import idempotency_key
 
 api = Operations("Memberships")
 
@@ -127,7 +128,7 @@ async def take_membership(request: web.Request, body: PlanChoice) -> OwnMembersh
     request is done once, however often it is sent.
     """
     check_offered(request)
-    key = request.headers.get("Idempotency-Key")
+    key = idempotency_key(request)
     await request.app[SUBSCRIPTIONS].subscribe(caller(request), body.plan, body.price_minor, key)
     return await _standing(request)
 

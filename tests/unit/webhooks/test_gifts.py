@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,10 +15,13 @@ from mediaserver.channels import channels
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database, Transaction
+from mediaserver.kernel.events import Events
 from mediaserver.kernel.jobs import page
 from mediaserver.kernel.mail import Letterhead
+from mediaserver.kernel.worker import Worker
 from mediaserver.money import contributions, ledger
 from mediaserver.money.contributions import JOB, Contribution, ContributionKind, Offer, Words
+from mediaserver.money.told import Told
 from mediaserver.webhooks import gifts
 from mediaserver.webhooks.deliveries import webhook_delivery
 from mediaserver.webhooks.webhooks import Asker, Webhooks
@@ -109,3 +113,33 @@ async def test_what_is_not_paid_is_not_told(
     given = await db.write(open_one)
     await db.write(_announce, letterhead, given, 2)
     assert await _bodies(db) == []
+
+
+async def test_a_tip_is_told_though_the_site_dies_in_between(
+    db: Database,
+    clock: FakeClock,
+    events: Events,
+    letterhead: Letterhead,
+    receiver: Channel,
+    bob: User,
+) -> None:
+    """The job that came with the money tells it: rolled back as a whole, then done once."""
+    died: list[str] = []
+
+    def die_once(tx: Transaction, given: Contribution, now_ms: int) -> None:
+        if not died:
+            died.append(given.id)
+            raise OSError("killed")
+
+    announce = partial(gifts.announce, letterhead)
+    told = Told(db, clock, letterhead, (announce, die_once))
+    jobs = Worker(db, clock, events)
+    jobs.register(JOB, told.paid)
+    clock.set_wall(2_000 - clock.wall_ms())
+    await db.write(_pay, "tip", receiver.slug, bob, Words())
+    await jobs.run_due()
+    assert (died != [], await _bodies(db)) == (True, [])
+    clock.advance(3_600_000)
+    while await jobs.run_due():
+        pass
+    assert len(await _bodies(db)) == 1

@@ -12,6 +12,7 @@ from mediaserver.routes.api.admin import (
     jobs,
     live,
     overview,
+    payments,
     plans,
     settings,
     statistics,
@@ -29,6 +30,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *jobs.api.all,
     *statistics.api.all,
     *audit.api.all,
+    *payments.api.all,
     *books.api.all,
     *books_changes.api.all,
 )

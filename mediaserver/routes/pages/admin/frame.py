@@ -54,7 +54,14 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("webhooks", "Webhooks", "webhook"),
         ),
     ),
-    (MONEY, (("plans", "Plans", "crown"), ("books", "Books", "book-open"))),
+    (
+        MONEY,
+        (
+            ("payments", "Payments", "inbox"),
+            ("plans", "Plans", "crown"),
+            ("books", "Books", "book-open"),
+        ),
+    ),
     (
         "Records",
         (
