@@ -34,6 +34,7 @@ ROOM = "room"
 WRITERS = ("anna", "bert", "cleo", "dora")
 PROMOTED = "emil"
 START_TIMEOUT_S = 60.0
+Person = Callable[[], Awaitable[None]]
 LIMITS = {
     "CHAT_LINES_BURST": 1_000_000,
     "REGISTER_PER_ADDRESS_BURST": 1_000_000,
@@ -106,8 +107,8 @@ class Victim:
             roles = words("SELECT sequence FROM audit_entry")
             premium = words("SELECT username FROM user_account WHERE is_premium = 1")
         self._is_premium = PROMOTED in premium
-        self._miss("chat lines", self.promised.lines - lines)
-        self._miss("registrations", self.promised.registrations - registrations)
+        self.miss("chat lines", self.promised.lines - lines)
+        self.miss("registrations", self.promised.registrations - registrations)
         if len(roles) < self.promised.roles:
             self.faults.append(f"{self.promised.roles - len(roles)} audit entries are missing")
         for name, wanted in self.promised.follows.items():
@@ -117,7 +118,7 @@ class Victim:
             self.promised.follows[name] = name in follows
         self.promised.follows_asked.clear()
 
-    def _miss(self, what: str, missing: set[str]) -> None:
+    def miss(self, what: str, missing: set[str]) -> None:
         if missing:
             self.faults.append(f"{len(missing)} {what} are missing")
 
@@ -166,55 +167,57 @@ class Victim:
         self, http: aiohttp.ClientSession, process: asyncio.subprocess.Process, longest_s: float
     ) -> None:
         tokens = {name: await _log_in(http, name) for name in ("admin", *WRITERS)}
-        people: list[Callable[[], Awaitable[None]]] = [
-            *(self._talker(http, tokens[name]) for name in WRITERS for _ in range(2)),
-            *(self._follower(http, name, tokens[name]) for name in WRITERS[:2]),
-            self._newcomer(http),
-            self._promoter(http, tokens["admin"]),
-        ]
+        people = self.people(http, tokens)
         tasks = [asyncio.ensure_future(_until_refused(person)) for person in people]
         await asyncio.sleep(self.chance.uniform(0.02, longest_s))
         process.send_signal(signal.SIGKILL)
         await asyncio.gather(*tasks)
         await process.wait()
 
-    def _talker(self, http: aiohttp.ClientSession, token: str) -> Callable[[], Awaitable[None]]:
+    def people(self, http: aiohttp.ClientSession, tokens: dict[str, str]) -> list[Person]:
+        """What is done again and again, all at once, until the site is killed."""
+        return [
+            *(self._talker(http, tokens[name]) for name in WRITERS for _ in range(2)),
+            *(self._follower(http, name, tokens[name]) for name in WRITERS[:2]),
+            self._newcomer(http),
+            self._promoter(http, tokens["admin"]),
+        ]
+
+    def _talker(self, http: aiohttp.ClientSession, token: str) -> Person:
         async def say() -> None:
             nonce = f"kill-{next(self._numbers)}"
             line = {"text": f"line {nonce}", "nonce": nonce}
-            if await _ask(http, "POST", f"channels/{ROOM}/chat", token, line) == 201:
+            if await ask(http, "POST", f"channels/{ROOM}/chat", token, line) == 201:
                 self.promised.lines.add(nonce)
 
         return say
 
-    def _follower(
-        self, http: aiohttp.ClientSession, name: str, token: str
-    ) -> Callable[[], Awaitable[None]]:
+    def _follower(self, http: aiohttp.ClientSession, name: str, token: str) -> Person:
         async def turn() -> None:
             wanted = not self.promised.follows.get(name, False)
             self.promised.follows_asked[name] = wanted
             method = "PUT" if wanted else "DELETE"
-            if await _ask(http, method, f"channels/{ROOM}/follow", token) == 200:
+            if await ask(http, method, f"channels/{ROOM}/follow", token) == 200:
                 self.promised.follows[name] = wanted
                 del self.promised.follows_asked[name]
 
         return turn
 
-    def _newcomer(self, http: aiohttp.ClientSession) -> Callable[[], Awaitable[None]]:
+    def _newcomer(self, http: aiohttp.ClientSession) -> Person:
         async def register() -> None:
             name = f"new{next(self._numbers)}"
             form = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
-            if await _ask(http, "POST", "auth/register", "", form) == 201:
+            if await ask(http, "POST", "auth/register", "", form) == 201:
                 self.promised.registrations.add(name)
 
         return register
 
-    def _promoter(self, http: aiohttp.ClientSession, token: str) -> Callable[[], Awaitable[None]]:
+    def _promoter(self, http: aiohttp.ClientSession, token: str) -> Person:
         """Each change of a role is an entry of the audit log."""
 
         async def promote() -> None:
             role = {"role": "normal" if self._is_premium else "premium"}
-            if await _ask(http, "PUT", f"admin/users/{PROMOTED}/role", token, role) == 200:
+            if await ask(http, "PUT", f"admin/users/{PROMOTED}/role", token, role) == 200:
                 self._is_premium = not self._is_premium
                 self.promised.roles += 1
             await asyncio.sleep(0.05)
@@ -222,7 +225,7 @@ class Victim:
         return promote
 
 
-async def _until_refused(person: Callable[[], Awaitable[None]]) -> None:
+async def _until_refused(person: Person) -> None:
     """Until the connection breaks, as the site is gone."""
     try:
         while True:
@@ -231,7 +234,7 @@ async def _until_refused(person: Callable[[], Awaitable[None]]) -> None:
         return
 
 
-async def _ask(
+async def ask(
     http: aiohttp.ClientSession, method: str, path: str, token: str, body: Any = None
 ) -> int:
     """The status, once the whole answer is here."""

@@ -25,8 +25,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import audit, limits
 from mediaserver.kernel.db import Transaction
-from mediaserver.kernel.db.migrate import current
+from mediaserver.kernel.db.migrate import current, head
 from mediaserver.kernel.errors import Unavailable
+from mediaserver.money.ledger_check import SOLVENCY, Check
 
 _ENDINGS = ("", "-wal", "-shm", "-journal", ".lock")
 
@@ -41,16 +42,18 @@ class BrokenDatabase(Unavailable):
 class Examined:
     """A database that can be read: its schema, and sentences about what is wrong in it.
 
-    `orphans`: rows that refer to nothing; `audit`: how its audit log was changed.
+    `orphans`: rows that refer to nothing; `audit`: how its audit log was changed; `books`: what
+    doesn't add up in its ledger.
     """
 
     schema: str
     orphans: tuple[str, ...]
     audit: tuple[str, ...]
+    books: tuple[str, ...]
 
     @property
     def findings(self) -> tuple[str, ...]:
-        return self.orphans + self.audit
+        return self.orphans + self.audit + self.books
 
 
 def sqlite_file(database_url: str) -> Path | None:
@@ -107,9 +110,9 @@ def examine_sqlite(path: Path, stop: Stop, *, quick: bool = False) -> Examined:
         stop()
         raise BrokenDatabase(f"The database is damaged: {error}.") from error
     with sqlite_connection(path) as sql:
-        schema, broken = _schema(sql), broken_audit(sql)
+        schema, broken, books = _schema(sql), broken_audit(sql), broken_books(sql, stop)
     sentences = [f"A row of {row[0]} refers to a {row[2]} that isn't there." for row in orphans]
-    return Examined(schema, tuple(dict.fromkeys(sentences)), broken)
+    return Examined(schema, tuple(dict.fromkeys(sentences)), broken, books)
 
 
 @contextmanager
@@ -133,13 +136,26 @@ def broken_audit(connection: Connection) -> tuple[str, ...]:
     return (f"The audit log is not as it was written: entry {broken.sequence} is {broken.reason}.",)
 
 
+def broken_books(connection: Connection, stop: Stop = lambda: None) -> tuple[str, ...]:
+    """What is wrong with the ledger, if anything; a schema of another version isn't looked at. That
+    a site owes more than it has is no fault of its database.
+    """
+    if current(connection) != head():
+        return ()
+    tx, check = Transaction(connection), Check()
+    while not check.step(tx):
+        stop()
+    faults = [one.text for one in check.findings if one.rule != SOLVENCY]
+    return tuple(faults[: limits.BACKUP_FINDINGS_MAX])
+
+
 async def examine_postgresql(url: URL) -> Examined:
     """The same of a PostgreSQL database, which checks its own pages. Raises `Unavailable`."""
     engine = create_async_engine(url)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(
-                lambda sql: Examined(_schema(sql), (), broken_audit(sql))
+                lambda sql: Examined(_schema(sql), (), broken_audit(sql), broken_books(sql))
             )
     except (OSError, DBAPIError) as error:
         raise Unavailable("PostgreSQL doesn't answer. Does it run?") from error

@@ -1318,6 +1318,29 @@ GIFTS_TOLD_AT_ONCE_MAX: Final = 2_000
 
 # Money: the books ---------------------------------------------------------------------------------
 
+LEDGER_CHECK_ROWS: Final = 200
+"""Accounts, entries or documents that are checked at once: some 10 ms of the event loop."""
+
+LEDGER_CHECK_PAUSE_S: Final = 0.02
+"""Between two such steps, so that a long ledger is checked beside live streams."""
+
+LEDGER_CHECK_INTERVAL_MS: Final = 24 * 3600 * 1000
+LEDGER_CHECK_KEEP_MS: Final = 90 * 24 * 3600 * 1000
+LEDGER_CHECKS_LISTED_MAX: Final = 30
+LEDGER_FINDINGS_MAX: Final = 100
+"""More are not kept: whatever the fault is, these show it."""
+
+BOOKS_LISTED_MAX: Final = 50
+"""Accounts, entries, settlements or corrections on one page."""
+
+BOOKS_EXPORT_BATCH: Final = 300
+"""Entries read at once for a download: some 10 ms of the event loop."""
+
+BOOKS_SEARCH_CHARS_MAX: Final = 120
+BOOKS_REFERENCE_CHARS_MAX: Final = 100
+BOOKS_REASON_CHARS_MAX: Final = 500
+"""What admins write beside an amount: the bank's reference, and why."""
+
 # Memberships --------------------------------------------------------------------------------------
 
 PLANS_MAX: Final = 20

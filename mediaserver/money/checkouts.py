@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 
 from mediaserver.accounts.throttles import Rule, Throttles
 from mediaserver.accounts.users import User
@@ -64,7 +65,7 @@ class Checkouts:
         bucket = (_RULE, _RULE.key(payer.id if payer else address))
         await self._throttles.charge(bucket)
         try:
-            made = await self._db.write(make, self._clock.wall_ms())
+            made = await self._made(make)
         except MediaserverError:
             await self._throttles.refund(bucket)  # who mistypes an amount has begun nothing
             raise
@@ -83,6 +84,12 @@ class Checkouts:
                 code="gateway_refused",
             ) from error
         return await self._db.write(payments.open_at, made.id, checkout)
+
+    async def _made(self, make: Callable[[Transaction, int], Payment]) -> Payment:
+        try:
+            return await self._db.write(make, self._clock.wall_ms())
+        except IntegrityError:  # the same key from two tabs at once: now the other one's is there
+            return await self._db.write(make, self._clock.wall_ms())
 
     async def _open(
         self, gateway: Gateway, made: Payment, payer: User | None, description: str

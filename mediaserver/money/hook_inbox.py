@@ -99,7 +99,9 @@ class HookInbox:
             raise
         kept = await self._db.write(_keep, gateway, hint, notification, self._clock.wall_ms())
         if kept.payment_id is None:
-            _log.warning("notification of no payment", gateway=gateway.name, event=hint.event_ref)
+            _log.warning(
+                "notification of no payment", gateway=gateway.name, event_ref=hint.event_ref
+            )
         elif kept.processed_at_ms is None and await self._checks.hurry(kept.payment_id):
             await self._db.write(_done, kept.id, self._clock.wall_ms())
         return kept

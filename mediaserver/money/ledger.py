@@ -189,12 +189,16 @@ class Posting:
 
     @property
     def content_hash(self) -> str:
-        """The same for the same event: its kind, subject and transfers."""
+        """The same for the same event: its kind, subject and the transfers that move something."""
         content = [
             self.kind,
             self.subject,
             self.reverses_id,
-            [[one.debit.id, one.credit.id, one.amount_minor] for one in self.transfers],
+            [
+                [one.debit.id, one.credit.id, one.amount_minor]
+                for one in self.transfers
+                if one.amount_minor
+            ],
         ]
         return sha256(json.dumps(content).encode()).hexdigest()
 

@@ -19,7 +19,10 @@ from sqlalchemy import (
     Index,
     Row,
     UniqueConstraint,
+    and_,
+    func,
     insert,
+    or_,
     select,
     update,
 )
@@ -239,6 +242,13 @@ def page(
         query = query.where(payment.c.gateway == gateway)
     rows = rows_behind(tx, query, payment.c.created_at_ms, after, limits.PAYMENTS_LISTED_MAX)
     return [to_payment(row) for row in rows]
+
+
+def count_waiting(tx: Transaction) -> int:
+    """How many wait for an admin: in review, or a transfer that hasn't come yet."""
+    by_bank = and_(payment.c.gateway == "manual", payment.c.state.in_(("created", "open")))
+    waiting = select(func.count()).where(or_(payment.c.state == "review", by_bank))
+    return int(tx.execute(waiting).scalar_one())
 
 
 def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from mediaserver.kernel.config import Config
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.routes import hooks, keys, middlewares, pictures
 from mediaserver.routes.api import admin as api_admin
+from mediaserver.routes.api import alerts as api_alerts
 from mediaserver.routes.api import appeals as api_appeals
 from mediaserver.routes.api import auth as api_auth
 from mediaserver.routes.api import back_soon as api_back_soon
@@ -128,6 +129,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_giving.api.all,
     *api_thanks.api.all,
     *api_memberships.api.all,
+    *api_alerts.api.all,
     *api_payments.api.all,
     *api_donations.api.all,
 )

@@ -43,7 +43,9 @@ from mediaserver.memberships.plans import Plans
 from mediaserver.memberships.subscriptions import Subscriptions
 from mediaserver.moderation.desk import Desk
 from mediaserver.money.alert_desk import AlertDesk
+from mediaserver.money.books import Books
 from mediaserver.money.checks import Checks
+from mediaserver.money.corrections import Corrections
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
 from mediaserver.money.earnings import Earnings
@@ -51,6 +53,7 @@ from mediaserver.money.gateways.gateways import Gateways
 from mediaserver.money.giving import Giving
 from mediaserver.money.history import History
 from mediaserver.money.hook_inbox import HookInbox
+from mediaserver.money.nightly_check import NightlyCheck
 from mediaserver.money.payment_decisions import PaymentDecisions
 from mediaserver.money.payment_views import PaymentViews
 from mediaserver.money.payout_accounts import PayoutAccounts
@@ -59,6 +62,7 @@ from mediaserver.money.payouts import Payouts
 from mediaserver.money.receipts import Receipts
 from mediaserver.money.refund_desk import RefundDesk
 from mediaserver.money.sandbox import Sandbox
+from mediaserver.money.settlements import Settlements
 from mediaserver.money.supporters import Supporters
 from mediaserver.money.thanks import Thanks
 from mediaserver.money.tips import Tips
@@ -125,6 +129,10 @@ CHAT = web.AppKey("CHAT", Chat)
 DESK = web.AppKey("DESK", Desk)
 EMOTES = web.AppKey("EMOTES", Emotes)
 TIPS = web.AppKey("TIPS", Tips)
+BOOKS = web.AppKey("BOOKS", Books)
+CORRECTIONS = web.AppKey("CORRECTIONS", Corrections)
+SETTLEMENTS = web.AppKey("SETTLEMENTS", Settlements)
+NIGHTLY_CHECK = web.AppKey("NIGHTLY_CHECK", NightlyCheck)
 EARNINGS = web.AppKey("EARNINGS", Earnings)
 PAYOUTS = web.AppKey("PAYOUTS", Payouts)
 PAYOUT_ACCOUNTS = web.AppKey("PAYOUT_ACCOUNTS", PayoutAccounts)

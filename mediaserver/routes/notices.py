@@ -16,6 +16,14 @@ _COOKIE = "notice"
 
 NOTICES: Mapping[str, str] = {
     "saved": "Saved.",
+    "alert-approve": "It is shown.",
+    "alert-approve-silent": "It is shown without the message.",
+    "alert-deny": "It is not shown. The money stays with you.",
+    "alert-skip": "Skipped.",
+    "alert-replay": "It is shown once more.",
+    "alert-tested": "A sample is on its way to your overlay.",
+    "look-gone": "The look is gone.",
+    "goal-gone": "The goal is gone. What was given stays.",
     "policies-accepted": "Thank you. It is noted that you accept them.",
     "verification-sent": "Thank you. An admin will look at it, and you are told what they decide.",
     "document-gone": "The file is deleted.",
@@ -98,11 +106,21 @@ NOTICES: Mapping[str, str] = {
     "warned-and-banned": "They are warned, and banned: it was one warning too many.",
     "banned": "They are banned.",
     "unbanned": "Their ban is lifted.",
+    "booked": "It is in the books.",
+    "balance-noted": "The balance is noted.",
+    "correction-waits": "It waits until another admin agrees.",
+    "correction-rejected": "The correction is dropped. Nothing was booked.",
     "membership-begun": "You are a member now. Thank you.",
     "membership-changed": "Your plan is changed.",
     "membership-cancelled": "Cancelled. Nothing is charged any more.",
     "membership-resumed": "Your membership goes on.",
     "plan-made": "The plan is on sale.",
+    "transfer-confirmed": "Thank you. It is shown like a donation now.",
+    "transfer-rejected": "It is noted that it didn’t come.",
+    "payment-confirmed": "It is in their wallet, and they have been told.",
+    "payment-approved": "Noted. Another admin has to confirm it too.",
+    "payment-rejected": "It is closed, and they have been told why.",
+    "payment-checked": "The gateway was asked.",
 }
 
 

@@ -46,6 +46,7 @@ from mediaserver.kernel.images import ImageFolder
 from mediaserver.kernel.metrics import RealtimeMetrics
 from mediaserver.memberships import memberships
 from mediaserver.moderation.desk import Desk
+from mediaserver.money import payments
 from mediaserver.money import personal as money_personal
 from mediaserver.notifications import notices
 from mediaserver.notifications.log_ins import LogIns
@@ -269,6 +270,7 @@ def add_personal_data(base: Foundations, app: web.Application) -> None:
             Source("notices", notices.export),
             Source("policies", policies.export),
             Source("webhooks", webhooks.export),
+            Source("payments", payments.export),
             Source("sanctions", sanctions.export),
             Source("reports", reports.export, reports.erase),
             Source("appeals", appeals.export),

@@ -17,8 +17,10 @@ from mediaserver.memberships.subscriptions import Subscriptions
 from mediaserver.money import contributions, hook_inbox, ledger, refunds
 from mediaserver.money import told as told_jobs
 from mediaserver.money.alert_desk import AlertDesk
+from mediaserver.money.books import Books
 from mediaserver.money.checkouts import Checkouts
 from mediaserver.money.checks import Checks
+from mediaserver.money.corrections import Corrections
 from mediaserver.money.currencies import currency_of
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
@@ -28,6 +30,7 @@ from mediaserver.money.gateways.gateways import configured
 from mediaserver.money.giving import Giving
 from mediaserver.money.history import History
 from mediaserver.money.hook_inbox import HookInbox
+from mediaserver.money.nightly_check import NightlyCheck
 from mediaserver.money.payment_decisions import PaymentDecisions
 from mediaserver.money.payment_views import PaymentViews
 from mediaserver.money.payout_accounts import PayoutAccounts
@@ -37,6 +40,7 @@ from mediaserver.money.poller import Poller
 from mediaserver.money.receipts import Receipts
 from mediaserver.money.refund_desk import RefundDesk
 from mediaserver.money.sandbox import Sandbox
+from mediaserver.money.settlements import Settlements
 from mediaserver.money.supporters import Supporters
 from mediaserver.money.thanks import Thanks
 from mediaserver.money.tips import Tips
@@ -153,6 +157,15 @@ async def _add_wallets(base: Foundations, app: web.Application) -> None:
 
 async def _add_books(base: Foundations, app: web.Application) -> None:
     """The books, for admins."""
+    db, clock, config = base.db, base.clock, base.config.money
+    checked = NightlyCheck(db, clock, base.letterhead)
+    base.stack.push_async_callback(checked.aclose)
+    base.jobs.repeat("check-books", checked.run_nightly, limits.LEDGER_CHECK_INTERVAL_MS)
+    checked.begin()
+    app[keys.NIGHTLY_CHECK] = checked
+    app[keys.BOOKS] = Books(db, clock)
+    app[keys.SETTLEMENTS] = Settlements(db, clock, config)
+    app[keys.CORRECTIONS] = Corrections(db, clock, config, base.letterhead)
 
 
 def _check_currency(tx: Transaction, config: MoneyConfig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Queue
 from mediaserver.channels import verifications
+from mediaserver.money import corrections, nightly_check, payments
 from mediaserver.trust import appeals, reports
 
 QUEUES: tuple[Queue, ...] = (
@@ -15,6 +16,27 @@ QUEUES: tuple[Queue, ...] = (
         "streamers ask to be verified",
         "/admin/verification",
         verifications.count_submitted,
+    ),
+    Queue(
+        "payments",
+        "payment waits for an admin",
+        "payments wait for an admin",
+        "/admin/payments",
+        payments.count_waiting,
+    ),
+    Queue(
+        "books",
+        "place in the books is wrong",
+        "places in the books are wrong",
+        nightly_check.PAGE,
+        nightly_check.count_wrong,
+    ),
+    Queue(
+        "corrections",
+        "correction of the books waits for a second admin",
+        "corrections of the books wait for a second admin",
+        corrections.PAGE,
+        corrections.count_waiting,
     ),
     DEAD_MAIL,
     DEAD_JOBS,

@@ -151,3 +151,159 @@ async def test_without_money_there_are_no_such_overlays(tmp_path: Path) -> None:
         async with connected(till.site.person(), OVERLAY, auth={"token": token}) as overlay:
             refused = await overlay.ask("hello", {"part": "alerts"}, OVERLAY)
             assert refused["error"]["code"] == "no_money"
+
+
+async def test_moderators_decide_over_the_api(till: Till) -> None:
+    alice, bob = await till.streamer(), await till.site.member("bob")
+    carol = await till.site.member("carol")
+    status, rules = await alice.api(
+        "PATCH", "/channels/alice/alert-setup", {"approves_first": True}
+    )
+    assert (status, rules["approves_first"]) == (200, True)
+    first, second, third = [await till.tip("bob", "alice", 500, f"{n}") for n in (1, 2, 3)]
+    path = "/channels/alice/alerts"
+    assert (await bob.api("POST", f"{path}/{first.id}/approve"))[0] == 403
+    assert (await bob.api("GET", f"{path}/queue"))[0] == 403
+    assert (await carol.api("POST", f"{path}/{first.id}/approve"))[0] == 403
+    async with connected(alice, "/chat") as chat:
+        act = {"type": "add_moderator", "username": "carol"}
+        assert (await chat.ask("act", {"channel": "alice", "action": act}))["ok"]
+    _, queue = await carol.api("GET", f"{path}/queue")
+    assert [one["id"] for one in queue["alerts"]] == [first.id, second.id, third.id]
+    auth = {"token": await overlay_token(alice)}
+    async with connected(till.site.person(), OVERLAY, auth=auth) as overlay:
+        assert (await hello(overlay))["alerts"] == []
+        assert (await carol.api("POST", f"{path}/{first.id}/approve"))[1]["alert"] == "waiting"
+        silent = {"message": False}
+        assert (await carol.api("POST", f"{path}/{second.id}/approve", silent))[0] == 200
+        assert (await carol.api("POST", f"{path}/{third.id}/deny"))[1]["alert"] == "denied"
+        assert (await carol.api("POST", f"{path}/{third.id}/deny"))[0] == 409
+        shown = [(await overlay.event("alert", OVERLAY))["alert"] for _ in range(2)]
+        assert [(one["id"], one["message"]) for one in shown] == [(first.id, "1"), (second.id, "")]
+        assert (await carol.api("POST", f"{path}/{first.id}/skip"))[1]["alert"] == "skipped"
+        assert (await overlay.event("skip", OVERLAY))["id"] == first.id
+        assert (await carol.api("POST", f"{path}/{first.id}/replay"))[1]["alert"] == "waiting"
+        again = (await overlay.event("alert", OVERLAY))["alert"]
+        assert (again["id"], again["turn"]) == (first.id, 1)
+        assert (await carol.api("POST", f"{path}/skip"))[0] == 204
+        assert (await overlay.event("skip", OVERLAY))["id"] is None
+        assert (await alice.api("POST", f"{path}/test", {"amount_minor": 900}))[0] == 204
+        sample = (await overlay.event("alert", OVERLAY))["alert"]
+        assert sample["id"].startswith("test_")
+        assert sample["amount"] == "$9.00"
+    _, given = await carol.api("GET", path)
+    assert [one["alert"] for one in given["alerts"]] == ["denied", "waiting", "waiting"]
+    _, rest = await carol.api("GET", f"{path}?after={given['alerts'][0]['id']}")
+    assert [one["id"] for one in rest["alerts"]] == [second.id, first.id]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"approves_first": 1},
+        {"amount_minor_min": -1},
+        {"amount_minor_min": 1.5},
+        {"amount_minor_min": 2**63},
+        {"amount_minor_min": "100"},
+        {"gap_ms": 60_001},
+        {"unknown": True},
+    ],
+)
+async def test_rules_that_can_not_be(till: Till, body: dict[str, Any]) -> None:
+    alice = await till.streamer()
+    assert (await alice.api("PATCH", "/channels/alice/alert-setup", body))[0] == 422
+
+
+async def test_goal_and_board_over_the_api(till: Till) -> None:
+    alice, bob = await till.streamer(), await till.site.member("bob")
+    visitor = till.site.person()
+    assert (await visitor.api("GET", "/channels/alice/goal"))[0] == 404
+    goal = {"title": "Paint", "target_minor": 2_000, "start_minor": 500}
+    assert (await bob.api("PUT", "/channels/alice/goal", goal))[0] == 403
+    assert (await alice.api("PUT", "/channels/alice/goal", goal))[0] == 200
+    for wrong in ({"target_minor": 0}, {"target_minor": 2**63}, {"title": ""}):
+        assert (await alice.api("PUT", "/channels/alice/goal", {**goal, **wrong}))[0] == 422
+    await till.tip("bob", "alice", 500)
+    _, answer = await visitor.api("GET", "/channels/alice/goal")
+    assert (answer["raised"], answer["percent"]) == ("$10.00", 50)
+    _, answer = await visitor.api("GET", "/channels/alice/tippers?period=all")
+    assert answer == {"tippers": [{"name": "bob", "amount": "$5.00"}]}
+    _, text, _ = await visitor.get("/@alice")
+    assert "$10.00" in text
+    assert "Top tippers this month" in text
+    hidden = {"is_public": False, "period": "all", "rows": 3, "shows_amounts": True}
+    assert (await alice.api("PUT", "/channels/alice/tip-board", hidden))[0] == 200
+    _, answer = await visitor.api("GET", "/channels/alice/tippers?period=all")
+    assert answer == {"tippers": []}
+    assert (await alice.api("DELETE", "/channels/alice/goal"))[0] == 204
+    assert (await visitor.api("GET", "/channels/alice/goal"))[0] == 404
+
+
+async def test_without_money_there_are_no_such_operations(tmp_path: Path) -> None:
+    async with running_till(tmp_path, money={"enabled": False}) as till:
+        alice = await till.streamer()
+        for path in ("alerts", "alerts/queue", "alert-setup", "goal", "tippers"):
+            assert (await alice.api("GET", f"/channels/alice/{path}"))[0] == 404
+        assert (await alice.get("/studio/alice/alerts"))[0] == 404
+        _, text, _ = await alice.get("/studio/alice")
+        assert "/studio/alice/alerts" not in text
+
+
+async def test_the_studio_works_without_scripts(till: Till) -> None:
+    alice = await till.streamer()
+    await till.site.member("bob")
+    page = "/studio/alice/alerts"
+    assert (await alice.post(f"{page}/rules", {"is_on": "1", "approves_first": "1"}))[0] == 303
+    given = await till.tip("bob", "alice", 500, "<script>alert(1)</script> www.exаmple.com")
+    _, text, _ = await alice.get(page)
+    assert "&lt;script&gt;alert(1)" in text
+    assert "<script>alert(1)" not in text
+    assert (await alice.post(f"{page}/{given.id}/approve"))[0] == 303
+    status, text, _ = await alice.post(f"{page}/{given.id}/approve")
+    assert status == 409
+    assert "Somebody has decided" in text
+    look = {
+        "template": "{name}!",
+        "amount_minor_min": "12.50",
+        "duration_s": "5",
+        "picture": "heart",
+        "layout": "beside",
+        "sound": "bell",
+        "volume": "30",
+        "animation": "fade",
+        "size_px": "50",
+        "colour": "#FFFFFF",
+        "name_colour": "#00ff00",
+    }
+    assert (await alice.post(f"{page}/looks", look))[0] == 303
+    status, text, _ = await alice.post(f"{page}/looks", look)
+    assert (status, "You have a look for that amount" in text) == (409, True)
+    status, text, _ = await alice.post(f"{page}/looks", {**look, "template": "{who}"})
+    assert status == 422
+    _, setup = await alice.api("GET", "/channels/alice/alert-setup")
+    assert [one["amount_minor_min"] for one in setup["looks"]] == [0, 1_250]
+    goal = {"title": "Paint", "target_minor": "20", "start_minor": "", "ends_at_ms": "2999-01-31"}
+    assert (await alice.post(f"{page}/goal", goal))[0] == 303
+    _, text, _ = await alice.get(page)
+    assert "$0.00 of $20.00" in text
+    assert 'value="2999-01-31"' in text
+    for wrong in ({"target_minor": "1.234"}, {"target_minor": "-5"}, {"ends_at_ms": "soon"}):
+        assert (await alice.post(f"{page}/goal", {**goal, **wrong}))[0] == 422
+    board = {"period": "all", "rows": "10", "amounts": "1"}
+    assert (await alice.post(f"{page}/board", board))[0] == 303
+    assert (await alice.post(f"{page}/board", {**board, "rows": "99"}))[0] == 422
+    assert (await alice.post(f"{page}/test", {"amount": "5"}))[0] == 303
+    assert (await alice.post(f"{page}/skip"))[0] == 303
+    assert (await alice.post(f"{page}/goal/remove"))[0] == 303
+
+
+async def test_moderators_see_the_queue_and_no_secrets(till: Till) -> None:
+    alice, carol = await till.streamer(), await till.site.member("carol")
+    async with connected(alice, "/chat") as chat:
+        act = {"type": "add_moderator", "username": "carol"}
+        assert (await chat.ask("act", {"channel": "alice", "action": act}))["ok"]
+    status, text, _ = await carol.get("/studio/alice/alerts")
+    assert status == 200
+    assert "/overlay/" not in text
+    assert (await carol.post("/studio/alice/alerts/rules", {}))[0] == 403
+    assert (await till.site.person().get("/studio/alice/alerts"))[0] == 303

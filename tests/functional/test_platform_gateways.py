@@ -4,6 +4,7 @@ library, against the providers in small.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ import pytest
 
 from mediaserver.kernel.clock import SystemClock
 from mediaserver.money.gateways.gateway import Notification
-from tests.functional.platform_site import Person, Site, running_site
+from tests.functional.platform_site import Person, Site, admin_of, running_site
 from tests.gateways import midtrans, sslcommerz, stripe
 from tests.gateways.midtrans import MidtransSimulator
 from tests.gateways.simulator import Simulator
@@ -122,6 +123,13 @@ async def sslcommerz_shop(tmp_path: Path) -> AsyncIterator[Shop]:
 
 @pytest.fixture(params=["stripe", "midtrans", "sslcommerz"])
 def shop(request: pytest.FixtureRequest) -> Shop:
+    found: Shop = request.getfixturevalue(f"{request.param}_shop")
+    return found
+
+
+@pytest.fixture(params=["stripe", "midtrans"])
+def listing_shop(request: pytest.FixtureRequest) -> Shop:
+    """At a provider that tells of refunds."""
     found: Shop = request.getfixturevalue(f"{request.param}_shop")
     return found
 
@@ -242,3 +250,90 @@ async def test_the_browser_comes_back_by_a_post_of_another_site(sslcommerz_shop:
     status, _, response = await stranger.post(path, fields, headers=headers)
     assert (status, response.headers["Location"]) == (303, f"/payments/{payment_id}")
     assert sslcommerz_shop.held("wallet") == 0, "it changes nothing"
+
+
+async def test_what_is_about_no_payment_of_ours_is_taken_all_the_same(stripe_shop: Shop) -> None:
+    """Otherwise Stripe would send it for three days, and turn the hook off in the end."""
+    event = stripe_shop.provider.event
+    assert await stripe_shop.post(event("payout.paid", {"object": "payout"})) == 200
+    other = {"payment_intent": "pi_other", "metadata": {"payment_id": "pay_of_another_shop"}}
+    assert await stripe_shop.post(event("charge.refunded", other)) == 200
+
+
+async def test_a_dispute_at_stripe_is_lost(stripe_shop: Shop) -> None:
+    shop = stripe_shop
+    payment_id = await shop.paid()
+    shop.provider.pay(payment_id, "charged_back")
+    assert await shop.tell(payment_id, times=2) == [200, 200]
+    assert shop.held("wallet") == 0
+    assert shop.held("gateway_fees") == -(59 + 1_500)
+    assert shop.held("clearing") == 59 + 1_500, "owed to Stripe now"
+    shop.provider.dispute = {"status": "lost"}
+    assert await shop.tell(payment_id) == [200]
+    assert (shop.held("wallet"), shop.held("losses")) == (0, 0)
+
+
+async def test_a_dispute_at_stripe_is_won(stripe_shop: Shop) -> None:
+    shop = stripe_shop
+    payment_id = await shop.paid()
+    shop.provider.pay(payment_id, "charged_back")
+    await shop.tell(payment_id)
+    assert shop.held("wallet") == 0
+    shop.provider.pay(payment_id, "dispute_won")
+    await shop.tell(payment_id)
+    assert shop.held("wallet") == AMOUNT
+    assert shop.held("clearing") == -(AMOUNT - 59 - 1_500), "the fee stays theirs"
+
+
+async def test_part_of_a_payment_is_disputed(stripe_shop: Shop) -> None:
+    shop = stripe_shop
+    payment_id = await shop.paid()
+    shop.provider.pay(payment_id, "charged_back")
+    shop.provider.dispute = {"amount": 2_000_000}
+    await shop.tell(payment_id)
+    assert shop.held("wallet") == AMOUNT - 2_000_000
+
+
+async def test_a_settlement_that_midtrans_denies_later_is_taken_back(midtrans_shop: Shop) -> None:
+    shop = midtrans_shop
+    payment_id = await shop.paid()
+    assert shop.held("wallet") == AMOUNT
+    shop.provider.pay(payment_id, "failed")
+    assert await shop.tell(payment_id, times=2) == [200, 200]
+    assert await shop.state(payment_id) == "reversed"
+    assert (shop.held("wallet"), shop.held("clearing")) == (0, 0)
+
+
+async def test_a_chargeback_at_midtrans(midtrans_shop: Shop) -> None:
+    shop = midtrans_shop
+    payment_id = await shop.paid()
+    shop.provider.pay(payment_id, "charged_back")
+    assert await shop.tell(payment_id) == [200]
+    assert (shop.held("wallet"), shop.held("clearing")) == (0, 0)
+
+
+async def test_an_admin_refunds_a_part(shop: Shop) -> None:
+    payment_id = await shop.paid()
+    boss = await admin_of(shop.site)
+    wanted = {"amount_minor": 2_000_000, "reason": "Asked for it."}
+    path = f"/admin/payments/{payment_id}/refunds"
+    headers = {"Idempotency-Key": "once"}
+    for _ in range(2):
+        status, made = await boss.api("POST", path, wanted, headers=headers)
+        assert status == 201, made
+    while made["state"] == "requested":
+        await asyncio.sleep(0.05)
+        _, made = await boss.api("GET", f"/admin/refunds/{made['id']}")
+    assert made["state"] == "succeeded", made
+    assert shop.provider.sales[payment_id].refunded == 2_000_000
+    await shop.tell(payment_id)
+    assert shop.held("wallet") == AMOUNT - 2_000_000
+    assert shop.held("refund_hold") == 0
+
+
+async def test_what_is_refunded_at_the_provider_itself_is_booked(listing_shop: Shop) -> None:
+    shop = listing_shop
+    payment_id = await shop.paid()
+    shop.provider.give_back(payment_id, 2_000_000)
+    assert await shop.tell(payment_id, times=2) == [200, 200]
+    assert shop.held("wallet") == AMOUNT - 2_000_000

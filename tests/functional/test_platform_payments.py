@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.platform_site import Person, Site, running_site
+from tests.functional.platform_site import Person, Site, admin_of, running_site
 
 SLUG = "alice"
 
@@ -288,3 +288,80 @@ async def test_in_production_there_is_no_sandbox(tmp_path: Path) -> None:
         assert (status, answer["error"]["field"]) == (422, "gateway")
         assert (await bob.get("/sandbox/sbx_1"))[0] == 404
         assert (await bob.request("POST", "/hooks/sandbox", data=b"{}"))[0] == 404
+
+
+async def test_an_admin_confirms_a_bank_transfer(site: Site) -> None:
+    boss = await admin_of(site)
+    bob = await site.member("bob")
+    status, made = await bob.api(
+        "POST", "/wallet/topups", {"amount_minor": 5_000, "gateway": "manual"}
+    )
+    assert status == 201, made
+    _, text, _ = await bob.get(f"/payments/{made['id']}")
+    assert "IBAN XX00 1234 5678, Test Bank" in text
+    _, text, _ = await boss.get("/admin/payments")
+    assert "$50.00" in text
+    path = f"/admin/payments/{made['id']}"
+    assert (await bob.get(path))[0] == 403
+    assert (await bob.post(path + "/confirm", {"bank_ref": "1"}))[0] == 403
+    assert (await bob.api("POST", path + "/confirm", {"bank_ref": "1"}))[0] == 403
+    status, text, _ = await boss.post(path + "/confirm", {"bank_ref": " "})
+    assert (status, "field-error" in text) == (422, True)
+    assert (await boss.post(path + "/confirm", {"bank_ref": "2026/4711"}))[0] == 303
+    assert balance(site, "wallet") == 5_000
+    _, text, _ = await boss.get(path)
+    assert "2026/4711" in text
+    status, answer = await boss.api("POST", path + "/reject", {"reason": "No."})
+    assert (status, answer["error"]["code"]) == (409, "wrong_state")
+    assert rows(site, "SELECT action FROM audit_entry WHERE target_kind = 'payment'") == [
+        ("payment.confirm",)
+    ]
+
+
+async def test_an_admin_reads_what_a_gateway_told(site: Site) -> None:
+    boss = await admin_of(site)
+    bob = await site.member("bob")
+    made = await top_up(bob)
+    await press(bob, made, "pay_five")
+    path = f"/admin/payments/{made['id']}"
+    _, text, _ = await boss.get(path)
+    assert "payment.paid" in text
+    assert "+4" in text
+    assert (await boss.post(path + "/check", {}))[0] == 303
+    status, answer = await boss.api("GET", "/admin/payments?state=paid")
+    assert (status, [one["id"] for one in answer["payments"]]) == (200, [made["id"]])
+    status, answer = await boss.api("POST", path + "/check")
+    assert (status, answer["state"]) == (200, "paid")
+
+
+async def test_a_guest_sends_a_transfer_and_the_streamer_confirms_it(site: Site) -> None:
+    alice = await streamer(site)
+    change(
+        site,
+        "INSERT INTO giving (channel_id, takes_tips, takes_donations, takes_transfers, "
+        "tip_minor_min, donation_minor_min, transfer_instructions) "
+        "SELECT id, 1, 1, 1, 0, 0, 'IBAN YY00 5678' FROM channel WHERE slug = ?",
+        SLUG,
+    )
+    guest = site.person()
+    form = {"amount": "30", "gateway": "transfer", "name": "Grace", "message": "For paint"}
+    status, text, response = await guest.post(f"/@{SLUG}/donate", form)
+    assert status == 303, text
+    _, text, _ = await guest.get(response.headers["Location"])
+    assert "IBAN YY00 5678" in text
+    status, answer = await alice.api("GET", f"/channels/{SLUG}/transfers")
+    assert status == 200
+    (announced,) = answer["transfers"]
+    assert announced["reference"] in text
+    bob = await site.member("bob")
+    assert (await bob.get(f"/studio/{SLUG}/transfers"))[0] == 403
+    assert (await bob.api("GET", f"/channels/{SLUG}/transfers"))[0] == 403
+    decision = {"id": announced["id"], "decision": "confirm"}
+    _, text, _ = await alice.get(f"/studio/{SLUG}/transfers")
+    assert "For paint" in text
+    for _ in range(2):
+        assert (await alice.post(f"/studio/{SLUG}/transfers", decision))[0] == 303
+    assert balance(site, "direct_received") == 3_000
+    assert balance(site, "earnings_pending") == 0
+    status, answer = await alice.api("POST", f"/transfers/{announced['id']}/reject")
+    assert (status, answer["error"]["code"]) == (409, "wrong_state")

@@ -82,6 +82,11 @@ class Simulator(ABC):
         sale.charge_ref = sale.charge_ref or f"charge_{payment_id[4:]}"
         sale.state = state
 
+    def give_back(self, payment_id: str, amount: int) -> None:
+        """Somebody refunds so much in the provider's own dashboard."""
+        refunds = self.sales[payment_id].refunds
+        refunds[f"dashboard_{len(refunds)}"] = amount
+
     async def deliver(self, payment_id: str, times: int = 1, url: str = "") -> list[int]:
         """Post its notification to `url`, or where the site wanted it; several times, if so told,
         as providers do. The statuses that the site answered.

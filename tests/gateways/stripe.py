@@ -176,6 +176,13 @@ class StripeSimulator(Simulator):
                     "message": "Refund amount is greater than unrefunded amount",
                 }
             }
+        metadata = {"key": form["metadata[key]"], "payment_id": form["metadata[payment_id]"]}
+        return 200, dict(self._refunded(sale, amount, metadata))
+
+    def give_back(self, payment_id: str, amount: int) -> None:
+        self._refunded(self.sales[payment_id], amount, {})
+
+    def _refunded(self, sale: Sale, amount: int, metadata: dict[str, str]) -> dict[str, Any]:
         made = {
             "id": f"re_{len(self.refunds)}",
             "object": "refund",
@@ -183,11 +190,11 @@ class StripeSimulator(Simulator):
             "currency": sale.currency,
             "payment_intent": sale.charge_ref,
             "status": self.refund_status,
-            "metadata": {"key": form["metadata[key]"], "payment_id": form["metadata[payment_id]"]},
+            "metadata": metadata,
         }
-        sale.refunds[made["id"]] = amount
+        sale.refunds[f"re_{len(self.refunds)}"] = amount
         self.refunds.append(made)
-        return 200, dict(made)
+        return made
 
     async def _refunds_of(self, request: web.Request) -> web.Response:
         wanted = request.query["payment_intent"]

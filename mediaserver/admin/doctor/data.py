@@ -15,6 +15,7 @@ from mediaserver.admin.database_copy import (
     BrokenDatabase,
     Examined,
     broken_audit,
+    broken_books,
     examine_sqlite,
     sqlite_connection,
 )
@@ -62,7 +63,8 @@ def sqlite_database(path: Path, now_ms: int, stop: Stop) -> list[Finding]:
         file.seek(18)
         is_wal = file.read(2) == _WAL
     about = f"SQLite, {megabytes:,.1f} MB, {'WAL' if is_wal else 'not in WAL mode'}"
-    return [_database(examined, about), _audit(examined.audit), *_jobs(work)]
+    found = [_database(examined, about), _audit(examined.audit), _books(examined.books)]
+    return [*found, *_jobs(work)]
 
 
 async def postgresql_database(url: str, now_ms: int) -> list[Finding]:
@@ -73,9 +75,9 @@ async def postgresql_database(url: str, now_ms: int) -> list[Finding]:
         schema = current(connection)
         if schema is None:
             return [ok("database", "Database", "PostgreSQL, empty; the first start fills it.")]
-        broken = broken_audit(connection)
-        found = _database(Examined(schema, (), broken), "PostgreSQL")
-        return [found, _audit(broken), *_jobs(_work(connection, now_ms))]
+        broken, books = broken_audit(connection), broken_books(connection)
+        found = _database(Examined(schema, (), broken, books), "PostgreSQL")
+        return [found, _audit(broken), _books(books), *_jobs(_work(connection, now_ms))]
 
     try:
         async with engine.connect() as connection:
@@ -138,6 +140,14 @@ def _audit(broken: tuple[str, ...]) -> Finding:
         advice = "Somebody changed the database by hand. Compare with a backup."
         return bad("audit", "Audit log", broken[0], advice)
     return ok("audit", "Audit log", "Every entry is as it was written.")
+
+
+def _books(broken: tuple[str, ...]) -> Finding:
+    if broken:
+        more = f" And {len(broken) - 1} more." if len(broken) > 1 else ""
+        advice = "Look at /admin/books, and compare with a backup before anything is paid out."
+        return bad("books", "Books", broken[0] + more, advice)
+    return ok("books", "Books", "Everything that was booked adds up.")
 
 
 def _jobs(work: Work) -> list[Finding]:

@@ -31,6 +31,9 @@ class OverlayTokenOut(Answer):
 
     token: str = Field(examples=["ovl_3c1k…"])
     chat_url: str = Field(description="The chat overlay's path.")
+    alerts_url: str = Field(description="The path of the overlay for alerts.")
+    goal_url: str = Field(description="The path of the overlay for the goal.")
+    top_url: str = Field(description="The path of the overlay for the biggest tippers.")
 
 
 class NewDock(Body):
@@ -66,7 +69,10 @@ class DockTokenList(Answer):
 
 
 def _overlay(token: str) -> OverlayTokenOut:
-    return OverlayTokenOut(token=token, chat_url=f"/overlay/{token}/chat")
+    paths = {
+        f"{part}_url": f"/overlay/{token}/{part}" for part in ("chat", "alerts", "goal", "top")
+    }
+    return OverlayTokenOut(token=token, **paths)
 
 
 def _dock(token: DockToken) -> DockTokenOut:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from aiohttp import web
 
+from mediaserver.channels.channels import Channel
 from mediaserver.routes.channel_view import asked_channel, channel_view
 from mediaserver.routes.forms import read_form
 from mediaserver.routes.gates import gate_of, let_in, pass_gate
 from mediaserver.routes.host_cookies import host_cookie
-from mediaserver.routes.keys import FOLLOWS, LIVE, STREAMS
+from mediaserver.routes.keys import ALERTS, FOLLOWS, LIVE, STREAMS
 from mediaserver.routes.live_view import live_view
 from mediaserver.routes.money_view import takes_tips
 from mediaserver.routes.page import local_path, noticed, page, see_other, signed_in, viewer
@@ -34,6 +36,7 @@ async def channel_page(request: web.Request) -> web.Response:
             "takes_tips": await takes_tips(request, channel),
             "gate": gate_of(request, channel),
             "tab": "about",
+            "support": await _support(request, channel),
             "room": await room(request, channel, viewer(request)),
             # set by theatre.js and watch.js; rendered, so that nothing jumps
             "theatre": host_cookie(request, "theatre") == "1",
@@ -44,6 +47,14 @@ async def channel_page(request: web.Request) -> web.Response:
     mark_viewer(request, response)
     let_in(request, response, channel)
     return response
+
+
+async def _support(request: web.Request, channel: Channel) -> dict[str, Any] | None:
+    """The goal and this month's tippers of a channel that may receive money."""
+    alerts = request.app[ALERTS]
+    if not (alerts.is_on and channel.is_verified):
+        return None
+    return (await alerts.support(channel.id)).as_json()
 
 
 async def without_slash(request: web.Request) -> web.Response:

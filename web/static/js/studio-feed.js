@@ -9,9 +9,11 @@ import { ask, connect } from "./realtime.js";
  *   viewers: number, latency_p50_ms: number|null, latency_p95_ms: number|null,
  *   viewers_stalling_pct: number|null, uplink_bps: number}} Health
  */
-/** @typedef {{id: string, at_ms: number, kind: string, text: string, username?: string|null}} Activity */
-/** @typedef {{watched?: (answer: {health: Health | null, history: Health[], activity: Activity[]}) => void,
- *   health?: (health: Health) => void, activity?: (item: Activity) => void}} Handlers */
+/** @typedef {{id: string, kind: string, amount: string, name: string, message: string, alert: string}} Given */
+/** @typedef {{id: string, at_ms: number, kind: string, text: string, username?: string|null, given?: Given|null}} Activity */
+/** @typedef {{watched?: (answer: {health: Health | null, history: Health[], activity: Activity[], overlays: number}) => void,
+ *   health?: (health: Health) => void, activity?: (item: Activity) => void,
+ *   alert?: (change: {id: string, alert: string}) => void, overlays?: (open: number) => void}} Handlers */
 
 /** Follows one channel over reconnects. @param {string} channel @param {Handlers} handlers */
 export function watchChannel(channel, handlers) {
@@ -22,6 +24,12 @@ export function watchChannel(channel, handlers) {
   });
   socket.on("health", (/** @type {any} */ packet) => {
     if (packet.channel === channel) handlers.health?.(packet.health);
+  });
+  socket.on("alert", (/** @type {any} */ packet) => {
+    if (packet.channel === channel) handlers.alert?.(packet);
+  });
+  socket.on("overlays", (/** @type {any} */ packet) => {
+    if (packet.channel === channel) handlers.overlays?.(packet.open);
   });
   socket.on("activity", (/** @type {any} */ packet) => {
     if (packet.channel === channel) handlers.activity?.(packet.item);

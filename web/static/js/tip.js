@@ -30,7 +30,10 @@ class TipDialog {
       event.preventDefault();
       this.dialog.close();
     });
-    this.form?.addEventListener("input", () => this.show());
+    this.form?.addEventListener("input", ({ target }) => {
+      this.chooseOne(/** @type {HTMLInputElement} */ (target));
+      this.show();
+    });
     this.form?.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.give();
@@ -64,6 +67,14 @@ class TipDialog {
   amount() {
     const exponent = Number(this.form?.dataset.exponent);
     return minorOf(this.value("amount") || this.value("choice"), exponent);
+  }
+
+  /** An amount is chosen or typed, never both. @param {HTMLInputElement} changed */
+  chooseOne(changed) {
+    const own = /** @type {HTMLInputElement | null} */ (this.form?.querySelector("[name=amount]"));
+    const chosen = /** @type {HTMLInputElement | null} */ (this.form?.querySelector("[name=choice]:checked"));
+    if (changed === own && own?.value && chosen) chosen.checked = false;
+    if (changed.name === "choice" && own) own.value = "";
   }
 
   /** What is left to write, what it costs, and whether the wallet has it. */

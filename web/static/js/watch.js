@@ -7,6 +7,7 @@ import { copyFrom } from "./copy.js";
 import { showFollow, wireFollow } from "./follow.js";
 import { setSince, setText, viewers } from "./format.js";
 import { onState } from "./realtime.js";
+import { showBoard, showGoal } from "./support-view.js";
 import { keepLayout } from "./theatre.js";
 
 /** @typedef {import("./live-state.js").LiveView} LiveView */
@@ -87,8 +88,9 @@ async function showAlso() {
 }
 
 /** What the chat's connection tells, at once; the player's own asking stays for when there is none.
- * @param {{live?: LiveView | null, viewers?: number, followers?: number, follows?: boolean}} facts */
-function heard({ live, viewers: count, followers, follows }) {
+ * @param {{live?: LiveView | null, viewers?: number, followers?: number, follows?: boolean,
+ *   support?: import("./support-view.js").Support}} facts */
+function heard({ live, viewers: count, followers, follows, support }) {
   const player = /** @type {any} */ (document.querySelector("live-player"));
   const known = player?.view;
   const isNews = live && (live.state !== known?.state || live.broadcast_id !== known?.broadcast_id);
@@ -96,6 +98,11 @@ function heard({ live, viewers: count, followers, follows }) {
   else if (live?.title && known && known.state !== "offline") showTitle(live.title);
   if (count !== undefined) setText(onAir.querySelector("[data-viewers]"), viewers(count));
   if (followers !== undefined) setText(main.querySelector("[data-followers]"), followers.toLocaleString("en"));
+  const given = main.querySelector("[data-support]");
+  if (support && given) {
+    showGoal(given, support.goal);
+    showBoard(given, support.tippers);
+  }
   if (follows !== undefined) showFollow(main.dataset.channel ?? "", follows);
 }
 

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from mediaserver.routes.api.admin import (
     audit,
+    books,
+    books_changes,
     categories,
     jobs,
     live,
     overview,
+    payments,
     plans,
     settings,
     statistics,
@@ -27,5 +30,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *jobs.api.all,
     *statistics.api.all,
     *audit.api.all,
+    *payments.api.all,
+    *books.api.all,
+    *books_changes.api.all,
 )
 """In the order in which they are documented."""

@@ -16,9 +16,12 @@ from mediaserver.routes import confirming
 from mediaserver.routes.duty import lacks_second_factor
 from mediaserver.routes.errors import problem_of
 from mediaserver.routes.forms import FormError, form_errors
-from mediaserver.routes.keys import ACCOUNTS
+from mediaserver.routes.keys import ACCOUNTS, CONFIG
 from mediaserver.routes.page import page, redirect, signed_in
 from mediaserver.routes.render import CSP_PAGE
+
+MONEY = "Money"
+"""The group of pages that aren't there on a site without money."""
 
 MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("", (("overview", "Overview", "layout-dashboard"),)),
@@ -51,7 +54,14 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("webhooks", "Webhooks", "webhook"),
         ),
     ),
-    ("Money", (("plans", "Plans", "crown"),)),
+    (
+        MONEY,
+        (
+            ("payments", "Payments", "inbox"),
+            ("plans", "Plans", "crown"),
+            ("books", "Books", "book-open"),
+        ),
+    ),
     (
         "Records",
         (
@@ -110,7 +120,7 @@ async def admin_page(
         f"admin/{template or section}.html",
         {
             "section": section,
-            "menu": MENU,
+            "menu": _menu(request),
             "is_asked_for_app": not standing.is_on,
             "form": dict(form or {}),
             "errors": form_errors(error) if error is not None else {},
@@ -119,3 +129,8 @@ async def admin_page(
         status=problem_of(error).status if error is not None else 200,
         csp=csp,
     )
+
+
+def _menu(request: web.Request) -> list[tuple[str, tuple[tuple[str, str, str], ...]]]:
+    is_with_money = request.app[CONFIG].money.enabled
+    return [(title, pages) for title, pages in MENU if is_with_money or title != MONEY]

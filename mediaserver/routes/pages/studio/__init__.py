@@ -6,6 +6,7 @@ frame.py is what they share: who may, the way round, forms that come back with a
 from __future__ import annotations
 
 from mediaserver.routes.pages.studio import (
+    alerts,
     chat,
     connect,
     desk,
@@ -18,10 +19,11 @@ from mediaserver.routes.pages.studio import (
     settings,
     supporters,
     teams,
+    transfers,
     webhooks,
 )
 
-UPLOADS = emotes.UPLOADS | settings.UPLOADS
+UPLOADS = alerts.UPLOADS | emotes.UPLOADS | settings.UPLOADS
 """Routes that take more than a small body, and how many bytes."""
 
 routes = [
@@ -35,7 +37,9 @@ routes = [
     *overlays.routes,
     *supporters.routes,
     *giving.routes,
+    *alerts.routes,
     *webhooks.routes,
+    *transfers.routes,
     *connect.routes,
     *settings.routes,
 ]

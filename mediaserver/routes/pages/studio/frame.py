@@ -29,14 +29,16 @@ _SECTIONS = (
     "schedule",
     "teams",
     "overlays",
+    "alerts",
     "supporters",
     "giving",
+    "transfers",
     "webhooks",
     "connect",
     "settings",
 )
-_MODERATOR_SECTIONS = ("chat", "health")
-_MONEY_SECTIONS = ("supporters", "giving")
+_MODERATOR_SECTIONS = ("chat", "health", "alerts")
+_MONEY_SECTIONS = ("alerts", "supporters", "giving", "transfers")
 
 
 @dataclass(frozen=True, slots=True)
