@@ -47,12 +47,14 @@ class Source:
     """What one feature knows about people.
 
     `export` gives it as JSON; `erase` removes it, or the name in it, before the account itself goes
-    (None: the database does it by itself).
+    (None: the database does it by itself). `refuse` raises `Conflict` when the account must stay
+    for now, saying what to do first.
     """
 
     name: str
     export: Callable[[Transaction, str], Any]
     erase: Callable[[Transaction, str, int], None] | None = None
+    refuse: Callable[[Transaction, str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class PersonalData:
         """Delete the account and all that is its own. The caller has confirmed who asks: the user,
         or the admin `by`, which is written down.
 
-        Raises `Conflict` for the last admin.
+        Raises `Conflict` for the last admin, and when there is still money to be paid to them.
         """
         await self._db.write(self._delete, user.id, by, self._clock.wall_ms())
 
@@ -126,6 +128,9 @@ class PersonalData:
             return
         if admins == {user_id}:
             raise Conflict("That is the last admin: make somebody else one first.", code="last")
+        for source in self._sources:
+            if source.refuse is not None:
+                source.refuse(tx, user_id)
         banned_until_ms = banned_until_ms_of(tx, user_id)
         if banned_until_ms is not None and banned_until_ms > now_ms:
             barred_emails.bar(tx, self._vault, user.email, banned_until_ms)

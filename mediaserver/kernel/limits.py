@@ -1226,8 +1226,8 @@ REFUND_POLLS_MS_MAX: Final = 30 * DAY_MS
 may take weeks. Then an admin must look."""
 
 MONEY_REASON_CHARS_MAX: Final = 500
-BANK_REFERENCE_CHARS_MAX: Final = 140
-"""What SEPA and SWIFT carry as the purpose of a transfer."""
+BANK_REFERENCE_CHARS_MAX: Final = 100
+"""Below what SEPA and SWIFT carry as the purpose of a transfer, 140."""
 
 BANK_HOLDER_CHARS_MAX: Final = 140
 BANK_NAME_CHARS_MAX: Final = 140

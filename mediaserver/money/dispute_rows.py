@@ -12,6 +12,7 @@ from sqlalchemy import (
     Index,
     Row,
     UniqueConstraint,
+    func,
     insert,
     select,
     update,
@@ -135,6 +136,12 @@ def has_open(tx: Transaction, user_id: str) -> bool:
         .where(payment.c.user_id == user_id, dispute.c.state == "open")
     )
     return tx.execute(theirs.limit(1)).first() is not None
+
+
+def count_open(tx: Transaction) -> int:
+    """How many wait for an answer."""
+    waiting = select(func.count()).where(dispute.c.state == "open")
+    return int(tx.execute(waiting).scalar_one())
 
 
 def get(tx: Transaction, dispute_id: str) -> Dispute:

@@ -19,11 +19,11 @@ from mediaserver.kernel.errors import Conflict, Invalid, NotFound
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.texts import checked_line, checked_paragraphs
 from mediaserver.kernel.vault import Vault
-from mediaserver.money import ledger, payout_accounts, payouts
+from mediaserver.money import ledger, payout_accounts, payout_rows, payouts
 from mediaserver.money.currencies import currency_of, money, parsed_amount
 from mediaserver.money.ledger import Kind, Posting, Transfer
 from mediaserver.money.payout_accounts import BankDetails
-from mediaserver.money.payouts import Payout, State
+from mediaserver.money.payout_rows import Payout, State
 from mediaserver.notifications.notices import tell_admins
 
 
@@ -50,7 +50,7 @@ class PayoutDesk:
 
     async def page(self, states: Sequence[State], *, after: str | None = None) -> list[Payout]:
         """Open ones oldest first, others newest first, behind the one with the id `after`."""
-        return await self._db.read(payouts.page, states, after)
+        return await self._db.read(payout_rows.page, states, after)
 
     async def get(self, payout_id: str) -> Case:
         """Raises `NotFound`."""
@@ -97,12 +97,12 @@ class PayoutDesk:
         return 0 < above < amount_minor
 
     def _case(self, tx: Transaction, payout_id: str) -> Case:
-        found = payouts.get(tx, payout_id)
+        found = payout_rows.get(tx, payout_id)
         return Case(found, _is_banned(tx, found), self.needs_two(found.amount_minor))
 
     def _reveal(self, tx: Transaction, actor: Actor, payout_id: str, now_ms: int) -> BankDetails:
-        found = payouts.get(tx, payout_id)
-        sealed = payouts.sealed_details(tx, payout_id)
+        found = payout_rows.get(tx, payout_id)
+        sealed = payout_rows.sealed_details(tx, payout_id)
         if not sealed:
             raise NotFound("These details are deleted.", code="details_deleted")
         _write_down(tx, actor, found, "payout.reveal", {}, now_ms)
@@ -111,7 +111,7 @@ class PayoutDesk:
     def _approve(
         self, tx: Transaction, actor: Actor, payout_id: str, reference: str, now_ms: int
     ) -> Payout:
-        found = payouts.get(tx, payout_id, locks=True)
+        found = payout_rows.get(tx, payout_id, locks=True)
         _check_open(found)
         if _is_banned(tx, found):
             raise Conflict("This streamer is banned. Lift the ban, or reject.", code="banned")
@@ -161,7 +161,7 @@ class PayoutDesk:
         return paid
 
     def _approve_first(self, tx: Transaction, actor: Actor, found: Payout, now_ms: int) -> Payout:
-        approved = payouts.change(
+        approved = payout_rows.change(
             tx,
             found,
             state="approved",
@@ -188,7 +188,7 @@ class PayoutDesk:
     def _reject(
         self, tx: Transaction, actor: Actor, payout_id: str, reason: str, now_ms: int
     ) -> Payout:
-        found = payouts.get(tx, payout_id, locks=True)
+        found = payout_rows.get(tx, payout_id, locks=True)
         _check_open(found)
         ledger.reverse(
             tx, found.entry_id, "payout.rejected", now_ms, actor_id=actor.id, reason=reason
@@ -204,7 +204,7 @@ class PayoutDesk:
     def _fail(
         self, tx: Transaction, actor: Actor, payout_id: str, reason: str, now_ms: int
     ) -> Payout:
-        found = payouts.get(tx, payout_id, locks=True)
+        found = payout_rows.get(tx, payout_id, locks=True)
         if found.state != "paid" or found.paid_entry_id is None:
             raise Conflict("Only a payout that was sent can come back.", code="not_paid")
         for entry_id in (found.paid_entry_id, found.entry_id):
@@ -223,7 +223,7 @@ class PayoutDesk:
     def _decide(
         self, tx: Transaction, actor: Actor, found: Payout, now_ms: int, **values: object
     ) -> Payout:
-        return payouts.change(
+        return payout_rows.change(
             tx,
             found,
             decided_by=actor.id,

@@ -49,6 +49,7 @@ from mediaserver.money.corrections import Corrections
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
 from mediaserver.money.earnings import Earnings
+from mediaserver.money.earnings_personal import EarningsOfPerson
 from mediaserver.money.gateways.gateways import Gateways
 from mediaserver.money.giving import Giving
 from mediaserver.money.history import History
@@ -134,6 +135,7 @@ CORRECTIONS = web.AppKey("CORRECTIONS", Corrections)
 SETTLEMENTS = web.AppKey("SETTLEMENTS", Settlements)
 NIGHTLY_CHECK = web.AppKey("NIGHTLY_CHECK", NightlyCheck)
 EARNINGS = web.AppKey("EARNINGS", Earnings)
+EARNINGS_OF_PERSON = web.AppKey("EARNINGS_OF_PERSON", EarningsOfPerson)
 PAYOUTS = web.AppKey("PAYOUTS", Payouts)
 PAYOUT_ACCOUNTS = web.AppKey("PAYOUT_ACCOUNTS", PayoutAccounts)
 PAYOUT_DESK = web.AppKey("PAYOUT_DESK", PayoutDesk)

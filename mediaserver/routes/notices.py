@@ -121,6 +121,18 @@ NOTICES: Mapping[str, str] = {
     "payment-approved": "Noted. Another admin has to confirm it too.",
     "payment-rejected": "It is closed, and they have been told why.",
     "payment-checked": "The gateway was asked.",
+    "payout-requested": "Asked for. You get a mail when it is sent.",
+    "payout-cancelled": "Cancelled. The money is available again.",
+    "payout-account-changed": "Your bank account is saved.",
+    "payout-account-removed": "Your bank account is removed.",
+    "payout-approved": "Approved. Another admin sends it.",
+    "payout-paid": "It is noted as sent, and they have been told.",
+    "payout-rejected": "It is rejected, and they have been told why.",
+    "payout-failed": "It is noted that it came back, and they have been told.",
+    "refund-asked": "The refund is on its way.",
+    "refund-confirmed": "It is noted as sent, and the payer has been told.",
+    "refund-rejected": "It is taken back: everything is as it was before.",
+    "wallet-unfrozen": "Their wallet is open again.",
 }
 
 

@@ -18,6 +18,7 @@ from mediaserver.money.gateways.manual import NAME as MANUAL
 from mediaserver.money.gateways.manual import reference_code
 from mediaserver.money.payment_views import PaymentView
 from mediaserver.money.payments import Payment, Purpose
+from mediaserver.money.sandbox import NAME as SANDBOX
 from mediaserver.routes.keys import CONFIG, GATEWAYS, PAYMENT_CHECKS, PAYMENT_VIEWS
 
 _HINTS = {
@@ -80,6 +81,14 @@ def is_payable(found: Payment, now_ms: int) -> bool:
         and is_web
         and (now_ms < found.expires_at_ms)
     )
+
+
+def checkout_url(found: Payment) -> str:
+    """Where the browser goes on to pay. The sandbox is part of the site, so it is reached under
+    whatever name the browser came by.
+    """
+    is_here = found.gateway == SANDBOX
+    return f"/sandbox/{found.provider_ref}" if is_here else found.checkout_url
 
 
 def payment_view(request: web.Request, view: PaymentView, now_ms: int) -> dict[str, Any]:

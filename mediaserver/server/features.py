@@ -258,13 +258,14 @@ async def add_realtime(
 
 def add_personal_data(base: Foundations, app: web.Application) -> None:
     """What features know about people, in the order in which it goes with an account."""
-    verified = app[keys.VERIFICATIONS]
+    verified, earned = app[keys.VERIFICATIONS], app[keys.EARNINGS_OF_PERSON]
     app[keys.PERSONAL_DATA] = PersonalData(
         base.db,
         base.clock,
         base.vault,
         base.letterhead,
         (
+            Source("earnings", earned.export, earned.erase, earned.refuse),
             Source("verification", verified.export, verifications.erase),
             Source("memberships", memberships.export, memberships.erase),
             Source("notices", notices.export),

@@ -25,6 +25,7 @@ from mediaserver.money.currencies import currency_of
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
 from mediaserver.money.earnings import Earnings
+from mediaserver.money.earnings_personal import EarningsOfPerson
 from mediaserver.money.gateways.gateway import Gateway
 from mediaserver.money.gateways.gateways import configured
 from mediaserver.money.giving import Giving
@@ -116,6 +117,7 @@ async def _add_payouts(base: Foundations, app: web.Application) -> None:
     given_back = RefundDesk(db, clock, letterhead, partial(_gateway_of, app))
     base.jobs.register(refunds.JOB, given_back.work)
     app[keys.EARNINGS] = earned
+    app[keys.EARNINGS_OF_PERSON] = EarningsOfPerson(accounts, config)
     app[keys.PAYOUT_ACCOUNTS] = accounts
     app[keys.PAYOUTS] = Payouts(db, clock, vault, letterhead, accounts, config)
     app[keys.PAYOUT_DESK] = PayoutDesk(db, clock, vault, letterhead, config)

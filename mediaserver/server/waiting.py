@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mediaserver.admin.overview import DEAD_JOBS, DEAD_MAIL, Queue
 from mediaserver.channels import verifications
-from mediaserver.money import corrections, nightly_check, payments
+from mediaserver.money import corrections, dispute_rows, nightly_check, payments, payout_rows
 from mediaserver.trust import appeals, reports
 
 QUEUES: tuple[Queue, ...] = (
@@ -37,6 +37,20 @@ QUEUES: tuple[Queue, ...] = (
         "corrections of the books wait for a second admin",
         corrections.PAGE,
         corrections.count_waiting,
+    ),
+    Queue(
+        "payouts",
+        "streamer waits for a payout",
+        "streamers wait for a payout",
+        "/admin/payouts",
+        payout_rows.count_open,
+    ),
+    Queue(
+        "disputes",
+        "payment is disputed",
+        "payments are disputed",
+        "/admin/disputes",
+        dispute_rows.count_open,
     ),
     DEAD_MAIL,
     DEAD_JOBS,

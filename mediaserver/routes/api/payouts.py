@@ -15,7 +15,7 @@ from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.money.currencies import money
 from mediaserver.money.earnings import Earned
 from mediaserver.money.payout_accounts import BankDetails, PayoutAccount
-from mediaserver.money.payouts import Payout
+from mediaserver.money.payout_rows import Payout
 from mediaserver.routes.api.operation import Answer, Body, Operations, Query, caller
 from mediaserver.routes.earnings_view import money_there, wanted_earnings
 from mediaserver.routes.keys import EARNINGS, PAYOUT_ACCOUNTS, PAYOUTS

@@ -9,6 +9,7 @@ from mediaserver.money.payment_views import PaymentView
 from mediaserver.routes.keys import CLOCK, PAYMENT_VIEWS
 from mediaserver.routes.page import page, signed_in, viewer
 from mediaserver.routes.payments_view import (
+    checkout_url,
     is_payable,
     looked_at,
     money_config,
@@ -43,7 +44,7 @@ async def go_pay(request: web.Request) -> web.Response:
         "money/payment_go.html",
         {
             "payment": payment_view(request, view, now_ms),
-            "checkout_url": view.payment.checkout_url,
+            "checkout_url": checkout_url(view.payment),
             "is_test": not config.production,
         },
     )

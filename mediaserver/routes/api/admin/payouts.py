@@ -12,7 +12,7 @@ from mediaserver.accounts.personal_tokens import Scope
 from mediaserver.kernel import limits
 from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from mediaserver.money.payouts import OPEN, STATES, Payout
+from mediaserver.money.payout_rows import OPEN, STATES, Payout
 from mediaserver.routes.api.operation import Answer, Body, Operations, Query, acting
 from mediaserver.routes.api.payouts import PayoutOut, payout_out
 from mediaserver.routes.earnings_view import money_there

@@ -58,6 +58,9 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         MONEY,
         (
             ("payments", "Payments", "inbox"),
+            ("payouts", "Payouts", "send"),
+            ("refunds", "Refunds", "undo-2"),
+            ("disputes", "Disputes", "shield-alert"),
             ("plans", "Plans", "crown"),
             ("books", "Books", "book-open"),
         ),

@@ -10,6 +10,7 @@ from mediaserver.routes.pages.studio import (
     chat,
     connect,
     desk,
+    earnings,
     emotes,
     giving,
     health,
@@ -40,6 +41,7 @@ routes = [
     *alerts.routes,
     *webhooks.routes,
     *transfers.routes,
+    *earnings.routes,
     *connect.routes,
     *settings.routes,
 ]

@@ -33,12 +33,14 @@ _SECTIONS = (
     "supporters",
     "giving",
     "transfers",
+    "earnings",
     "webhooks",
     "connect",
     "settings",
 )
 _MODERATOR_SECTIONS = ("chat", "health", "alerts")
-_MONEY_SECTIONS = ("alerts", "supporters", "giving", "transfers")
+_MONEY_SECTIONS = ("alerts", "supporters", "giving", "transfers", "earnings")
+"""Not there on a site without money."""
 
 
 @dataclass(frozen=True, slots=True)
