@@ -39,6 +39,7 @@ class MoneyVictim(Victim):
 
     tips: dict[str, str] = field(default_factory=dict)
     _keys: Any = field(default_factory=count)
+    _lost: dict[str, list[str]] = field(default_factory=dict)
 
     async def prepare(self) -> None:
         """A verified streamer, and viewers with money in their wallets."""
@@ -48,7 +49,7 @@ class MoneyVictim(Victim):
             await db.write(_fill_wallets, SystemClock().wall_ms())
 
     def people(self, http: aiohttp.ClientSession, tokens: dict[str, str]) -> list[Person]:
-        return [self._tipper(http, tokens[name]) for name in WRITERS for _ in range(3)]
+        return [self._tipper(http, name, tokens[name]) for name in WRITERS for _ in range(3)]
 
     def check(self) -> None:
         super().check()
@@ -66,20 +67,22 @@ class MoneyVictim(Victim):
             self.faults += [finding.text for finding in check(tx)]
             self.faults += _lost_money(tx, len(booked))
 
-    def _tipper(self, http: aiohttp.ClientSession, token: str) -> Person:
+    def _tipper(self, http: aiohttp.ClientSession, name: str, token: str) -> Person:
         """Each tip has a key; one whose answer got lost is asked for again after the next start."""
-        path = f"channels/{ROOM}/tips"
-        lost: list[str] = []
+        path = f"/api/v1/channels/{ROOM}/tips"
+        lost = self._lost.setdefault(name, [])
 
         async def tip() -> None:
             key = lost.pop() if lost else f"tip-{next(self._keys)}"
-            lost.append(key)
             headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
             body = {"amount_minor": TIP_MINOR, "message": f"tip {key}"}
-            async with http.post(f"/api/v1/{path}", json=body, headers=headers) as response:
-                answer = await response.json()
+            try:
+                async with http.post(path, json=body, headers=headers) as response:
+                    answer = await response.json()
+            except aiohttp.ClientError:
+                lost.append(key)
+                raise
             assert response.status == 201, answer
-            lost.remove(key)
             self.tips[key] = answer["id"]
 
         return tip

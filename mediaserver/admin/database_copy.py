@@ -27,7 +27,8 @@ from mediaserver.kernel import audit, limits
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.db.migrate import current, head
 from mediaserver.kernel.errors import Unavailable
-from mediaserver.money.ledger_check import SOLVENCY, Check
+from mediaserver.money.ledger_check import Check
+from mediaserver.money.ledger_rules import SOLVENCY
 
 _ENDINGS = ("", "-wal", "-shm", "-journal", ".lock")
 

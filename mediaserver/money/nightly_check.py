@@ -24,7 +24,8 @@ from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.tasks import Tasks
-from mediaserver.money.ledger_check import Check, Finding, Rule
+from mediaserver.money.ledger_check import Check
+from mediaserver.money.ledger_rules import Finding, Rule
 from mediaserver.notifications.notices import tell_admins
 
 _log = structlog.get_logger(__name__)

@@ -20,6 +20,7 @@ from mediaserver.money import ledger, ledger_check
 from mediaserver.money.books import Wanted, entries
 from mediaserver.money.corrections import Asked, Correction, Corrections
 from mediaserver.money.ledger import Account, Kind, site_account, wallet_of
+from mediaserver.money.ledger_rules import SOLVENCY
 from mediaserver.money.settlements import Arrived, Settlements
 from mediaserver.money.standing import standing
 from tests.unit.money.bookings import CURRENCY, GATEWAY, paid_topup, tip
@@ -62,7 +63,7 @@ async def right(db: Database, given: None) -> Any:
     """Whatever was entered: the books add up, though the site may have given more than it has."""
     yield
     found = await db.read(ledger_check.check)
-    assert [one for one in found if one.rule != ledger_check.SOLVENCY] == []
+    assert [one for one in found if one.rule != SOLVENCY] == []
 
 
 async def held(db: Database, account: Account) -> int:

@@ -26,7 +26,8 @@ from mediaserver.money.ledger import (
     site_account,
     wallet_of,
 )
-from mediaserver.money.ledger_check import Check, Finding
+from mediaserver.money.ledger_check import Check
+from mediaserver.money.ledger_rules import Finding, Piece
 from mediaserver.money.nightly_check import NightlyCheck
 from mediaserver.money.payments import payment
 from mediaserver.notifications.notices import notice
@@ -162,6 +163,34 @@ def change_a_contribution(tx: Transaction, giver: User) -> None:
     tx.execute(update(contribution).where(small).values(amount_minor=2, net_minor=2))
 
 
+def take_back_what_nobody_booked(tx: Transaction, giver: User) -> None:
+    tx.execute(update(contribution).values(taken_back_minor=1))
+
+
+def refund_what_nobody_booked(tx: Transaction, giver: User) -> None:
+    tx.execute(update(payment).values(refunded_minor=1))
+
+
+def hold_what_nobody_asked_for(tx: Transaction, giver: User) -> None:
+    """For a payout and a refund that there are not."""
+    wallet = wallet_of(giver.id, CURRENCY)
+    holds = (
+        Transfer(wallet, Account(Kind.PAYOUT_HOLD, giver.id, CURRENCY), 5),
+        Transfer(wallet, site_account(Kind.REFUND_HOLD, CURRENCY), 5),
+    )
+    ledger.post(tx, Posting("hold", "hold:1", holds), 4_000)
+
+
+def mature_without_saying_so(tx: Transaction, giver: User) -> None:
+    recipient = tx.execute(select(contribution.c.recipient_id).limit(1)).scalar_one()
+    move = Transfer(
+        Account(Kind.EARNINGS_PENDING, recipient, CURRENCY),
+        Account(Kind.EARNINGS_AVAILABLE, recipient, CURRENCY),
+        5,
+    )
+    ledger.post(tx, Posting("maturity", "maturity:1", (move,)), 4_000)
+
+
 def spend_what_is_owed(tx: Transaction, giver: User) -> None:
     gone = (Transfer(site_account(Kind.LOSSES, CURRENCY), GATEWAY, 1_000),)
     ledger.post(tx, Posting("dispute", "dispute:1", gone), 4_000)
@@ -173,16 +202,20 @@ def spend_what_is_owed(tx: Transaction, giver: User) -> None:
         (add_to_balances, {"balance"}),
         (debit_without_credit, {"sums", "balance"}),
         (let_a_wallet_go_negative, {"account"}),
-        (remove_transfers, {"balance", "empty", "contribution"}),
+        (remove_transfers, {"balance", "empty", "contribution", "documents"}),
         (change_an_amount, {"changed", "payment"}),
         (change_a_reversal, {"reversal"}),
         (book_a_payment_twice, {"document"}),
-        (book_a_contribution_nobody_gave, {"document"}),
+        (book_a_contribution_nobody_gave, {"document", "documents"}),
         (change_a_payment, {"payment"}),
         (pay_without_an_entry, {"payment", "document"}),
         (name_the_entry_of_another, {"payment"}),
         (change_a_commission, {"contribution"}),
         (change_a_contribution, {"contribution"}),
+        (take_back_what_nobody_booked, {"taken_back"}),
+        (refund_what_nobody_booked, {"taken_back"}),
+        (hold_what_nobody_asked_for, {"documents"}),
+        (mature_without_saying_so, {"documents"}),
         (spend_what_is_owed, {"solvency"}),
     ],
 )
@@ -254,9 +287,9 @@ async def test_what_a_check_found_is_kept_and_told_once(
 
 
 async def test_rules_of_features_above(db: Database) -> None:
-    def twice(tx: Transaction, after: str) -> ledger_check.Piece:
+    def twice(tx: Transaction, after: str) -> Piece:
         found = Finding("mine", after or "first", "It isn't right.")
-        return ledger_check.Piece([found], 1, None if after else "mem_1")
+        return Piece([found], 1, None if after else "mem_1")
 
     found = await db.read(ledger_check.check, [twice])
     assert [one.about for one in found] == ["first", "mem_1"]

@@ -49,6 +49,7 @@ from mediaserver.money.corrections import Asked, Correction
 from mediaserver.money.gateways.gateway import Status
 from mediaserver.money.idempotency import Request
 from mediaserver.money.ledger import Account, Entry, Kind, ledger_account
+from mediaserver.money.ledger_rules import SOLVENCY
 from mediaserver.money.payments import NewPayment, Payment
 from mediaserver.money.settlement import Rules
 from mediaserver.money.settlements import Arrived
@@ -332,7 +333,7 @@ class MoneyMachine(RuleBasedStateMachine):
     def the_books_add_up(self) -> None:
         self.now_ms += 1
         found = self.tx.run(ledger_check.check)
-        assert [one for one in found if one.rule != ledger_check.SOLVENCY] == []
+        assert [one for one in found if one.rule != SOLVENCY] == []
         for one in self.tx.run(standings):
             kinds = (Kind.COMMISSION, Kind.OWNERS_SHARE, Kind.GATEWAY_FEES, Kind.LOSSES)
             assert one.own_minor == sum(kind.side * one.of(kind) for kind in kinds)
