@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.db import Transaction
-from mediaserver.money import payouts, refund_rows
+from mediaserver.money import payout_rows, refund_rows
 from mediaserver.money.contributions import contribution
 from mediaserver.money.currencies import money
 from mediaserver.money.dispute_rows import dispute
@@ -21,7 +21,7 @@ from mediaserver.money.ledger import (
 )
 from mediaserver.money.ledger_rules import Finding, Piece, piece_of, sum_moved
 from mediaserver.money.payments import payment
-from mediaserver.money.payouts import payout
+from mediaserver.money.payout_rows import payout
 from mediaserver.money.refund_rows import refund
 from mediaserver.money.takings import taking
 
@@ -116,7 +116,7 @@ def holds(tx: Transaction, after: str) -> Piece:
     asked = select(func.coalesce(func.sum(payout.c.amount_minor), 0)).where(
         payout.c.user_id == account.owner,
         payout.c.currency == account.currency,
-        payout.c.state.in_(payouts.OPEN),
+        payout.c.state.in_(payout_rows.OPEN),
     )
     return _compared(tx, after, Kind.PAYOUT_HOLD, asked.scalar_subquery(), "payouts under way")
 
