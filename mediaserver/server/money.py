@@ -8,7 +8,7 @@ from aiohttp import web
 
 from mediaserver.kernel import limits
 from mediaserver.kernel.config import MoneyConfig
-from mediaserver.kernel.db import Transaction
+from mediaserver.kernel.db import Transaction, values
 from mediaserver.kernel.errors import Conflict, NotFound
 from mediaserver.memberships.memberships import RENEW
 from mediaserver.memberships.plans import TELL, Plans
@@ -21,7 +21,6 @@ from mediaserver.money.books import Books
 from mediaserver.money.checkouts import Checkouts
 from mediaserver.money.checks import Checks
 from mediaserver.money.corrections import Corrections
-from mediaserver.money.currencies import currency_of
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
 from mediaserver.money.earnings import Earnings
@@ -53,6 +52,9 @@ from mediaserver.routes import keys
 from mediaserver.server.foundations import Foundations
 from mediaserver.webhooks import gifts
 
+_MODE = "money_mode"
+"""Which money is booked here: "test" or "real"."""
+
 
 async def add_money(base: Foundations, app: web.Application) -> None:
     """What viewers give, what streamers get, and the books about it.
@@ -60,8 +62,7 @@ async def add_money(base: Foundations, app: web.Application) -> None:
     Raises `Invalid` or `Conflict` for settings that the books can't follow.
     """
     config = base.config.money
-    currency_of(config.currency)
-    await base.db.read(_check_currency, config)
+    await base.db.write(_check_books, config, base.clock.wall_ms())
     app[keys.TIPS] = Tips(base.db, base.clock, config)
     await _add_payments(base, app)
     await _add_payouts(base, app)
@@ -170,11 +171,22 @@ async def _add_books(base: Foundations, app: web.Application) -> None:
     app[keys.CORRECTIONS] = Corrections(db, clock, config, base.letterhead)
 
 
-def _check_currency(tx: Transaction, config: MoneyConfig) -> None:
-    """Money that was booked in another currency would be out of everybody's reach."""
-    others = ledger.currencies_used(tx) - {config.currency}
+def _check_books(tx: Transaction, config: MoneyConfig, now_ms: int) -> None:
+    """Money that was booked in another currency would be out of everybody's reach, and test money
+    must never become real, nor be made on a site whose money is real.
+    """
+    used = ledger.currencies_used(tx)
+    others = used - {config.currency}
     if others:
         raise Conflict(
             f"money.currency is {config.currency}, but the books hold {min(others)}. Set it back: "
             "it can't be changed once money was booked."
         )
+    mode, known = "real" if config.production else "test", values.get(tx, _MODE)
+    if used and known is not None and known != mode:
+        raise Conflict(
+            f"money.production is {str(config.production).lower()}, but the books hold {known} "
+            "money. Set it back, or begin with a new database: one can't become the other."
+        )
+    if known != mode:
+        values.put(tx, _MODE, mode, now_ms)
