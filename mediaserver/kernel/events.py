@@ -2,7 +2,8 @@
 
 An event is a frozen dataclass named in the past tense. Inside a database transaction use
 `tx.emit(event)`: it is delivered only after the commit. Handlers are plain functions that return at
-once; one that has to wait starts a task of its own.
+once; one that has to wait starts a task of its own. What must never be lost is written by a handler
+that takes part in the transaction (`join`).
 """
 
 from __future__ import annotations
@@ -23,9 +24,18 @@ class Events:
 
     def __init__(self) -> None:
         self._handlers: defaultdict[type[Any], list[Callable[[Any], None]]] = defaultdict(list)
+        self._joined: defaultdict[type[Any], list[Callable[[Any, Any], None]]] = defaultdict(list)
 
     def subscribe(self, event_type: type[E], handler: Callable[[E], None]) -> None:
         self._handlers[event_type].append(handler)
+
+    def join(self, event_type: type[E], handler: Callable[[Any, E], None]) -> None:
+        """Have `handler(tx, event)` run inside the transaction that emits the event, at its end."""
+        self._joined[event_type].append(handler)
+
+    def joined(self, event: object) -> list[Callable[[Any, Any], None]]:
+        """For kernel/db: who takes part in a transaction that emits `event`."""
+        return self._joined.get(type(event), [])
 
     def publish(self, event: object) -> None:
         """Deliver now. A handler that raises is logged and keeps no other from its turn."""

@@ -6,7 +6,6 @@ Owners set things up; moderators approve, skip and replay. Every method is one t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,25 +14,27 @@ from sqlalchemy import select
 
 from mediaserver.accounts.permissions import Action, Thing, check
 from mediaserver.accounts.throttles import Rule, Throttles
-from mediaserver.accounts.users import User, reload
-from mediaserver.channels import channels, oversight
+from mediaserver.accounts.users import User
+from mediaserver.channels import channels
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.paging import rows_behind
-from mediaserver.kernel.errors import Forbidden, NotFound, Unauthorized
+from mediaserver.kernel.errors import Forbidden, NotFound
 from mediaserver.kernel.ids import new_id
 from mediaserver.kernel.images import ImageFolder, Images, ImageShape
 from mediaserver.moderation import ranks
-from mediaserver.money import alert_looks, alerts, goals, support, tippers
+from mediaserver.money import alert_looks, alert_setup, alerts, goals, support, tip_lines, tippers
 from mediaserver.money.alert_looks import Look, Rules
-from mediaserver.money.alerts import AlertReady, AlertTaken, KeptLine, Showing
+from mediaserver.money.alert_setup import Setup
+from mediaserver.money.alerts import AlertReady, AlertTaken, Showing
 from mediaserver.money.contributions import Contribution, contribution, to_contribution
 from mediaserver.money.currencies import currency_of, money, parsed_amount
 from mediaserver.money.goals import Goal, Plan
-from mediaserver.money.support import Support, SupportChanged
+from mediaserver.money.support import Support
+from mediaserver.money.tip_lines import KeptLine
 from mediaserver.money.tippers import Board, Period
 
 SHAPE = ImageShape(
@@ -48,16 +49,6 @@ SHAPE = ImageShape(
 _UPLOADS = Rule("alert-user", limits.ALERT_UPLOADS_BURST, limits.ALERT_UPLOADS_INTERVAL_MS)
 _TESTS = Rule("alert-test", limits.ALERT_TESTS_BURST, limits.ALERT_TESTS_INTERVAL_MS)
 _SAMPLE = "This is how your alert looks and sounds."
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """All that a streamer has set up."""
-
-    rules: Rules
-    looks: list[Look]
-    goal: Goal | None
-    board: Board
 
 
 class AlertDesk:
@@ -83,7 +74,7 @@ class AlertDesk:
     async def __aenter__(self) -> Self:
         currency = currency_of(self._config.currency)
         smallest = parsed_amount(self._config.tip_min, currency, "tip_min")
-        await self._db.write(alerts.set_scale, currency.code, smallest)
+        await self._db.write(tip_lines.set_scale, currency.code, smallest)
         await self._folder.remove_others(await self._db.read(alert_looks.picture_ids))
         return self
 
@@ -186,11 +177,13 @@ class AlertDesk:
 
     async def setup(self, actor: User, slug: str) -> Setup:
         """Raises `NotFound` or `Forbidden`."""
-        return await self._db.read(_setup, actor, slug)
+        return await self._db.read(alert_setup.setup, actor, slug)
 
     async def set_rules(self, actor: User, slug: str, changes: Mapping[str, Any]) -> Rules:
         """Change what is given. Raises `NotFound`, `Forbidden` or `Invalid`."""
-        return await self._db.write(_set_rules, actor, slug, changes, self._clock.wall_ms())
+        return await self._db.write(
+            alert_setup.set_rules, actor, slug, changes, self._clock.wall_ms()
+        )
 
     async def put_look(
         self, actor: User, slug: str, look_id: str, given: Mapping[str, Any]
@@ -198,24 +191,26 @@ class AlertDesk:
         """Change a look, or make one (`look_id` is empty). Raises `NotFound`, `Forbidden`,
         `Invalid` or `Conflict`.
         """
-        return await self._db.write(_put_look, actor, slug, look_id, given, self._clock.wall_ms())
+        return await self._db.write(
+            alert_setup.put_look, actor, slug, look_id, given, self._clock.wall_ms()
+        )
 
     async def remove_look(self, actor: User, slug: str, look_id: str) -> None:
         """Raises `NotFound` or `Forbidden`."""
-        await self._db.write(_remove_look, actor, slug, look_id, self._clock.wall_ms())
+        await self._db.write(alert_setup.remove_look, actor, slug, look_id, self._clock.wall_ms())
 
     async def put_picture(self, actor: User, slug: str, look_id: str, image: bytes) -> Look:
         """Show a picture of one's own. Raises `NotFound`, `Forbidden`, `Invalid(field="picture")`,
         `TooLarge`, `RateLimited` or `Unavailable`.
         """
-        await self._db.read(_setup, actor, slug)
+        await self._db.read(alert_setup.setup, actor, slug)
         await self._throttles.charge((_UPLOADS, _UPLOADS.key(actor.id)))
         picture = await self._images.encode(image, SHAPE)
         picture_id = new_id(alert_looks.PICTURE_PREFIX)
         await self._folder.put(picture_id, picture.webp)
         try:
             return await self._db.write(
-                _put_picture, actor, slug, look_id, picture_id, self._clock.wall_ms()
+                alert_setup.put_picture, actor, slug, look_id, picture_id, self._clock.wall_ms()
             )
         except (Forbidden, NotFound):  # after any other error it may yet be committed
             await self._folder.remove(picture_id)
@@ -224,15 +219,19 @@ class AlertDesk:
     async def set_goal(self, actor: User, slug: str, plan: Plan, *, anew: bool = False) -> Goal:
         """Set the goal; `anew` counts from now on. Raises `NotFound`, `Forbidden` or `Invalid`."""
         now_ms = self._clock.wall_ms()
-        return await self._db.write(_set_goal, actor, slug, plan, self.currency, now_ms, anew=anew)
+        return await self._db.write(
+            alert_setup.set_goal, actor, slug, plan, self.currency, now_ms, anew=anew
+        )
 
     async def remove_goal(self, actor: User, slug: str) -> None:
         """Raises `NotFound` or `Forbidden`."""
-        await self._db.write(_remove_goal, actor, slug, self._clock.wall_ms())
+        await self._db.write(alert_setup.remove_goal, actor, slug, self._clock.wall_ms())
 
     async def set_board(self, actor: User, slug: str, board: Board) -> Board:
         """Raises `NotFound`, `Forbidden` or `Invalid`."""
-        return await self._db.write(_set_board, actor, slug, board, self._clock.wall_ms())
+        return await self._db.write(
+            alert_setup.set_board, actor, slug, board, self._clock.wall_ms()
+        )
 
     async def top(self, slug: str, period: Period, most: int) -> Support:
         """The channel's biggest tippers of a period, for everybody, as its streamer shows them.
@@ -252,31 +251,10 @@ class AlertDesk:
 
 
 def _moderated(tx: Transaction, actor: User, slug: str) -> Channel:
-    found, fresh = channels.get(tx, slug), _fresh(tx, actor)
+    found, fresh = channels.get(tx, slug), alert_setup.fresh(tx, actor)
     moderators = {user for _, user in ranks.moderator_ids(tx, [found.id], [fresh.id])}
     check(fresh, Action.MODERATE_ALERTS, Thing(found.owner_id, moderators))
     return found
-
-
-def _managed(tx: Transaction, actor: User, slug: str) -> Channel:
-    found = channels.get(tx, slug)
-    check(_fresh(tx, actor), Action.MANAGE_MONEY, Thing(found.owner_id))
-    return found
-
-
-def _changing(tx: Transaction, actor: User, slug: str, what: str, now_ms: int) -> Channel:
-    """The channel, locked; admins who change one that isn't theirs stand in the audit log."""
-    found = _managed(tx, actor, slug)
-    channels.lock(tx, found.id)
-    oversight.record(tx, actor, found, what, now_ms)
-    return found
-
-
-def _fresh(tx: Transaction, actor: User) -> User:
-    fresh = reload(tx, actor)
-    if fresh is None:
-        raise Unauthorized("Log in first.")
-    return fresh
 
 
 def _approve(
@@ -304,7 +282,7 @@ def _replay(tx: Transaction, actor: User, slug: str, alert_id: str, now_ms: int)
 
 
 def _test(tx: Transaction, actor: User, slug: str, amount_minor: int, currency: str) -> Showing:
-    found = _managed(tx, actor, slug)
+    found = alert_setup.managed(tx, actor, slug)
     looks, rules = alert_looks.looks_of(tx, found.id), alert_looks.rules_of(tx, found.id)
     sample = Showing(
         id=new_id("test"),
@@ -352,73 +330,6 @@ def _given(
     )
     rows = rows_behind(tx, query, contribution.c.paid_at_ms, after, most)
     return [to_contribution(row) for row in rows]
-
-
-def _setup(tx: Transaction, actor: User, slug: str) -> Setup:
-    found = _managed(tx, actor, slug)
-    return Setup(
-        alert_looks.rules_of(tx, found.id),
-        alert_looks.looks_of(tx, found.id),
-        goals.find(tx, found.id),
-        tippers.board_of(tx, found.id),
-    )
-
-
-def _set_rules(
-    tx: Transaction, actor: User, slug: str, changes: Mapping[str, Any], now_ms: int
-) -> Rules:
-    found = _changing(tx, actor, slug, "alerts.change", now_ms)
-    return alert_looks.put_rules(tx, found.id, changes)
-
-
-def _put_look(
-    tx: Transaction, actor: User, slug: str, look_id: str, given: Mapping[str, Any], now_ms: int
-) -> Look:
-    found = _changing(tx, actor, slug, "alerts.change", now_ms)
-    return alert_looks.put_look(tx, found.id, look_id, given)
-
-
-def _remove_look(tx: Transaction, actor: User, slug: str, look_id: str, now_ms: int) -> None:
-    found = _changing(tx, actor, slug, "alerts.change", now_ms)
-    alert_looks.remove_look(tx, found.id, look_id)
-
-
-def _put_picture(
-    tx: Transaction, actor: User, slug: str, look_id: str, picture_id: str, now_ms: int
-) -> Look:
-    found = _changing(tx, actor, slug, "alerts.change", now_ms)
-    return alert_looks.set_picture(tx, found.id, look_id, picture_id)
-
-
-def _set_goal(
-    tx: Transaction,
-    actor: User,
-    slug: str,
-    plan: Plan,
-    currency: str,
-    now_ms: int,
-    *,
-    anew: bool,
-) -> Goal:
-    found = _changing(tx, actor, slug, "goal.change", now_ms)
-    goals.put(tx, found.id, plan, currency, now_ms, anew=anew)
-    tx.emit(SupportChanged(found.id, found.slug))
-    made = goals.find(tx, found.id)
-    assert made is not None
-    return made
-
-
-def _remove_goal(tx: Transaction, actor: User, slug: str, now_ms: int) -> None:
-    found = _changing(tx, actor, slug, "goal.remove", now_ms)
-    goals.remove(tx, found.id)
-    tx.emit(SupportChanged(found.id, found.slug))
-
-
-def _set_board(tx: Transaction, actor: User, slug: str, board: Board, now_ms: int) -> Board:
-    found = _changing(tx, actor, slug, "tippers.change", now_ms)
-    tippers.put_board(tx, found.id, board)
-    tx.emit(SupportChanged(found.id, found.slug))
-    return board
 
 
 def _top(

@@ -32,10 +32,11 @@ from mediaserver.moderation import rules as chat_rules
 from mediaserver.money import (
     alert_looks,
     contributions,  # it calls `present`: used in functions only
-    giving,
     goals,
+    tip_lines,
 )
-from mediaserver.money.currencies import CURRENCIES, money
+from mediaserver.money.currencies import money
+from mediaserver.money.tip_lines import KeptLine
 
 if TYPE_CHECKING:
     from mediaserver.money.contributions import Alert, Contribution
@@ -56,34 +57,6 @@ alert = table(
 )
 Index(None, alert.c.channel_id, alert.c.queued_at_ms)
 Index("ix_alert_kept", alert.c.channel_id, alert.c.kept_until_ms)
-
-tip_scale = table("tip_scale", text("currency", primary_key=True), int64("tip_minor_min"))
-"""The site's smallest tip, as `set_scale` wrote it: by multiples of it lines stay on top."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A contribution as the chat shows it: `data["tip"]` of its line. Its line stays on top until
-    `top_until_ms`; `tier` 0 to 4 says how long that was at first.
-    """
-
-    id: str
-    kind: str
-    amount_minor: int
-    currency: str
-    amount: str
-    name: str
-    tier: int
-    top_until_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeptLine:
-    """A line on top of the chat."""
-
-    line_id: str
-    text: str
-    tip: Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,9 +247,9 @@ def kept(tx: Transaction, channel_id: str, now_ms: int) -> list[KeptLine]:
     ).all()
     room = log.room_of(tx, channel_id)
     lines = log.find_lines(tx, room, [row.line_id for row in rows])
-    smallest = _smallest(tx, channel_id, rows[0].currency) if rows else 1
+    smallest = tip_lines.smallest_of(tx, channel_id, rows[0].currency) if rows else 1
     return [
-        KeptLine(row.line_id, line.text, tip_of(one, smallest, row.kept_until_ms))
+        KeptLine(row.line_id, line.text, tip_lines.tip_of(one, smallest, row.kept_until_ms))
         for one, row in ((contributions.to_contribution(row), row) for row in rows)
         if (line := lines.get(row.line_id)) is not None and not line.is_removed
     ]
@@ -314,36 +287,6 @@ def goal_text(tx: Transaction, channel_id: str) -> str:
     return "" if goal is None else goal.sentence
 
 
-def set_scale(tx: Transaction, currency: str, tip_minor_min: int) -> None:
-    """At start: the site's smallest tip, as settings have it."""
-    where = tip_scale.c.currency == currency
-    if tx.execute(update(tip_scale).where(where).values(tip_minor_min=tip_minor_min)).rowcount == 0:
-        tx.execute(insert(tip_scale).values(currency=currency, tip_minor_min=tip_minor_min))
-
-
-def tip_of(given: Contribution, smallest_minor: int, top_until_ms: int) -> Kept:
-    tier, _ = tier_of(given.amount_minor, smallest_minor)
-    return Kept(
-        given.id,
-        given.kind,
-        given.amount_minor,
-        given.currency,
-        money(given.amount_minor, given.currency),
-        given.public_name,
-        tier,
-        top_until_ms,
-    )
-
-
-def tier_of(amount_minor: int, smallest_minor: int) -> tuple[int, int]:
-    """The tier of an amount, 0 to 4, and for how many ms its line stays on top."""
-    tier, kept_s = 0, 0
-    for place, (times, seconds) in enumerate(limits.TIP_TIERS):
-        if amount_minor >= times * smallest_minor:
-            tier, kept_s = place, seconds
-    return tier, kept_s * 1000
-
-
 def _wants_alert(rules: alert_looks.Rules, given: Contribution) -> bool:
     return rules.is_on and given.amount_minor >= rules.amount_minor_min
 
@@ -369,8 +312,8 @@ def _write_line(
     sender = None
     if given.sender_id is not None and not given.is_anonymous:
         sender = find_by_id(tx, given.sender_id)
-    smallest = _smallest(tx, found.id, given.currency)
-    _, kept_ms = tier_of(given.amount_minor, smallest)
+    smallest = tip_lines.smallest_of(tx, found.id, given.currency)
+    _, kept_ms = tip_lines.tier_of(given.amount_minor, smallest)
     line_id = new_id(log.LINE_PREFIX)
     role = None
     if sender is not None:
@@ -381,7 +324,7 @@ def _write_line(
         None if sender is None else sender.id,
         role,
         message,
-        data={"tip": asdict(tip_of(given, smallest, now_ms + kept_ms))},
+        data={"tip": asdict(tip_lines.tip_of(given, smallest, now_ms + kept_ms))},
     )
     log.append(tx, found, room, [event], now_ms)
     tx.execute(
@@ -390,17 +333,6 @@ def _write_line(
         .values(line_id=line_id, kept_until_ms=now_ms + kept_ms if kept_ms else None)
     )
     return line_id
-
-
-def _smallest(tx: Transaction, channel_id: str, currency: str) -> int:
-    """The channel's smallest tip."""
-    own = tx.execute(
-        select(giving.giving.c.tip_minor_min).where(giving.giving.c.channel_id == channel_id)
-    ).scalar()
-    site = tx.execute(
-        select(tip_scale.c.tip_minor_min).where(tip_scale.c.currency == currency)
-    ).scalar()
-    return max(1, int(own or 0), int(site or CURRENCIES[currency].unit_minor))
 
 
 def _showing(

@@ -1,6 +1,7 @@
-"""What money knows about a person: to take along, or to have the names in it go.
+"""What wallets and gifts tell about a person: to take along, or to have the names in it go.
 
-Handed to accounts/personal_data.py by server/features.py. Amounts stay: the books must add up.
+Handed to accounts/personal_data.py by server/features.py; payments.py tells of payments. Amounts
+stay: the books must add up.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from mediaserver.kernel.db import Transaction
 from mediaserver.money import thanks
 from mediaserver.money.contributions import contribution
 from mediaserver.money.ledger import Kind, ledger_account
-from mediaserver.money.payments import payment
 
 
 def export(tx: Transaction, user_id: str) -> dict[str, Any]:
-    """What is in the wallet, what was paid in, given and got, and thanks."""
+    """What is in the wallet, what they gave, and thanks."""
     wallets = tx.execute(
         select(ledger_account).where(
             ledger_account.c.owner == user_id, ledger_account.c.kind == Kind.WALLET.label
@@ -28,26 +28,9 @@ def export(tx: Transaction, user_id: str) -> dict[str, Any]:
         .where(contribution.c.sender_id == user_id)
         .order_by(contribution.c.created_at_ms, contribution.c.id)
     )
-    paid = tx.execute(
-        select(payment)
-        .where(payment.c.user_id == user_id)
-        .order_by(payment.c.created_at_ms, payment.c.id)
-    )
     return {
         "wallets": [
             {"currency": row.currency, "balance_minor": row.credits - row.debits} for row in wallets
-        ],
-        "payments": [
-            {
-                "id": row.id,
-                "purpose": row.purpose,
-                "gateway": row.gateway,
-                "amount_minor": row.amount_minor,
-                "currency": row.currency,
-                "state": row.state,
-                "created_at_ms": row.created_at_ms,
-            }
-            for row in paid
         ],
         "given": [
             {
@@ -68,10 +51,9 @@ def export(tx: Transaction, user_id: str) -> dict[str, Any]:
 
 
 def erase(tx: Transaction, user_id: str, now_ms: int) -> None:
-    """What somebody gave stays without name and words; so do payments without their address."""
+    """What somebody gave stays, without name and words."""
     tx.execute(
         update(contribution)
         .where(contribution.c.sender_id == user_id)
         .values(sender_id=None, sender_name="", message="", idempotency_key=None, is_anonymous=1)
     )
-    tx.execute(update(payment).where(payment.c.user_id == user_id).values(email=""))

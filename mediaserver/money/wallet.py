@@ -167,7 +167,8 @@ def _entries(
             ledger_entry.c.subject,
             ledger_entry.c.created_at_ms,
         )
-        .order_by(ledger_entry.c.created_at_ms, ledger_entry.c.id)
+        # of two in one millisecond what came in first, so that no balance looks overdrawn
+        .order_by(ledger_entry.c.created_at_ms, change_of(wallet).desc(), ledger_entry.c.id)
         .limit(limits.STATEMENT_LINES_MAX)
     ).all()
 

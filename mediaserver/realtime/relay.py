@@ -49,6 +49,7 @@ from mediaserver.realtime.overlay import OverlaysChanged
 from mediaserver.realtime.presence import Presence
 from mediaserver.realtime.site import Site
 from mediaserver.realtime.studio import Desks
+from mediaserver.realtime.support import SupportTeller
 from mediaserver.trust.bans import Banned
 
 _log = structlog.get_logger(__name__)
@@ -87,10 +88,8 @@ class Relay:
         self._channels = channels
         self._follows = follows
         self._chat = chat
-        self._alerts = alerts
+        self._support = SupportTeller(namespaces, broadcast, alerts)
 
-        self._supported: dict[str, str] = {}  # channels whose goal or board changed: id → slug
-        self._support_changed = asyncio.Event()
         self._errands: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(
             limits.REALTIME_ERRANDS_MAX
         )
@@ -121,7 +120,7 @@ class Relay:
     def start(self, tasks: Tasks) -> None:
         tasks.start(self._run_errands(), "errands")
         tasks.start(self._tell_presence(), "presence")
-        tasks.start(self._tell_support(), "support")
+        tasks.start(self._support.run(), "support")
 
     # chat and people --------------------------------------------------------------------------
 
@@ -246,11 +245,10 @@ class Relay:
         }
         text = f"{given.public_name} gave {amount}."
         self._note(event.channel_id, slug, "tip", text, given=shown)
-        self._support_is_changed(SupportChanged(event.channel_id, slug))
+        self._support.changed(event.channel_id, slug)
 
     def _support_is_changed(self, event: SupportChanged) -> None:
-        self._supported[event.channel_id] = event.channel_slug
-        self._support_changed.set()
+        self._support.changed(event.channel_id, event.channel_slug)
 
     def _overlays_changed(self, event: OverlaysChanged) -> None:
         payload = {"channel": event.channel_slug, "open": event.open}
@@ -378,28 +376,3 @@ class Relay:
                 _log.warning("presence isn't told", reason=error.message)
             except Exception:
                 _log.exception("presence isn't told")
-
-    async def _tell_support(self) -> None:
-        """Goals and boards, counted anew for those who look: some times a second at most, however
-        much money comes in.
-        """
-        while True:
-            await self._support_changed.wait()
-            self._support_changed.clear()
-            changed, self._supported = self._supported, {}
-            for channel_id, slug in changed.items():
-                try:
-                    await self._tell_support_of(channel_id, slug)
-                except MediaserverError as error:
-                    _log.warning("support isn't told", reason=error.message)
-                except Exception:
-                    _log.exception("support isn't told")
-            await asyncio.sleep(limits.SUPPORT_INTERVAL_S)
-
-    async def _tell_support_of(self, channel_id: str, slug: str) -> None:
-        told = (messages.SUPPORT, messages.OVERLAY_SUPPORT)
-        if not any(channel_id in self._namespaces[one.namespace].rooms for one in told):
-            return
-        support = await self._alerts.support(channel_id)
-        for one in told:
-            self._tell(one, channel_id, {"channel": slug, "support": support.as_json()})

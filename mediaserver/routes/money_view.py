@@ -13,6 +13,8 @@ from mediaserver.kernel.errors import Invalid
 from mediaserver.money.currencies import Currency, currency_of
 from mediaserver.money.tips import check_wallets_open
 from mediaserver.routes.keys import CONFIG, GIVING
+from mediaserver.routes.page import viewer
+from mediaserver.routes.payments_view import ways_to_pay
 
 _DAY_MS = 24 * 3600 * 1000
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -25,12 +27,20 @@ def wallet_config(request: web.Request) -> MoneyConfig:
     return config
 
 
-async def takes_tips(request: web.Request, found: Channel) -> bool:
-    """Whether a channel's pages invite to tip it."""
+async def way_to_give(request: web.Request, found: Channel) -> str:
+    """What a channel's pages invite to: "tip" from a wallet, "donate" through a gateway, which
+    guests can too; or "" where nothing may be given.
+    """
     config = request.app[CONFIG].money
-    if not (config.enabled and config.wallet and found.is_verified):
-        return False
-    return (await request.app[GIVING].terms(found.id)).takes_tips
+    if not (config.enabled and found.is_verified):
+        return ""
+    terms = await request.app[GIVING].terms(found.id)
+    tips = config.wallet and terms.takes_tips
+    donations = terms.takes_donations and bool(ways_to_pay(request, "donation"))
+    donations = donations or (terms.takes_transfers and bool(terms.transfer_instructions))
+    if tips and (viewer(request) is not None or not donations):
+        return "tip"
+    return "donate" if donations else ""
 
 
 def site_currency(request: web.Request) -> Currency:

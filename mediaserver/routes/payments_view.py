@@ -19,7 +19,12 @@ from mediaserver.money.gateways.manual import reference_code
 from mediaserver.money.payment_views import PaymentView
 from mediaserver.money.payments import Payment, Purpose
 from mediaserver.money.sandbox import NAME as SANDBOX
-from mediaserver.routes.keys import CONFIG, GATEWAYS, PAYMENT_CHECKS, PAYMENT_VIEWS
+from mediaserver.routes.keys import (
+    CONFIG,
+    GATEWAYS,
+    PAYMENT_CHECKS,
+    PAYMENT_VIEWS,
+)
 
 _HINTS = {
     "stripe": "Cards and what else your country pays with",

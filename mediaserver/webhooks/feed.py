@@ -1,7 +1,9 @@
 """From what happened to who is told: events of the kernel become deliveries.
 
-Events arrive after their commit and must not wait, so they go through one queue to one writer. What
-no webhook wants to know is left out before the queue, which costs no look at the database.
+What a transaction emits is written by that very transaction, so that none of it is lost. Streams
+and lines of the chat come from memory: they go through one queue to one writer, and those of the
+moment in which the server dies may be missing. What nobody wants to know costs no look at the
+database.
 """
 
 from __future__ import annotations
@@ -84,14 +86,14 @@ class Feed:
         events.subscribe(BroadcastWentLive, self._went_live)
         events.subscribe(BroadcastEnded, self._ended)
         events.subscribe(ChannelDeleted, self._channel_deleted)
-        events.subscribe(ChannelChanged, self._channel_changed)
-        events.subscribe(Followed, self._followed)
         events.subscribe(ChatEvents, self._chat)
-        events.subscribe(Moderated, self._moderated)
-        events.subscribe(AccountMade, self._account_made)
-        events.subscribe(AccountDeleted, self._account_deleted)
-        events.subscribe(Banned, self._banned)
-        events.subscribe(Reported, self._reported)
+        events.join(ChannelChanged, self._channel_changed)
+        events.join(Followed, self._followed)
+        events.join(Moderated, self._moderated)
+        events.join(AccountMade, self._account_made)
+        events.join(AccountDeleted, self._account_deleted)
+        events.join(Banned, self._banned)
+        events.join(Reported, self._reported)
 
     async def __aenter__(self) -> Self:
         self._wanted = await self._db.read(webhooks.wanted)
@@ -137,10 +139,10 @@ class Feed:
         if len(self._deleted) > limits.WEBHOOK_CHANNELS_DELETED_MAX:
             del self._deleted[next(iter(self._deleted))]
 
-    def _channel_changed(self, event: ChannelChanged) -> None:
-        self._tell(EventType.CHANNEL_UPDATED, event.channel_id, _updated)
+    def _channel_changed(self, tx: Transaction, event: ChannelChanged) -> None:
+        self._tell_within(tx, EventType.CHANNEL_UPDATED, event.channel_id, _updated)
 
-    def _followed(self, event: Followed) -> None:
+    def _followed(self, tx: Transaction, event: Followed) -> None:
         def describe(tx: Transaction, channel: Channel | None) -> Data | None:
             user = find_by_id(tx, event.user_id)
             if user is None:
@@ -148,7 +150,7 @@ class Feed:
             person = PersonRef(id=user.id, username=user.username)
             return ChannelFollow(user=person, followers=follows.count(tx, event.channel_id))
 
-        self._tell(EventType.CHANNEL_FOLLOW, event.channel_id, describe)
+        self._tell_within(tx, EventType.CHANNEL_FOLLOW, event.channel_id, describe)
 
     def _chat(self, event: ChatEvents) -> None:
         if not self._is_wanted(EventType.CHAT_MESSAGE, event.channel_id):
@@ -176,22 +178,24 @@ class Feed:
             )
             self._tell(EventType.CHAT_MESSAGE, channel_id, lambda *_: data, line.at_ms)
 
-    def _moderated(self, event: Moderated) -> None:
+    def _moderated(self, tx: Transaction, event: Moderated) -> None:
         entry = event.entry
         data = ChatModerated(
             action=entry.action, moderator=entry.actor, target=entry.target, detail=entry.detail
         )
-        self._tell(EventType.CHAT_MODERATED, event.channel_id, lambda *_: data, entry.at_ms)
+        self._tell_within(
+            tx, EventType.CHAT_MODERATED, event.channel_id, lambda *_: data, entry.at_ms
+        )
 
-    def _account_made(self, event: AccountMade) -> None:
+    def _account_made(self, tx: Transaction, event: AccountMade) -> None:
         data = UserCreated(user=PersonRef(id=event.user_id, username=event.username))
-        self._tell(EventType.USER_CREATED, None, lambda *_: data)
+        self._tell_within(tx, EventType.USER_CREATED, None, lambda *_: data)
 
-    def _account_deleted(self, event: AccountDeleted) -> None:
+    def _account_deleted(self, tx: Transaction, event: AccountDeleted) -> None:
         data = UserDeleted(user=PersonRef(id=event.user_id, username=event.username))
-        self._tell(EventType.USER_DELETED, None, lambda *_: data)
+        self._tell_within(tx, EventType.USER_DELETED, None, lambda *_: data)
 
-    def _banned(self, event: Banned) -> None:
+    def _banned(self, tx: Transaction, event: Banned) -> None:
         def describe(tx: Transaction, channel: Channel | None) -> Data | None:
             user, ban = find_by_id(tx, event.user_id), bans.standing(tx, event.user_id)
             if user is None or ban is None:
@@ -200,9 +204,9 @@ class Feed:
             until = None if ban.until_ms is None else moment(ban.until_ms)
             return UserBanned(user=person, reason=ban.reason, until=until)
 
-        self._tell(EventType.USER_BANNED, None, describe)
+        self._tell_within(tx, EventType.USER_BANNED, None, describe)
 
-    def _reported(self, event: Reported) -> None:
+    def _reported(self, tx: Transaction, event: Reported) -> None:
         data = ReportCreated(
             report_id=event.report_id,
             kind=event.kind,
@@ -210,7 +214,7 @@ class Feed:
             reason=event.reason,
             url=f"{self._letterhead.url}/admin/reports/{event.report_id}",
         )
-        self._tell(EventType.REPORT_CREATED, event.channel_id, lambda *_: data)
+        self._tell_within(tx, EventType.REPORT_CREATED, event.channel_id, lambda *_: data)
 
     # telling ----------------------------------------------------------------------------------
 
@@ -228,6 +232,21 @@ class Feed:
             now_ms = self._clock.wall_ms()
             event_id = deliveries.new_event_id()
             self._writer.put(_News(event_id, event, channel_id, at_ms or now_ms, describe))
+
+    def _tell_within(
+        self,
+        tx: Transaction,
+        event: EventType,
+        channel_id: str | None,
+        describe: _Describe,
+        at_ms: int | None = None,
+    ) -> None:
+        """Written with what it tells of."""
+        if self._stale or self._is_wanted(event, channel_id):
+            now_ms = self._clock.wall_ms()
+            event_id = deliveries.new_event_id()
+            with suppress(NotFound):
+                self._announce(tx, _News(event_id, event, channel_id, at_ms or now_ms, describe))
 
     def _webhooks_changed(self, event: WebhooksChanged) -> None:
         self._stale.add(event.channel_id)

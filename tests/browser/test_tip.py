@@ -32,7 +32,7 @@ class Town:
         width, height = size
         context = await self.browser.new_context(
             viewport={"width": width, "height": height},
-            base_url=str(self.site.base),
+            base_url=self.site.server.url,
             reduced_motion="reduce",
         )
         page = await context.new_page()

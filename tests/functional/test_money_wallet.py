@@ -97,7 +97,7 @@ async def test_too_little_money_keeps_what_was_written(scene: Scene) -> None:
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/admin"])
 async def test_the_way_back_leads_to_a_tip_alone(scene: Scene, target: str) -> None:
     _, wallet, response = await scene.bob.get(f"/wallet?next={target}")
-    assert "Go on" not in wallet
+    assert "waits, as you wrote it" not in wallet
     assert "wallet-next" not in response.cookies
 
 
@@ -302,3 +302,20 @@ async def test_supporters_and_thanks(scene: Scene) -> None:
         ("all", "bob"),
     ]
     assert (await scene.bob.api("GET", "/channels/alice/thanks"))[0] == 403
+
+
+async def test_guests_are_led_to_a_donation(scene: Scene) -> None:
+    """They have no wallet, and need none."""
+    guest = scene.site.person()
+    _, watch, _ = await guest.get("/@alice")
+    assert 'href="/@alice/donate"' in watch
+    assert 'href="/@alice/tip"' not in watch
+    change = {"takes_donations": False}
+    assert (await scene.alice.api("PUT", "/channels/alice/giving", change))[0] == 200
+    _, watch, _ = await guest.get("/@alice")
+    assert 'href="/@alice/tip"' in watch
+    change = {"takes_tips": False}
+    assert (await scene.alice.api("PUT", "/channels/alice/giving", change))[0] == 200
+    _, watch, _ = await guest.get("/@alice")
+    assert "/donate" not in watch
+    assert "/@alice/tip" not in watch

@@ -365,3 +365,44 @@ async def test_a_guest_sends_a_transfer_and_the_streamer_confirms_it(site: Site)
     assert balance(site, "earnings_pending") == 0
     status, answer = await alice.api("POST", f"/transfers/{announced['id']}/reject")
     assert (status, answer["error"]["code"]) == (409, "wrong_state")
+
+
+@pytest.mark.parametrize(
+    ("buttons", "wallet"),
+    [
+        (("dispute",), 0),
+        (("dispute_part",), 1_250),
+        (("dispute", "win"), 2_500),
+        (("dispute", "lose"), 0),
+        (("refund",), 0),
+        (("reverse",), 0),
+    ],
+)
+async def test_what_may_come_after_it_was_paid(
+    site: Site, buttons: tuple[str, ...], wallet: int
+) -> None:
+    bob = await site.member("bob")
+    made = await top_up(bob)
+    await press(bob, made, "pay")
+    for button in buttons:
+        await press(bob, made, button)
+    assert balance(site, "wallet") == wallet
+    state = (await bob.api("GET", f"/payments/{made['id']}"))[1]["state"]
+    assert state == ("reversed" if buttons == ("reverse",) else "paid")
+
+
+async def test_guests_are_offered_to_donate(site: Site) -> None:
+    await streamer(site)
+    guest = site.person()
+    assert f'href="/@{SLUG}/donate"' in (await guest.get(f"/@{SLUG}"))[1]
+    change(site, "UPDATE user_account SET is_verified = 0 WHERE username = ?", SLUG)
+    assert f'href="/@{SLUG}/donate"' not in (await guest.get(f"/@{SLUG}"))[1]
+
+
+async def test_programs_learn_how_one_can_pay(site: Site) -> None:
+    guest = site.person()
+    for purpose, names in (("topup", ["manual", "sandbox"]), ("donation", ["sandbox"])):
+        status, answer = await guest.api("GET", f"/ways-to-pay?purpose={purpose}")
+        assert (status, answer["currency"], answer["is_test"]) == (200, "USD", True)
+        assert [one["name"] for one in answer["ways"]] == names
+    assert (await guest.api("GET", "/ways-to-pay?purpose=fun"))[0] == 422

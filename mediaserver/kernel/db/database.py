@@ -174,7 +174,7 @@ class Database:
         for attempt in range(1, limits.DATABASE_ATTEMPTS_MAX + 1):
             try:
                 async with engine.begin() as connection:
-                    tx, result = await connection.run_sync(_call, fn)
+                    tx, result = await connection.run_sync(_call, fn, self._events)
             except PoolTimeout as error:
                 raise Unavailable("The site is too busy right now. Try again soon.") from error
             except IntegrityError:
@@ -292,9 +292,31 @@ def _on_begin(engine: AsyncEngine, statement: str) -> None:
     event.listen(engine.sync_engine, "begin", begin)
 
 
-def _call(connection: Connection, fn: Callable[[Transaction], T]) -> tuple[Transaction, T]:
+def _call(
+    connection: Connection, fn: Callable[[Transaction], T], events: Events
+) -> tuple[Transaction, T]:
     tx = Transaction(connection)
-    return tx, fn(tx)
+    result = fn(tx)
+    for emitted in tx.events:  # it grows while handlers emit
+        for handler in events.joined(emitted):
+            _join(connection, tx, handler, emitted)
+    return tx, result
+
+
+def _join(
+    connection: Connection,
+    tx: Transaction,
+    handler: Callable[[Transaction, Any], None],
+    emitted: object,
+) -> None:
+    """One that fails leaves nothing behind, and what it wanted to join stands all the same."""
+    try:
+        with connection.begin_nested():
+            handler(tx, emitted)
+    except Exception as error:
+        if isinstance(error, DBAPIError) and _may_run_again(error):
+            raise
+        _log.exception("handler in a transaction failed", event_type=type(emitted).__name__)
 
 
 async def _outcome(coroutine: Any) -> tuple[Any, Exception | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from aiohttp import web
 from pydantic import Field
 
@@ -16,9 +18,16 @@ from mediaserver.kernel.errors import (
 )
 from mediaserver.money.currencies import money
 from mediaserver.money.payments import Payment
-from mediaserver.routes.api.operation import Answer, Body, Operations, caller, optional_caller
+from mediaserver.routes.api.operation import (
+    Answer,
+    Body,
+    Operations,
+    Query,
+    caller,
+    optional_caller,
+)
 from mediaserver.routes.keys import TOPUPS
-from mediaserver.routes.payments_view import looked_at, money_config
+from mediaserver.routes.payments_view import looked_at, money_config, ways_to_pay
 
 api = Operations("Money", Scope.ACCOUNT)
 
@@ -87,6 +96,40 @@ async def start_topup(request: web.Request, body: NewTopUp) -> PaymentOut:
         caller(request), body.amount_minor, body.gateway, request.headers.get(KEY_HEADER)
     )
     return payment_out(started)
+
+
+class WaysQuery(Query):
+    purpose: Literal["topup", "donation"] = Field("donation", description="What is to be paid.")
+
+
+class WayOut(Answer):
+    """A way to pay. `name` is what requests call `gateway`."""
+
+    name: str = Field(examples=["stripe"])
+    label: str = Field(description="For people.", examples=["Card (Stripe)"])
+    hint: str = Field(examples=["Cards and what else your country pays with"])
+
+
+class WayList(Answer):
+    """In the order in which the pages offer them; `is_test`: nobody really pays anything."""
+
+    ways: list[WayOut]
+    currency: str = Field(examples=["USD"])
+    is_test: bool
+
+
+@api.get(
+    "/ways-to-pay", "List ways to pay", query=WaysQuery, answer=WayList, errors=(NotFound, Invalid)
+)
+async def list_ways_to_pay(request: web.Request, query: WaysQuery) -> WayList:
+    """What the site offers right now."""
+    config = money_config(request)
+    ways = ways_to_pay(request, query.purpose)
+    return WayList(
+        ways=[WayOut(name=one.name, label=one.label, hint=one.hint) for one in ways],
+        currency=config.currency,
+        is_test=not config.production,
+    )
 
 
 @api.get("/payments/{id}", "How a payment stands", answer=PaymentOut, errors=(NotFound,))

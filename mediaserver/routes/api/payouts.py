@@ -58,9 +58,23 @@ class EarningsOut(Answer):
 
 
 class EarnedQuery(Query):
-    kind: Literal["tip", "donation", "transfer"] | None = None
-    from_day: str = Field("", alias="from", max_length=10, examples=["2026-11-01"])
-    until_day: str = Field("", alias="until", max_length=10, examples=["2026-11-30"])
+    kind: Literal["tip", "donation", "transfer"] | None = Field(
+        None, description="Only those of this kind.", examples=["tip"]
+    )
+    from_day: str = Field(
+        "",
+        alias="from",
+        max_length=10,
+        description="The first day of those, in UTC.",
+        examples=["2026-11-01"],
+    )
+    until_day: str = Field(
+        "",
+        alias="until",
+        max_length=10,
+        description="The last day of those, in UTC.",
+        examples=["2026-11-30"],
+    )
     after: str | None = Field(
         None, max_length=limits.ID_CHARS_MAX, description="The last `id` of the page before."
     )

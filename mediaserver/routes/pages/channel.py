@@ -14,7 +14,7 @@ from mediaserver.routes.gates import gate_of, let_in, pass_gate
 from mediaserver.routes.host_cookies import host_cookie
 from mediaserver.routes.keys import ALERTS, FOLLOWS, LIVE, STREAMS
 from mediaserver.routes.live_view import live_view
-from mediaserver.routes.money_view import takes_tips
+from mediaserver.routes.money_view import way_to_give
 from mediaserver.routes.page import local_path, noticed, page, see_other, signed_in, viewer
 from mediaserver.routes.pages.chat import room
 from mediaserver.routes.render import CSP_PLAYER
@@ -33,7 +33,7 @@ async def channel_page(request: web.Request) -> web.Response:
             "live": None if view is None else dataclasses.asdict(view),
             "stream_id": running.id if running is not None and running.live_at_ms else None,
             "stream_description": "" if running is None else running.description,
-            "takes_tips": await takes_tips(request, channel),
+            "way_to_give": await way_to_give(request, channel),
             "gate": gate_of(request, channel),
             "tab": "about",
             "support": await _support(request, channel),

@@ -129,7 +129,8 @@ def _form(
         "name_chars_max": limits.CONTRIBUTION_NAME_CHARS_MAX,
         "is_test": not config.production,
         "key": _next_key(form, error),
-        "form": {name: form.get(name, "") for name in _SHOWN},
+        "form": {name: form.get(name, "") for name in _SHOWN}
+        | {"choice": form.get("choice") or (plain(amounts[0], currency) if amounts else "")},
         "errors": _errors(error),
     }
     status = 200 if error is None else problem_of(error).status

@@ -24,6 +24,7 @@ from mediaserver.routes.keys import TIPS
 from mediaserver.routes.money_view import site_currency, wallet_config
 from mediaserver.routes.page import noticed, page, signed_in
 from mediaserver.routes.pages.wallet import NEXT_COOKIE
+from mediaserver.routes.payments_view import ways_to_pay
 
 _FIELDS = ("choice", "amount", "message", "anonymous", "key")
 _KEPT = ("choice", "amount", "message", "anonymous")
@@ -115,6 +116,7 @@ def _page(
         "exponent": currency.exponent,
         "rate": percent(config.commission_bps),
         "message_chars_max": limits.CONTRIBUTION_MESSAGE_CHARS_MAX,
+        "takes_donations": invited.terms.takes_donations and bool(ways_to_pay(request, "donation")),
         "is_test": not config.production,
         "form": kept,
         "errors": dict(errors or {}),

@@ -20,7 +20,7 @@ from mediaserver.money.currencies import CURRENCIES, formatted, money, parsed_am
 from mediaserver.money.history import KINDS, Movement, Wanted
 from mediaserver.money.tips import quick_amounts
 from mediaserver.money.topups import bounds
-from mediaserver.money.wallet import month_of
+from mediaserver.money.wallet import Line, month_of
 from mediaserver.routes.csv import csv_lines
 from mediaserver.routes.forms import (
     FORM_ERRORS,
@@ -30,7 +30,7 @@ from mediaserver.routes.forms import (
     read_form,
 )
 from mediaserver.routes.host_cookies import host_cookie, set_host_cookie
-from mediaserver.routes.keys import CLOCK, HISTORY, RECEIPTS, TOPUPS, WALLETS
+from mediaserver.routes.keys import CLOCK, GATEWAYS, HISTORY, RECEIPTS, TOPUPS, WALLETS
 from mediaserver.routes.moments import iso_moment
 from mediaserver.routes.money_view import day_ms, site_currency, wallet_config
 from mediaserver.routes.page import page, see_other, signed_in
@@ -62,7 +62,15 @@ _ENTRY_KINDS: Mapping[str, str] = {
     "topup": "Money added",
     "tip": "Tip",
     "membership": "Membership",
+    "refund": "Refund",
+    "refund.held": "Refund",
+    "refund.failed": "Refund that didn’t work",
+    "payment.reversed": "Payment taken back",
+    "dispute": "Disputed payment",
+    "dispute.won": "Dispute won",
+    "correction": "Correction",
 }
+"""How entries of the ledger are called that touch a wallet."""
 
 
 async def show_wallet(request: web.Request) -> web.Response:
@@ -270,7 +278,7 @@ async def show_statement(request: web.Request) -> web.Response:
                 "id": line.entry_id,
                 "at_ms": line.at_ms,
                 "title": entry_title(line.kind),
-                "about": line.about,
+                "about": _about(request, line),
                 "amount": ("+" if line.amount_minor > 0 else "") + money(line.amount_minor, code),
                 "balance": money(line.balance_minor, code),
             }
@@ -282,6 +290,10 @@ async def show_statement(request: web.Request) -> web.Response:
         "is_test": not money_config(request).production,
     }
     return page(request, "money/statement.html", context)
+
+
+def _about(request: web.Request, line: Line) -> str:
+    return request.app[GATEWAYS].label(line.about) if line.kind == "topup" else line.about
 
 
 async def show_receipt(request: web.Request) -> web.Response:

@@ -18,7 +18,7 @@ from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
 from mediaserver.kernel.events import Events
 from mediaserver.moderation import ranks, rules, words
 from mediaserver.moderation.rules import Rules
-from mediaserver.money import alerts, ledger
+from mediaserver.money import ledger, tip_lines
 from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.alerts import AlertChanged, AlertReady, AlertTaken, Showing
 from mediaserver.money.contributions import Contribution
@@ -89,7 +89,7 @@ async def test_how_long_a_line_stays_on_top(
 async def test_the_site_says_what_a_small_tip_is(
     giving: Giving, db: Database, heard: Heard, bob: User
 ) -> None:
-    await db.write(alerts.set_scale, "USD", 500)
+    await db.write(tip_lines.set_scale, "USD", 500)
     await giving.give(500, bob)
     await giving.give(2_500, bob)
     assert [line.data["tip"]["tier"] for line in heard.lines] == [0, 2]

@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy import text as sql
 
 from mediaserver.accounts.personal_data import AccountDeleted
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import User, Users
 from mediaserver.channels.channels import Channel, ChannelChanged, Channels
 from mediaserver.channels.deletion import Deletion
-from mediaserver.channels.follows import Follows
+from mediaserver.channels.follows import Followed, Follows
 from mediaserver.chat.events import Author, ChatEvent, ChatEvents
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import AccountsConfig
-from mediaserver.kernel.db import Database
+from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Unavailable
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
@@ -27,6 +28,7 @@ from mediaserver.media.events import BroadcastEnded, BroadcastWentLive
 from mediaserver.moderation.actions_log import LoggedAction, Moderated
 from mediaserver.trust.bans import Banned
 from mediaserver.trust.reports import Reported
+from mediaserver.webhooks import deliveries
 from mediaserver.webhooks.deliveries import webhook_delivery
 from mediaserver.webhooks.envelopes import KINDS, EventType, choices
 from mediaserver.webhooks.feed import Feed
@@ -54,6 +56,11 @@ async def _told(db: Database, feed: Feed) -> list[dict[str, Any]]:
     for one in found:
         KINDS[EventType(one["type"])].envelope.model_validate(one)
     return found
+
+
+async def _happen(db: Database, event: object) -> None:
+    """A transaction in which something happens."""
+    await db.write(lambda tx: tx.emit(event))
 
 
 async def _all_events(webhooks: Webhooks, owner: Asker, feed: Feed) -> None:
@@ -119,7 +126,7 @@ async def test_a_full_queue_loses_no_new_webhook(
         assert feed._writer.waiting == 1, "full"
         events.publish(WebhooksChanged(channel.id))
         await feed.flushed()
-        events.publish(ChannelChanged(channel.id, channel.slug))
+        await _happen(db, ChannelChanged(channel.id, channel.slug))
         (told,) = await _told(db, feed)
         assert told["type"] == "channel.updated"
 
@@ -186,6 +193,49 @@ async def test_follows_and_changes(
     assert (updated["type"], updated["data"]["title"]) == ("channel.updated", "Sculpting")
 
 
+async def test_what_happens_is_told_by_the_same_transaction(
+    feed: Feed, db: Database, webhooks: Webhooks, owner: Asker, bob: User, channel: Channel
+) -> None:
+    """No crash comes between: what is rolled back isn't told, and what is committed is."""
+    await _all_events(webhooks, owner, feed)
+
+    def follow(tx: Transaction, fails: bool) -> None:
+        tx.emit(Followed(channel.id, channel.slug, bob.id))
+        if fails:
+            raise OSError("killed")
+
+    with pytest.raises(OSError, match="killed"):
+        await db.write(follow, True)
+    told = select(webhook_delivery.c.event)
+    assert await db.read(lambda tx: tx.execute(told).all()) == []
+    await db.write(follow, False)
+    assert await db.read(lambda tx: tx.execute(told).scalars().all()) == ["channel.follow"]
+
+
+async def test_a_webhook_that_can_not_be_told_holds_nobody_up(
+    feed: Feed,
+    db: Database,
+    clock: FakeClock,
+    webhooks: Webhooks,
+    owner: Asker,
+    bob: User,
+    channel: Channel,
+    throttles: Throttles,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await _all_events(webhooks, owner, feed)
+
+    def broken(tx: Transaction, *_: object) -> int:
+        tx.execute(sql("INSERT INTO webhook (id) VALUES ('half')"))
+        return 0
+
+    monkeypatch.setattr(deliveries, "announce", broken)
+    following = Follows(db, clock, throttles)
+    await following.follow(bob, channel.slug)
+    assert await following.is_following(bob, channel.id)
+    assert await _told(db, feed) == []
+
+
 async def test_the_chat_is_told_within_bounds(
     feed: Feed,
     events: Events,
@@ -218,7 +268,7 @@ async def test_moderation(
 ) -> None:
     await _all_events(webhooks, owner, feed)
     entry = LoggedAction("act_1", 7_000, "carol", "timeout", "bob", "10 min")
-    events.publish(Moderated(channel.id, channel.slug, entry))
+    await _happen(db, Moderated(channel.id, channel.slug, entry))
     (told,) = await _told(db, feed)
     assert told["data"] == {
         "action": "timeout",
@@ -247,7 +297,7 @@ async def test_the_whole_site(
     dave = await users.create("dave", "dave@example.org", "correct horse", is_admin=False)
     await feed.flushed()
     clock.advance(1)
-    events.publish(AccountDeleted(dave.id, "dave"))
+    await _happen(db, AccountDeleted(dave.id, "dave"))
     await feed.flushed()
     clock.advance(1)
     events.publish(BroadcastWentLive("brc_1", channel.id, channel.slug, 1))
@@ -257,8 +307,8 @@ async def test_the_whole_site(
     assert online["channel"]["slug"] == channel.slug
 
     clock.advance(1)
-    events.publish(Reported("rep_1", "channel", "Alice", channel.id, "spam"))
-    events.publish(Banned(dave.id, {}))  # of somebody whose ban is lifted again already
+    await _happen(db, Reported("rep_1", "channel", "Alice", channel.id, "spam"))
+    await _happen(db, Banned(dave.id, {}))  # of somebody whose ban is lifted again already
     reported = (await _told(db, feed))[-1]
     assert (reported["type"], reported["channel"]["slug"]) == ("report.created", channel.slug)
     assert reported["data"] == {
@@ -271,5 +321,5 @@ async def test_the_whole_site(
 
     await webhooks.change(desk, made.id, is_on=False)
     await feed.flushed()
-    events.publish(AccountDeleted(dave.id, "dave"))
+    await _happen(db, AccountDeleted(dave.id, "dave"))
     assert len(await _told(db, feed)) == 4

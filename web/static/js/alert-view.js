@@ -8,7 +8,6 @@
  *   goal: string, line_id: string | null, gap_ms: number, look: Look}} Alert */
 
 const SVG = "http://www.w3.org/2000/svg";
-const MESSAGE_CHARS = 250; // the server sends no more; emoji of many parts count as many
 
 /** Drawn by us: 64 by 64, filled with the colour of names. @type {Record<string, string[]>} */
 const PICTURES = {
@@ -66,7 +65,7 @@ export function alertElement(alert) {
   const values = /** @type {Record<string, string>} */ ({
     name: alert.name,
     amount: alert.amount,
-    message: alert.message.slice(0, MESSAGE_CHARS),
+    message: alert.message, // as long as the server lets it be; the style cuts what doesn't fit
     goal: alert.goal,
   });
   for (const [i, piece] of look.template.split(/\{(name|amount|message|goal)\}/).entries()) {

@@ -50,7 +50,7 @@ class BankDetailsOut(Answer):
     """Where the money goes."""
 
     holder: str
-    account: str
+    account: str = Field(description="IBAN or number.", examples=["DE89370400440532013000"])
     bank: str
     routing: str
     country: str

@@ -50,7 +50,9 @@ class RefundPreviewOut(Answer):
 
 
 class RefundQuery(Query):
-    show: Literal["open", "decided"] = "open"
+    show: Literal["open", "decided"] = Field(
+        "open", description="open: those under way; decided: the others."
+    )
     after: str | None = Field(
         None, max_length=limits.ID_CHARS_MAX, description="The last `id` of the page before."
     )
@@ -88,7 +90,9 @@ class Sent(Body):
 
 
 class DisputeQuery(Query):
-    state: Literal["open", "won", "lost"] = "open"
+    state: Literal["open", "won", "lost"] = Field(
+        "open", description="Only those that stand like this."
+    )
     after: str | None = Field(
         None, max_length=limits.ID_CHARS_MAX, description="The last `id` of the page before."
     )
