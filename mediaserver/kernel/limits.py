@@ -993,7 +993,7 @@ NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
 USERS_LISTED_MAX: Final = 50
 """Accounts on one page of the list."""
 
-SETTING_CHARS_MAX: Final = 1_000
+SETTING_CHARS_MAX: Final = 2_000
 """A setting as it is typed; most have tighter bounds of their own."""
 
 END_REASON_CHARS_MAX: Final = 200

@@ -22,7 +22,7 @@ from mediaserver.kernel.config import Config
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import int64, table, text
 from mediaserver.kernel.errors import Conflict, Invalid, MediaserverError, NotFound
-from mediaserver.kernel.texts import checked_line
+from mediaserver.kernel.texts import checked_line, checked_paragraphs
 
 _log = structlog.get_logger(__name__)
 
@@ -79,6 +79,9 @@ CHANGEABLE = frozenset(
 """Keys that take effect without a restart. All others are read at start, from the file: what opens
 ports and files, and what reaches out, which a stolen admin session must not point elsewhere."""
 
+_PARAGRAPHS = frozenset({"money.manual_instructions"})
+"""Texts of several lines; all others have one."""
+
 _SECRETS = frozenset(
     {
         "mail.smtp_password",
@@ -100,7 +103,8 @@ Checks = Mapping[str, Callable[[Any], None]]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting with its explanation. `choices`: the values it may have, when they are few.
+    """One setting with its explanation. `choices`: the values it may have, when they are few;
+    `is_long`: it is a text of several lines.
 
     The value of a secret is never shown: True when there is one. `effect`: when a change counts.
     """
@@ -113,6 +117,7 @@ class Setting:
     is_changeable: bool
     effect: Effect
     choices: tuple[str, ...]
+    is_long: bool
 
 
 class Settings:
@@ -187,14 +192,13 @@ class Settings:
         """The value as it would be in force. Raises `Invalid`."""
         section, name = _parts(key)
         trial = getattr(self._config, section).model_copy()
-        _assign(trial, name, value)
+        _assign(trial, key, value)
         if section in self._checks:
             self._checks[section](trial)
         return getattr(trial, name)
 
     def _assign(self, key: str, value: Any) -> None:
-        section, name = _parts(key)
-        _assign(getattr(self._config, section), name, value)
+        _assign(getattr(self._config, _parts(key)[0]), key, value)
 
     def _field(self, key: str) -> FieldInfo:
         """The field of a key that can be changed."""
@@ -232,6 +236,7 @@ class Settings:
             is_changeable=key in CHANGEABLE and source != "environment",
             effect=_effect(key),
             choices=get_args(field.annotation) if literal else (),
+            is_long=key in _PARAGRAPHS,
         )
 
 
@@ -246,9 +251,11 @@ def _effect(key: str) -> Effect:
     return "next_stream" if key in NEXT_STREAM else "now"
 
 
-def _assign(section: BaseModel, name: str, value: Any) -> None:
+def _assign(section: BaseModel, key: str, value: Any) -> None:
+    name = _parts(key)[1]
     if isinstance(value, str):
-        value = checked_line(value, name, limits.SETTING_CHARS_MAX)
+        checked = checked_paragraphs if key in _PARAGRAPHS else checked_line
+        value = checked(value, name, limits.SETTING_CHARS_MAX)
     try:
         setattr(section, name, value)
     except ValidationError as error:
