@@ -22,7 +22,6 @@ from mediaserver.money.books import Books
 from mediaserver.money.checkouts import Checkouts
 from mediaserver.money.checks import Checks
 from mediaserver.money.corrections import Corrections
-from mediaserver.money.currencies import currency_of
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
 from mediaserver.money.earnings import Earnings
@@ -61,7 +60,6 @@ async def add_money(base: Foundations, app: web.Application) -> None:
     Raises `Invalid` or `Conflict` for settings that the books can't follow.
     """
     config = base.config.money
-    currency_of(config.currency)
     await base.db.read(_check_currency, config)
     await base.db.write(real_money.settle, config, base.clock.wall_ms())
     app[keys.TIPS] = Tips(base.db, base.clock, config)
