@@ -93,9 +93,12 @@ async def _add_payments(base: Foundations, app: web.Application) -> None:
     checkouts = Checkouts(db, clock, throttles, letterhead)
     inbox = HookInbox(db, clock, found, checks)
     base.jobs.register(hook_inbox.JOB, inbox.process)
-    poll = Poller(db, clock, checks).poll
-    base.jobs.repeat("poll-payments", poll, limits.PAYMENT_POLL_INTERVAL_MS)
-    base.tidy(delete_old_notifications=inbox.delete_old)
+    poller = Poller(db, clock, checks)
+    base.jobs.repeat("poll-payments", poller.poll, limits.PAYMENT_POLL_INTERVAL_MS)
+    base.tidy(
+        delete_old_notifications=inbox.delete_old,
+        erase_old_guest_emails=poller.erase_old_emails,
+    )
     app[keys.GATEWAYS] = found
     app[keys.PAYMENT_CHECKS] = checks
     app[keys.PAYMENT_VIEWS] = PaymentViews(db)
