@@ -17,8 +17,8 @@ from mediaserver.money.dispute_rows import Dispute
 from mediaserver.money.ledger import Kind
 from mediaserver.money.refund_rows import Refund
 from mediaserver.routes.api.operation import Answer, Body, Operations, Query, acting
-from mediaserver.routes.earnings_view import money_there
 from mediaserver.routes.keys import DISPUTES, REFUND_DESK
+from mediaserver.routes.money_view import money_there
 
 api = Operations("Admin: payouts and refunds", Scope.ADMIN)
 

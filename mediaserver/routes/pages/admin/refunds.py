@@ -19,9 +19,9 @@ from mediaserver.money.currencies import currency_of, money, parsed_amount, plai
 from mediaserver.money.ledger import Kind
 from mediaserver.money.refund_rows import STATES
 from mediaserver.money.refunds import Preview
-from mediaserver.routes.earnings_view import money_there
 from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
 from mediaserver.routes.keys import REFUND_DESK
+from mediaserver.routes.money_view import money_there
 from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.admin.frame import admin, admin_page, confirmed_admin
 
