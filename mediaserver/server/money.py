@@ -31,6 +31,7 @@ from mediaserver.money.gateways.gateways import configured
 from mediaserver.money.giving import Giving
 from mediaserver.money.history import History
 from mediaserver.money.hook_inbox import HookInbox
+from mediaserver.money.left_behind import LeftBehind
 from mediaserver.money.nightly_check import NightlyCheck
 from mediaserver.money.payment_decisions import PaymentDecisions
 from mediaserver.money.payment_views import PaymentViews
@@ -115,7 +116,7 @@ async def _add_payouts(base: Foundations, app: web.Application) -> None:
     db, clock, vault, letterhead = base.db, base.clock, base.vault, base.letterhead
     config = base.config.money
     earned = Earnings(db, clock, config)
-    base.tidy(mature_earnings=earned.mature_due)
+    base.tidy(mature_earnings=earned.mature_due, move_left_behind=LeftBehind(db, clock).sweep)
     accounts = PayoutAccounts(db, clock, vault, letterhead)
     given_back = RefundDesk(db, clock, letterhead, partial(_gateway_of, app))
     base.jobs.register(refunds.JOB, given_back.work)
