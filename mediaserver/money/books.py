@@ -131,6 +131,10 @@ class Books:
         """Every kind of entry that was ever posted."""
         return await self._db.read(_kinds)
 
+    async def labels(self, account_ids: Iterable[str]) -> dict[str, str]:
+        """What accounts are called, with whose they are, by their ids."""
+        return await self._db.read(_labels, tuple(account_ids))
+
     async def export(self, actor: Actor, wanted: Wanted) -> AsyncIterator[Entries]:
         """Everything that is wanted, newest first, in batches; that it was taken along is written
         down first.
@@ -266,6 +270,12 @@ def _actors(tx: Transaction, rows: Sequence[Row[Any]]) -> dict[str, str]:
         select(user_account.c.id, user_account.c.username).where(user_account.c.id.in_(ids))
     )
     return {row.id: row.username for row in found}
+
+
+def _labels(tx: Transaction, account_ids: Sequence[str]) -> dict[str, str]:
+    found = {one: account_of(one) for one in account_ids}
+    named = Named(_names(tx, found.values()))
+    return {account_id: named.label(account) for account_id, account in found.items()}
 
 
 def _kinds(tx: Transaction) -> list[str]:

@@ -1,7 +1,7 @@
 """Measures the site beside its rivals and prints a table of medians and ratios for each benchmark.
 
     scripts/bench NAME…      ban chat desk ingest instant instant-viewers kill kill-money latency
-                             ledger logins memory origin soak startup, or all
+                             ledger logins memory origin soak startup tips, or all
     scripts/bench all --record
 
 Everything listens on loopback and on free ports, each
@@ -24,7 +24,7 @@ from benchmarks.report import DOCUMENT, Report, record  # noqa: E402
 
 NAMES = (
     *("ban", "chat", "desk", "ingest", "instant", "instant-viewers", "kill", "kill-money"),
-    *("latency", "ledger", "logins", "memory", "origin", "soak", "startup"),
+    *("latency", "ledger", "logins", "memory", "origin", "soak", "startup", "tips"),
 )
 
 

@@ -214,6 +214,7 @@ async def test_a_correction_takes_two_admins(site: Site, boss: Person) -> None:
     _, text, _ = await boss.get("/admin/books/corrections")
     assert "Waiting for a second admin" in text
     assert "/approve" not in text, "one's own is for somebody else"
+    assert "Wallet: bob" in text
     _, text, _ = await second.get("/admin")
     assert "correction of the books waits" in text
     _, answer = await boss.api("GET", "/admin/books/corrections")

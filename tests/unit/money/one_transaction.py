@@ -5,7 +5,7 @@ transaction, which is rolled back at the end, so the next test finds the databas
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import event
@@ -55,6 +55,18 @@ class OneTransaction:
     async def _run(self, fn: Callable[[Transaction], T]) -> T:
         async with self._connection.begin_nested():
             return await self._connection.run_sync(lambda sql: fn(Transaction(sql)))
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Wait for a method of a service whose database is this one."""
+        return self._loop.run_until_complete(coroutine)
+
+    async def read(
+        self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `Database.read`."""
+        return await self._run(lambda tx: fn(tx, *args, **kwargs))
+
+    write = read
 
     def roll_back(self) -> None:
         self._loop.run_until_complete(self._connection.close())

@@ -15,7 +15,6 @@ from mediaserver.kernel.ids import new_word
 from mediaserver.money.books import LABELS
 from mediaserver.money.corrections import CORRECTABLE, OWNED, Asked, Correction
 from mediaserver.money.currencies import Currency, currency_of, parsed_amount
-from mediaserver.money.ledger import account_of
 from mediaserver.money.settlements import Arrived
 from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
 from mediaserver.routes.keys import BOOKS, CONFIG, CORRECTIONS, SETTLEMENTS
@@ -186,11 +185,12 @@ async def _corrections(
 ) -> web.Response:
     user = await reader(request)
     asked, after = request.app[CORRECTIONS], request.query.get("after")
-    found = await asked.page(after=after)
+    found, waiting = await asked.page(after=after), await asked.waiting()
+    shown = [account for one in (*found, *waiting) for account in (one.debit_id, one.credit_id)]
     context = {
-        "waiting": await asked.waiting(),
+        "waiting": waiting,
         "corrections": found,
-        "label": _label,
+        "labels": await request.app[BOOKS].labels(shown),
         "kinds": _KINDS,
         "own_id": user.id,
         "currency": _currency(request).code,
@@ -227,11 +227,6 @@ def _currency(request: web.Request) -> Currency:
 
 def _notice(made: Correction) -> str:
     return "correction-waits" if made.state == "waiting" else "booked"
-
-
-def _label(account_id: str) -> str:
-    account = account_of(account_id)
-    return LABELS[account.kind]
 
 
 def _is_full(found: list[Correction]) -> bool:
