@@ -6,6 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
+from mediaserver.admin import real_money
 from mediaserver.kernel import limits
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
@@ -62,6 +63,7 @@ async def add_money(base: Foundations, app: web.Application) -> None:
     config = base.config.money
     currency_of(config.currency)
     await base.db.read(_check_currency, config)
+    await base.db.write(real_money.settle, config, base.clock.wall_ms())
     app[keys.TIPS] = Tips(base.db, base.clock, config)
     await _add_payments(base, app)
     await _add_payouts(base, app)
