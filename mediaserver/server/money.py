@@ -6,9 +6,10 @@ from functools import partial
 
 from aiohttp import web
 
+from mediaserver.admin import real_money
 from mediaserver.kernel import limits
 from mediaserver.kernel.config import MoneyConfig
-from mediaserver.kernel.db import Transaction, values
+from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Conflict, NotFound
 from mediaserver.memberships.memberships import RENEW
 from mediaserver.memberships.plans import TELL, Plans
@@ -30,6 +31,7 @@ from mediaserver.money.gateways.gateways import configured
 from mediaserver.money.giving import Giving
 from mediaserver.money.history import History
 from mediaserver.money.hook_inbox import HookInbox
+from mediaserver.money.left_behind import LeftBehind
 from mediaserver.money.nightly_check import NightlyCheck
 from mediaserver.money.payment_decisions import PaymentDecisions
 from mediaserver.money.payment_views import PaymentViews
@@ -52,9 +54,6 @@ from mediaserver.routes import keys
 from mediaserver.server.foundations import Foundations
 from mediaserver.webhooks import gifts
 
-_MODE = "money_mode"
-"""Which money is booked here: "test" or "real"."""
-
 
 async def add_money(base: Foundations, app: web.Application) -> None:
     """What viewers give, what streamers get, and the books about it.
@@ -62,7 +61,8 @@ async def add_money(base: Foundations, app: web.Application) -> None:
     Raises `Invalid` or `Conflict` for settings that the books can't follow.
     """
     config = base.config.money
-    await base.db.write(_check_books, config, base.clock.wall_ms())
+    await base.db.read(_check_currency, config)
+    await base.db.write(real_money.settle, config, base.clock.wall_ms())
     app[keys.TIPS] = Tips(base.db, base.clock, config)
     await _add_payments(base, app)
     await _add_payouts(base, app)
@@ -94,9 +94,12 @@ async def _add_payments(base: Foundations, app: web.Application) -> None:
     checkouts = Checkouts(db, clock, throttles, letterhead)
     inbox = HookInbox(db, clock, found, checks)
     base.jobs.register(hook_inbox.JOB, inbox.process)
-    poll = Poller(db, clock, checks).poll
-    base.jobs.repeat("poll-payments", poll, limits.PAYMENT_POLL_INTERVAL_MS)
-    base.tidy(delete_old_notifications=inbox.delete_old)
+    poller = Poller(db, clock, checks)
+    base.jobs.repeat("poll-payments", poller.poll, limits.PAYMENT_POLL_INTERVAL_MS)
+    base.tidy(
+        delete_old_notifications=inbox.delete_old,
+        erase_old_guest_emails=poller.erase_old_emails,
+    )
     app[keys.GATEWAYS] = found
     app[keys.PAYMENT_CHECKS] = checks
     app[keys.PAYMENT_VIEWS] = PaymentViews(db)
@@ -113,7 +116,7 @@ async def _add_payouts(base: Foundations, app: web.Application) -> None:
     db, clock, vault, letterhead = base.db, base.clock, base.vault, base.letterhead
     config = base.config.money
     earned = Earnings(db, clock, config)
-    base.tidy(mature_earnings=earned.mature_due)
+    base.tidy(mature_earnings=earned.mature_due, move_left_behind=LeftBehind(db, clock).sweep)
     accounts = PayoutAccounts(db, clock, vault, letterhead)
     given_back = RefundDesk(db, clock, letterhead, partial(_gateway_of, app))
     base.jobs.register(refunds.JOB, given_back.work)
@@ -171,22 +174,11 @@ async def _add_books(base: Foundations, app: web.Application) -> None:
     app[keys.CORRECTIONS] = Corrections(db, clock, config, base.letterhead)
 
 
-def _check_books(tx: Transaction, config: MoneyConfig, now_ms: int) -> None:
-    """Money that was booked in another currency would be out of everybody's reach, and test money
-    must never become real, nor be made on a site whose money is real.
-    """
-    used = ledger.currencies_used(tx)
-    others = used - {config.currency}
+def _check_currency(tx: Transaction, config: MoneyConfig) -> None:
+    """Money that was booked in another currency would be out of everybody's reach."""
+    others = ledger.currencies_used(tx) - {config.currency}
     if others:
         raise Conflict(
             f"money.currency is {config.currency}, but the books hold {min(others)}. Set it back: "
             "it can't be changed once money was booked."
         )
-    mode, known = "real" if config.production else "test", values.get(tx, _MODE)
-    if used and known is not None and known != mode:
-        raise Conflict(
-            f"money.production is {str(config.production).lower()}, but the books hold {known} "
-            "money. Set it back, or begin with a new database: one can't become the other."
-        )
-    if known != mode:
-        values.put(tx, _MODE, mode, now_ms)
