@@ -281,6 +281,7 @@ def _after(tx: Transaction, paid: Payment, status: Status, rules: Rules, now_ms:
     if status.refunded_minor > paid.refunded_minor:
         refunded = status.refunded_minor
         refunds.book_outside(tx, paid, refunded, now_ms, letterhead=rules.letterhead)
+    refunds.look_again(tx, paid, status.refunded_minor, rules.letterhead, now_ms)
     for dispute in status.disputes:
         disputes.book(tx, paid, dispute, now_ms, letterhead=rules.letterhead)
     return payments.get(tx, paid.id)

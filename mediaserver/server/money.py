@@ -6,6 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
+from mediaserver.admin import real_money
 from mediaserver.kernel import limits
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
@@ -21,7 +22,6 @@ from mediaserver.money.books import Books
 from mediaserver.money.checkouts import Checkouts
 from mediaserver.money.checks import Checks
 from mediaserver.money.corrections import Corrections
-from mediaserver.money.currencies import currency_of
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
 from mediaserver.money.earnings import Earnings
@@ -31,6 +31,7 @@ from mediaserver.money.gateways.gateways import configured
 from mediaserver.money.giving import Giving
 from mediaserver.money.history import History
 from mediaserver.money.hook_inbox import HookInbox
+from mediaserver.money.left_behind import LeftBehind
 from mediaserver.money.nightly_check import NightlyCheck
 from mediaserver.money.payment_decisions import PaymentDecisions
 from mediaserver.money.payment_views import PaymentViews
@@ -60,8 +61,8 @@ async def add_money(base: Foundations, app: web.Application) -> None:
     Raises `Invalid` or `Conflict` for settings that the books can't follow.
     """
     config = base.config.money
-    currency_of(config.currency)
     await base.db.read(_check_currency, config)
+    await base.db.write(real_money.settle, config, base.clock.wall_ms())
     app[keys.TIPS] = Tips(base.db, base.clock, config)
     await _add_payments(base, app)
     await _add_payouts(base, app)
@@ -115,7 +116,7 @@ async def _add_payouts(base: Foundations, app: web.Application) -> None:
     db, clock, vault, letterhead = base.db, base.clock, base.vault, base.letterhead
     config = base.config.money
     earned = Earnings(db, clock, config)
-    base.tidy(mature_earnings=earned.mature_due)
+    base.tidy(mature_earnings=earned.mature_due, move_left_behind=LeftBehind(db, clock).sweep)
     accounts = PayoutAccounts(db, clock, vault, letterhead)
     given_back = RefundDesk(db, clock, letterhead, partial(_gateway_of, app))
     base.jobs.register(refunds.JOB, given_back.work)

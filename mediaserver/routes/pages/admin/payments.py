@@ -130,6 +130,7 @@ async def _decide(
     request: web.Request, act: Callable[[Mapping[str, str]], Awaitable[str]]
 ) -> web.Response:
     money_config(request)
+    await admin(request, Action.DECIDE_PAYMENT)
     form = await read_form(request)
     try:
         notice = await act(form)
