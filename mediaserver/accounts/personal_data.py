@@ -28,6 +28,7 @@ from mediaserver.accounts.users import (
     User,
     banned_until_ms_of,
     find_by_id,
+    lock,
     lock_admins,
     user_account,
 )
@@ -123,6 +124,7 @@ class PersonalData:
 
     def _delete(self, tx: Transaction, user_id: str, by: Actor | None, now_ms: int) -> None:
         admins = lock_admins(tx)
+        lock(tx, user_id)  # a payout that is just asked for is waited for, and then seen
         user = find_by_id(tx, user_id)
         if user is None:
             return

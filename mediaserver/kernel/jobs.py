@@ -248,6 +248,12 @@ def known_keys(tx: Transaction, keys: Sequence[str]) -> set[str]:
     )
 
 
+def is_under_way(tx: Transaction, key: str) -> bool:
+    """Whether the job with this key waits or runs: it isn't done, nor given up."""
+    found = select(job.c.id).where(job.c.key == key, job.c.state.in_(("waiting", "running")))
+    return tx.execute(found).first() is not None
+
+
 def enqueue_repeated(tx: Transaction, kind: str, key: str, now_ms: int) -> None:
     """`enqueue` what needs no payload, for the interval that `key` names."""
     enqueue(tx, kind, {}, now_ms, key=key)

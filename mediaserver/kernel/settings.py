@@ -6,6 +6,7 @@ Only `CHANGEABLE` keys, and none that the environment sets. Owns the table `sett
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -93,6 +94,9 @@ _SECRETS = frozenset(
 Source = Literal["default", "file", "environment", "admin"]
 Effect = Literal["now", "next_stream", "restart"]
 
+Checks = Mapping[str, Callable[[Any], None]]
+"""By section: raises `Invalid` for one whose values don't fit each other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -114,23 +118,33 @@ class Setting:
 class Settings:
     """Shows what is in force, and changes it. Make it with `Settings.open`."""
 
-    def __init__(self, db: Database, clock: Clock, config: Config) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, config: Config, checks: Checks | None = None
+    ) -> None:
         self._db = db
         self._clock = clock
         self._config = config
+        self._checks = checks or {}
         self._from_file = config.model_copy(deep=True)
 
         self._changed: set[str] = set()
 
     @classmethod
-    async def open(cls, db: Database, clock: Clock, config: Config) -> Settings:
+    async def open(
+        cls, db: Database, clock: Clock, config: Config, checks: Checks | None = None
+    ) -> Settings:
         """Put what admins have changed over `config`; a stored value that is wrong by now is left
         out, and one that the environment sets gives way to it.
+
+        `checks` are for what kernel can't know; raises what they raise about `config` itself.
         """
-        settings = cls(db, clock, config)
+        settings = cls(db, clock, config, checks)
+        for section, check in settings._checks.items():
+            check(getattr(config, section))
         for key, value in (await db.read(_stored)).items():
             try:
                 settings._field(key)
+                settings._tried(key, value)
                 settings._assign(key, value)
             except MediaserverError as error:
                 _log.warning("a stored setting is left out", key=key, reason=error.message)
@@ -152,10 +166,7 @@ class Settings:
         Raises `NotFound`, `Conflict` (it can't be changed here) or `Invalid`.
         """
         field = self._field(key)
-        section, name = _parts(key)
-        trial = getattr(self._config, section).model_copy()
-        _assign(trial, name, value)
-        before, value = self._value(key), getattr(trial, name)
+        before, value = self._value(key), self._tried(key, value)
         if value != before:
             await self._db.write(_put, key, value, before, actor, self._clock.wall_ms())
             self._assign(key, value)
@@ -171,6 +182,15 @@ class Settings:
         self._assign(key, value)
         self._changed.discard(key)
         return self._setting(key, field)
+
+    def _tried(self, key: str, value: Any) -> Any:
+        """The value as it would be in force. Raises `Invalid`."""
+        section, name = _parts(key)
+        trial = getattr(self._config, section).model_copy()
+        _assign(trial, name, value)
+        if section in self._checks:
+            self._checks[section](trial)
+        return getattr(trial, name)
 
     def _assign(self, key: str, value: Any) -> None:
         section, name = _parts(key)

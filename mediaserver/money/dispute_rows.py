@@ -107,10 +107,26 @@ def set_entry(tx: Transaction, found: Dispute, entry_id: str) -> None:
     tx.execute(update(dispute).where(dispute.c.id == found.id).values(entry_id=entry_id))
 
 
+def set_fee(tx: Transaction, found: Dispute, fee_minor: int) -> Dispute:
+    """Providers take it some time after they tell of a dispute."""
+    tx.execute(update(dispute).where(dispute.c.id == found.id).values(fee_minor=fee_minor))
+    return get(tx, found.id)
+
+
 def end(tx: Transaction, found: Dispute, state: State, now_ms: int) -> None:
     tx.execute(
         update(dispute).where(dispute.c.id == found.id).values(state=state, ended_at_ms=now_ms)
     )
+
+
+def lose_again(tx: Transaction, found: Dispute, booked_minor: int, now_ms: int) -> Dispute:
+    """It was won, and its bank decided otherwise after all."""
+    tx.execute(
+        update(dispute)
+        .where(dispute.c.id == found.id)
+        .values(state="lost", booked_minor=booked_minor, ended_at_ms=now_ms)
+    )
+    return get(tx, found.id)
 
 
 def find(tx: Transaction, gateway: str, provider_ref: str) -> Dispute | None:

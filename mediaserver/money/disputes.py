@@ -1,12 +1,12 @@
 """Disputes: a payer's bank takes a payment back (a chargeback), and may lose or win.
 
-    open ──▶ lost ──▶ won
+    open ──▶ lost ◀──▶ won
         └──▶ won
 
-The provider takes the amount and a fee at once, so both are booked at once; while it is open the
-payer's wallet is frozen, as what is in it may not be theirs. Won: exactly what was taken goes back,
-but for the fee. Lost: it stays, and an admin decides when the wallet is opened again. Called by the
-settlement of payments, with what the gateway answered.
+The provider takes the amount at once, so it is booked at once, and the fee as soon as it is known;
+while it is open the payer's wallet is frozen, as what is in it may not be theirs. Won: exactly what
+was taken goes back, but for the fee. Lost: it stays, and an admin decides when the wallet is opened
+again. Called by the settlement of payments, with what the gateway answered.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def book(
 ) -> None:
     """How a dispute stands; nothing happens when that is known. `paid` is locked.
 
-    What comes late or in a wrong order changes nothing: a dispute that is decided isn't open again,
-    and one that was won before we heard of it cost its fee alone.
+    Of one that is decided "open" changes nothing: it comes late. One that was won before we heard
+    of it cost its fee alone. Banks may decide again: what counts is what they said last.
     """
     paid = payments.get(tx, paid.id)  # another dispute may have been booked just before
     if paid.entry_id is None:
@@ -94,6 +94,14 @@ def book(
     known = dispute_rows.find(tx, paid.gateway, status.provider_ref)
     if known is None:
         _open(tx, paid, status, letterhead, now_ms)
+        return
+    if not known.fee_minor and status.fee_minor:
+        known = dispute_rows.set_fee(tx, known, status.fee_minor)
+        _book_fee(tx, paid, known, now_ms)
+    if known.state == "won" and status.state == "lost":
+        booked = min(known.amount_minor, _left_minor(tx, paid))
+        known = dispute_rows.lose_again(tx, known, booked, now_ms)
+        _begin(tx, paid, known, letterhead, now_ms)
     elif known.state == "open" and status.state == "lost":
         _lose(tx, paid, known, letterhead, now_ms)
     elif known.state in ("open", "lost") and status.state == "won":
@@ -139,8 +147,18 @@ def _open(
     booked = 0 if status.state == "won" else min(status.amount_minor, _left_minor(tx, paid))
     found = dispute_rows.add(tx, paid, status, booked, now_ms)
     _book_fee(tx, paid, found, now_ms)
-    if status.state == "won":
-        return
+    if status.state != "won":
+        _begin(tx, paid, found, letterhead, now_ms)
+
+
+def _begin(
+    tx: Transaction,
+    paid: Payment,
+    found: Dispute,
+    letterhead: Letterhead | None,
+    now_ms: int,
+) -> None:
+    """Its bank takes the money."""
     parts = _take(tx, paid, found, now_ms)
     if paid.user_id is not None:
         wallet = ledger.wallet_of(paid.user_id, paid.currency)
@@ -167,8 +185,13 @@ def _take(tx: Transaction, paid: Payment, found: Dispute, now_ms: int) -> tuple[
     )
     if not found.amount_minor or paid.state != "paid":
         return ()  # a payment that its gateway took back as a whole is gone already
+    again = "" if found.entry_id is None else f":{found.entry_id}"
     posting = Posting(
-        "dispute", f"dispute:{found.id}", (), reason=found.reason, external_ref=found.provider_ref
+        "dispute",
+        f"dispute:{found.id}{again}",
+        (),
+        reason=found.reason,
+        external_ref=found.provider_ref,
     )
     entry, made = take_back.take(
         tx,
@@ -248,7 +271,8 @@ def _thaw(tx: Transaction, paid: Payment) -> bool:
     if paid.user_id is None:
         return False
     wallet = ledger.wallet_of(paid.user_id, paid.currency)
-    if ledger.balance(tx, wallet).frozen_for != FROZEN_FOR:
+    # Locked first: who opens another dispute waits here, or is done and is seen below.
+    if ledger.locked_balances(tx, [wallet])[wallet].frozen_for != FROZEN_FOR:
         return False
     if dispute_rows.has_open(tx, paid.user_id):
         return False
@@ -267,9 +291,15 @@ def _tell_opened(
     amount = money(found.amount_minor, found.currency)
     body = (
         f"The bank behind your payment of {money(paid.amount_minor, paid.currency)} took {amount} "
-        "back. Until that is decided, your wallet is frozen. If it was a mistake, ask your bank to "
-        "withdraw the dispute."
+        "back."
     )
+    if paid.user_id is not None:
+        body += (
+            " Until that is decided, your wallet is frozen. If it was a mistake, ask your bank to "
+            "withdraw the dispute."
+            if found.state == "open"
+            else " Your wallet is frozen until an admin opens it again."
+        )
     reversal_letters.payer(tx, letterhead, paid, "Your payment is disputed", body, now_ms)
     reversal_letters.taken_from_streamers(tx, letterhead, parts, "a dispute", now_ms)
     body = f"{amount} of payment {paid.id}. {found.reason}".strip()

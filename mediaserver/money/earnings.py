@@ -7,7 +7,7 @@ or a refund on its way. Transfers from bank to bank were never here, so they sta
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -173,19 +173,6 @@ def overview(tx: Transaction, user_id: str, currency: str, now_ms: int) -> Overv
         due=_due_days(tx, user_id, currency),
         channels=channels,
     )
-
-
-def owed_minor(tx: Transaction, user_id: str) -> Mapping[str, int]:
-    """What is still to be paid to a streamer, by currency."""
-    owed: dict[str, int] = {}
-    for currency in ledger.currencies_used(tx):
-        held = ledger.balances_of(tx, user_id, currency)
-        owed[currency] = sum(
-            held[kind].amount_minor
-            for kind in (Kind.EARNINGS_PENDING, Kind.EARNINGS_AVAILABLE, Kind.PAYOUT_HOLD)
-            if kind in held
-        )
-    return owed
 
 
 def _due(tx: Transaction, after: tuple[int, str] | None, now_ms: int) -> list[tuple[int, str]]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from sqlalchemy import select
+
+from mediaserver.channels.channels import channel
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Conflict
-from mediaserver.money import ledger, payout_rows
+from mediaserver.money import ledger, left_behind, payout_rows
 from mediaserver.money.currencies import CURRENCIES, money, parsed_amount
-from mediaserver.money.ledger import Account, Kind, Posting, Transfer
+from mediaserver.money.ledger import Kind
 from mediaserver.money.payout_accounts import PayoutAccounts
-
-_LEFT_BEHIND = (Kind.WALLET, Kind.EARNINGS_AVAILABLE)
 
 
 class EarningsOfPerson:
@@ -55,7 +56,12 @@ class EarningsOfPerson:
         }
 
     def refuse(self, tx: Transaction, user_id: str) -> None:
-        """Raises `Conflict` while there is money to be paid to them."""
+        """Raises `Conflict` while there is money to be paid to them.
+
+        Who gives to one of their channels at this moment is waited for, and then seen.
+        """
+        theirs = select(channel.c.id).where(channel.c.owner_id == user_id)
+        tx.execute(theirs.order_by(channel.c.id).with_for_update())
         if payout_rows.open_of(tx, user_id) is not None:
             raise Conflict(
                 "A payout is on its way. Delete the account once it is there.", code="payout_open"
@@ -83,22 +89,7 @@ class EarningsOfPerson:
         """The name goes from the books, and what is left waits as unclaimed."""
         payout_rows.forget(tx, user_id)
         for currency in sorted(ledger.currencies_used(tx)):
-            held = ledger.balances_of(tx, user_id, currency)
-            unclaimed = ledger.site_account(Kind.UNCLAIMED, currency)
-            left = tuple(
-                Transfer(Account(kind, user_id, currency), unclaimed, held[kind].amount_minor)
-                for kind in _LEFT_BEHIND
-                if kind in held and held[kind].amount_minor
-            )
-            if left:
-                posting = Posting(
-                    "account.gone",
-                    f"account-gone:{user_id}:{currency}",
-                    left,
-                    subject=user_id,
-                    touches_frozen=True,
-                )
-                ledger.post(tx, posting, now_ms)
+            left_behind.move(tx, user_id, currency, now_ms)
 
     def _payout_min(self, currency: str) -> int:
         """In a currency that the site had before, the smallest amount there is."""

@@ -65,7 +65,7 @@ class PayoutDesk:
         approves alone, without a reference, and a second, different one sends it.
 
         Raises `NotFound`, `Invalid` (no reference) or `Conflict` ("already_decided", "same_admin",
-        "banned": their ban must end first, or the payout be rejected).
+        "own_payout", "banned": their ban must end first, or the payout be rejected).
         """
         bank_reference = checked_line(
             bank_reference, "bank_reference", limits.BANK_REFERENCE_CHARS_MAX
@@ -115,6 +115,10 @@ class PayoutDesk:
         _check_open(found)
         if _is_banned(tx, found):
             raise Conflict("This streamer is banned. Lift the ban, or reject.", code="banned")
+        if self.needs_two(found.amount_minor) and actor.id == found.user_id:
+            raise Conflict(
+                "This payout is your own, and takes two others to approve it.", code="own_payout"
+            )
         if self.needs_two(found.amount_minor) and found.approved_by is None:
             return self._approve_first(tx, actor, found, now_ms)
         if found.approved_by is not None and found.approved_by == actor.id:

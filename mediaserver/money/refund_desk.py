@@ -18,7 +18,7 @@ from mediaserver.kernel.texts import checked_line, checked_paragraphs
 from mediaserver.kernel.worker import GiveUp, TooEarly
 from mediaserver.money import payments, refund_rows, refunds
 from mediaserver.money.currencies import money
-from mediaserver.money.gateways.gateway import Gateway, GatewayRefused
+from mediaserver.money.gateways.gateway import Gateway, GatewayRefused, RefundAnswer
 from mediaserver.money.idempotency import Request
 from mediaserver.money.payments import Payment
 from mediaserver.money.refund_rows import Refund, State, Way
@@ -29,10 +29,11 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A refund with its payment."""
+    """A refund with its payment. `is_being_asked`: its gateway decides, and nobody else."""
 
     refund: Refund
     paid: Payment
+    is_being_asked: bool
 
 
 class RefundDesk:
@@ -108,94 +109,103 @@ class RefundDesk:
     async def confirm(self, actor: Actor, refund_id: str, bank_reference: str) -> Refund:
         """An admin has sent the money, or seen at the gateway that it was sent.
 
-        Raises `NotFound`, `Invalid` or `Conflict` (it is decided already).
+        Raises `NotFound`, `Invalid` or `Conflict` (it is decided already, "being_asked").
         """
         bank_reference = checked_line(
             bank_reference, "bank_reference", limits.BANK_REFERENCE_CHARS_MAX, is_required=True
         )
         return await self._db.write(self._confirm, actor, refund_id, bank_reference)
 
-    async def reject(self, actor: Actor, refund_id: str, reason: str) -> Refund:
-        """The payer doesn't get it: an admin has seen that it failed, or changes their mind.
+    async def reject(
+        self, actor: Actor, refund_id: str, reason: str, seen: State | None = None
+    ) -> Refund:
+        """The payer doesn't get it: an admin has seen that it failed, or changes their mind about
+        one that stands as they have `seen` it.
 
-        Raises `NotFound`, `Invalid` or `Conflict` (it failed already).
+        Raises `NotFound`, `Invalid` or `Conflict` (it failed already, "being_asked", "changed").
         """
         reason = checked_line(reason, "reason", limits.MONEY_REASON_CHARS_MAX, is_required=True)
-        return await self._db.write(self._reject, actor, refund_id, reason)
+        return await self._db.write(self._reject, actor, refund_id, reason, seen)
 
     async def work(self, payload: Payload) -> None:
-        """The job: ask the gateway, or how it stands by now."""
+        """The job: ask the gateway, or how it stands by now. Asked again under the same key it pays
+        nothing twice, and says whether a refund that had succeeded failed later.
+        """
         found = await self.get(payload["refund"])
-        if not found.refund.is_open or found.refund.way != "gateway":
+        if found.refund.state == "failed" or found.refund.way != "gateway":
             return
         gateway = self._gateway_of(found.paid.gateway)
         if gateway is None:
             raise GiveUp(f"The gateway {found.paid.gateway} isn't set up any more.")
-        if found.refund.state == "requested":
-            await self._ask_gateway(gateway, found)
-        else:
-            await self._poll(gateway, found)
-
-    async def _ask_gateway(self, gateway: Gateway, found: Case) -> None:
-        refund_id, letterhead = found.refund.id, self._letterhead
-        try:
-            answer = await gateway.refund(
-                found.paid.reference, found.refund.amount_minor, f"refund:{refund_id}"
-            )
-        except GatewayRefused as error:
-            now_ms = self._clock.wall_ms()
-            await self._db.write(refunds.fail, refund_id, error.message, letterhead, now_ms)
-            return
-        now_ms = self._clock.wall_ms()
+        answer = await self._answer(gateway, found)
+        refund_id, letterhead, now_ms = found.refund.id, self._letterhead, self._clock.wall_ms()
         _log.info("refund answered", refund=refund_id, state=answer.state)
-        if answer.state == "succeeded":
-            await self._db.write(
-                refunds.succeed, refund_id, answer.provider_ref, letterhead, now_ms
-            )
-        elif answer.state == "failed":
+        if answer.state == "failed":
             await self._db.write(refunds.fail, refund_id, answer.detail, letterhead, now_ms)
+        elif not found.refund.is_open:
+            return
+        elif answer.state == "succeeded":
+            reference = answer.provider_ref
+            await self._db.write(refunds.succeed, refund_id, reference, letterhead, now_ms)
+        elif now_ms - found.refund.created_at_ms > limits.REFUND_POLLS_MS_MAX:
+            raise GiveUp("The gateway has not decided for weeks: look there, then decide here.")
         else:
             await self._db.write(refunds.wait, refund_id, answer.provider_ref)
             raise TooEarly(now_ms + limits.REFUND_POLL_MS)
 
-    async def _poll(self, gateway: Gateway, found: Case) -> None:
-        """A refund that was decided later counts in what the gateway says was refunded in all."""
-        status = await gateway.fetch(found.paid.reference)
-        now_ms = self._clock.wall_ms()
-        is_done = (
-            status is not None
-            and status.refunded_minor >= found.paid.refunded_minor + found.refund.amount_minor
-        )
-        if is_done:
-            reference = found.refund.provider_ref
-            await self._db.write(
-                refunds.succeed, found.refund.id, reference, self._letterhead, now_ms
+    async def _answer(self, gateway: Gateway, found: Case) -> RefundAnswer:
+        """A gateway that refuses hasn't paid; of one that it knows already it only won't tell."""
+        asked = found.refund
+        try:
+            return await gateway.refund(
+                found.paid.reference, asked.amount_minor, f"refund:{asked.id}"
             )
-        elif now_ms - found.refund.created_at_ms > limits.REFUND_POLLS_MS_MAX:
-            raise GiveUp("The gateway has not decided for weeks: look there, then decide here.")
-        else:
-            raise TooEarly(now_ms + limits.REFUND_POLL_MS)
+        except GatewayRefused as error:
+            _log.warning("refund refused", refund=asked.id, reason=error.message)
+            if asked.state == "requested":
+                return RefundAnswer("failed", detail=error.message)
+            return RefundAnswer("pending", asked.provider_ref)
 
     def _confirm(self, tx: Transaction, actor: Actor, refund_id: str, reference: str) -> Refund:
-        found = refund_rows.get(tx, refund_id)
+        found, _ = refunds.locked(tx, refund_id)
         if not found.is_open:
             raise Conflict("This refund is decided already.", code="already_decided")
+        _check_is_ours(tx, found)
         now_ms = self._clock.wall_ms()
         _write_down(tx, actor, found, "refund.confirm", {"reference": reference}, now_ms)
+        refund_rows.change(tx, found, way="by_hand")  # the gateway isn't asked for it any more
         return refunds.succeed(tx, refund_id, reference, self._letterhead, now_ms)
 
-    def _reject(self, tx: Transaction, actor: Actor, refund_id: str, reason: str) -> Refund:
-        found = refund_rows.get(tx, refund_id)
+    def _reject(
+        self, tx: Transaction, actor: Actor, refund_id: str, reason: str, seen: State | None
+    ) -> Refund:
+        found, _ = refunds.locked(tx, refund_id)
         if found.state == "failed" or found.way == "outside":
             raise Conflict("This refund can't be taken back.", code="already_decided")
+        if seen is not None and found.state != seen:
+            raise Conflict(
+                f"Meanwhile this refund is {found.state}: look at it again.", code="changed"
+            )
+        _check_is_ours(tx, found)
         now_ms = self._clock.wall_ms()
         _write_down(tx, actor, found, "refund.reject", {"reason": reason}, now_ms)
         return refunds.fail(tx, refund_id, reason, self._letterhead, now_ms)
 
 
+def _check_is_ours(tx: Transaction, found: Refund) -> None:
+    """Nobody decides what the gateway may answer at this moment: it would be paid twice."""
+    if refunds.is_being_asked(tx, found):
+        raise Conflict(
+            "The gateway is being asked for this refund. Wait until it has answered, or the job "
+            "was given up.",
+            code="being_asked",
+        )
+
+
 def _case(tx: Transaction, refund_id: str) -> Case:
     found = refund_rows.get(tx, refund_id)
-    return Case(found, payments.get(tx, found.payment_id))
+    paid = payments.get(tx, found.payment_id)
+    return Case(found, paid, refunds.is_being_asked(tx, found))
 
 
 def _write_down(

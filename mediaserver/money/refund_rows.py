@@ -61,6 +61,7 @@ Index(None, refund.c.created_at_ms, refund.c.id)
 State = Literal["requested", "pending", "succeeded", "failed"]
 Way = Literal["gateway", "by_hand", "outside"]
 OPEN: tuple[State, ...] = ("requested", "pending")
+STATES: tuple[State, ...] = (*OPEN, "succeeded", "failed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@
 An admin asks. In one transaction the money goes on hold (take_back.py says whose it is) and a job
 is written; the job asks the gateway, under a key of the refund, so a crash between its answer and
 our commit pays nothing twice. Where the gateway can't refund, an admin sends the money by hand and
-enters the bank's reference. Money in a wallet leaves the site only this way. Owns the table
-`refund`; refund_work.py does the asking.
+enters the bank's reference. Money in a wallet leaves the site only this way. refund_rows.py keeps
+the table; refund_desk.py does the asking.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def ask(
     target = Target("refund", refund_id, money(amount_minor, paid.currency))
     audit.append(tx, actor, "refund.ask", target, now_ms, details)
     if way == "gateway":
-        jobs.enqueue(tx, JOB, {"refund": refund_id}, now_ms, key=f"refund/{refund_id}")
+        jobs.enqueue(tx, JOB, {"refund": refund_id}, now_ms, key=job_key(refund_id))
     reversal_letters.taken_from_streamers(tx, letterhead, made.parts, "a refund", now_ms)
     return row
 
@@ -118,9 +118,20 @@ def succeed(
     tx: Transaction, refund_id: str, provider_ref: str, letterhead: Letterhead, now_ms: int
 ) -> Refund:
     """The money is on its way to the payer; nothing happens when that is known."""
-    found, paid = _locked(tx, refund_id)
+    found, paid = locked(tx, refund_id)
     if not found.is_open:
         return found
+    amount = money(found.amount_minor, found.currency)
+    body = (
+        f"{amount} of what you paid is on its way back to where it came from. Depending on your "
+        f"bank it takes some days. Reference: {provider_ref or found.id}."
+    )
+    reversal_letters.payer(tx, letterhead, paid, f"You get {amount} back", body, now_ms)
+    return _pay(tx, found, paid, provider_ref, now_ms)
+
+
+def _pay(tx: Transaction, found: Refund, paid: Payment, provider_ref: str, now_ms: int) -> Refund:
+    """What is on hold for it goes back to the gateway."""
     entry, _ = ledger.post(
         tx,
         Posting(
@@ -140,12 +151,6 @@ def succeed(
     )
     takings.decide(tx, found.entry_id)
     payments.take_back(tx, paid.id, refunded_minor=found.amount_minor)
-    amount = money(found.amount_minor, found.currency)
-    body = (
-        f"{amount} of what you paid is on its way back to where it came from. Depending on your "
-        f"bank it takes some days. Reference: {provider_ref or found.id}."
-    )
-    reversal_letters.payer(tx, letterhead, paid, f"You get {amount} back", body, now_ms)
     return refund_rows.change(
         tx,
         found,
@@ -159,18 +164,24 @@ def succeed(
 def fail(
     tx: Transaction, refund_id: str, detail: str, letterhead: Letterhead, now_ms: int
 ) -> Refund:
-    """The payer doesn't get it: everything is as it was before, also when it had succeeded."""
-    found, paid = _locked(tx, refund_id)
-    if found.state == "failed":
+    """The payer doesn't get it: everything is as it was before, also when it had succeeded.
+
+    But when the gateway took back the payment as a whole meanwhile, they have it that way.
+    """
+    found, paid = locked(tx, refund_id)
+    if found.is_open and paid.state == "reversed":
+        return _pay(tx, found, paid, "", now_ms)
+    if found.state == "failed" or paid.state == "reversed":
         return found
     if found.done_entry_id is not None:
         ledger.reverse(tx, found.done_entry_id, "refund.failed", now_ms, reason=detail)
+    if found.state == "succeeded":
         payments.take_back(tx, paid.id, refunded_minor=-found.amount_minor)
     parts = take_back.undo(tx, found.entry_id, "refund.failed", now_ms)
     reversal_letters.given_back_to_streamers(tx, letterhead, parts, now_ms)
     amount = money(found.amount_minor, found.currency)
     if found.state == "succeeded":
-        body = f"Your bank didn't take {amount} back, so it is where it was before."
+        body = f"{amount} that we sent back to you came back to us, so it is where it was before."
         reversal_letters.payer(tx, letterhead, paid, "A refund failed", body, now_ms)
     body = f"{amount}, payment {paid.id}. {detail}".strip()
     tell_admins(tx, letterhead, "A refund failed", body, f"/admin/refunds/{found.id}", now_ms)
@@ -179,7 +190,7 @@ def fail(
 
 def wait(tx: Transaction, refund_id: str, provider_ref: str) -> Refund:
     """Its gateway decides later."""
-    found, _ = _locked(tx, refund_id)
+    found, _ = locked(tx, refund_id)
     if found.state != "requested":
         return found
     return refund_rows.change(tx, found, state="pending", provider_ref=provider_ref)
@@ -229,7 +240,39 @@ def book_outside(
         reversal_letters.payer(tx, letterhead, paid, title, body, now_ms)
 
 
-def _locked(tx: Transaction, refund_id: str) -> tuple[Refund, Payment]:
+def look_again(
+    tx: Transaction, paid: Payment, refunded_minor: int, letterhead: Letterhead, now_ms: int
+) -> None:
+    """Its gateway says that so much was refunded in all. When that is less than it did for us, some
+    of it failed after it had succeeded: of what we asked for the job asks again, and what was
+    refunded there is booked back. `paid` is locked.
+    """
+    done = [one for one in refund_rows.of_payment(tx, paid.id) if one.state == "succeeded"]
+    ours = [one for one in done if one.way == "gateway"]
+    outside = [one for one in done if one.way == "outside"]
+    left = sum(one.amount_minor for one in outside)
+    if refunded_minor >= left + sum(one.amount_minor for one in ours):
+        return
+    for one in ours:
+        key = f"refund/{one.id}/{refunded_minor}"
+        jobs.enqueue(tx, JOB, {"refund": one.id}, now_ms, key=key)
+    for one in outside:
+        if left > refunded_minor:
+            fail(tx, one.id, "It failed at the gateway.", letterhead, now_ms)
+            left -= one.amount_minor
+    book_outside(tx, paid, refunded_minor, now_ms, letterhead=letterhead)
+
+
+def is_being_asked(tx: Transaction, found: Refund) -> bool:
+    """Whether the job asks the gateway for it, and may be answered at any moment."""
+    return found.is_open and found.way == "gateway" and jobs.is_under_way(tx, job_key(found.id))
+
+
+def job_key(refund_id: str) -> str:
+    return f"refund/{refund_id}"
+
+
+def locked(tx: Transaction, refund_id: str) -> tuple[Refund, Payment]:
     """The payment first, as settling it does. Raises `NotFound`."""
     paid = payments.get(tx, refund_rows.get(tx, refund_id).payment_id, locks=True)
     return refund_rows.get(tx, refund_id), paid

@@ -19,9 +19,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import or_, select
 
+from mediaserver.channels import channels
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.mail import Letterhead
-from mediaserver.money import contributions, ledger, payments, reversal_letters, takings
+from mediaserver.money import (
+    contributions,
+    ledger,
+    payments,
+    refund_rows,
+    reversal_letters,
+    takings,
+)
 from mediaserver.money.commission import fee_of_part
 from mediaserver.money.contributions import Contribution
 from mediaserver.money.funding import Lot, Movement, lots_of
@@ -35,6 +43,7 @@ from mediaserver.money.ledger import (
     ledger_transfer,
 )
 from mediaserver.money.payments import Payment
+from mediaserver.money.support import SupportChanged
 from mediaserver.money.takings import Taking
 
 
@@ -117,6 +126,7 @@ def take(
         one = Taking(part.contribution.id, part.amount_minor, part.net_minor)
         takings.write_down(tx, entry, wanted.paid, one, is_open=is_open)
         contributions.take_back(tx, part.contribution.id, part.amount_minor)
+    _tell_channels(tx, (part.contribution for part in made.parts))
     return entry, made
 
 
@@ -134,17 +144,22 @@ def undo(
         contributions.take_back(tx, one.id, -taken[one.id].amount_minor)
         if one.matured_at_ms is not None and taken[one.id].net_minor:
             _mature_again(tx, one, taken[one.id].net_minor, back, now_ms)
+    _tell_channels(tx, given)
     return tuple(Part(one, taken[one.id].amount_minor, taken[one.id].net_minor) for one in given)
 
 
 def reverse_payment(
     tx: Transaction, paid: Payment, why: str, now_ms: int, *, letterhead: Letterhead | None = None
 ) -> None:
-    """Its gateway took back the whole payment. `paid` is locked."""
+    """Its gateway took back the whole payment. `paid` is locked.
+
+    What is on hold for a refund is left to that: refunds.py knows that it can't be paid any more.
+    """
     paid = payments.get(tx, paid.id)
     key = f"reversed:{paid.id}"
-    left = paid.amount_minor - paid.refunded_minor - paid.disputed_minor
-    if not left or ledger.entry_by_key(tx, key) is not None:
+    gone = paid.refunded_minor + paid.disputed_minor + refund_rows.open_minor(tx, paid.id)
+    left = paid.amount_minor - gone
+    if left <= 0 or ledger.entry_by_key(tx, key) is not None:
         return
     clearing = ledger.clearing_of(paid.gateway, paid.currency)
     posting = Posting("payment.reversed", key, (), reason=why)
@@ -354,3 +369,10 @@ def _mature_again(
         subject=given.id,
     )
     ledger.post(tx, posting, now_ms)
+
+
+def _tell_channels(tx: Transaction, given: Iterable[Contribution]) -> None:
+    """Goals and boards of tippers count what wasn't taken back."""
+    ids = {one.channel_id for one in given if one.channel_id is not None}
+    for found in channels.by_ids(tx, ids).values():
+        tx.emit(SupportChanged(found.id, found.slug))

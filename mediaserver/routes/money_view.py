@@ -1,4 +1,4 @@
-"""Wallets at the edge: whether the site has them, what a form or a filter says."""
+"""Money at the edge: whether the site knows it, what a form or a filter says."""
 
 from __future__ import annotations
 
@@ -8,16 +8,32 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from mediaserver.channels.channels import Channel
+from mediaserver.kernel import limits
 from mediaserver.kernel.config import MoneyConfig
-from mediaserver.kernel.errors import Invalid
+from mediaserver.kernel.errors import Invalid, NotFound
+from mediaserver.money.contributions import ContributionKind
 from mediaserver.money.currencies import Currency, currency_of
+from mediaserver.money.earnings import Wanted
 from mediaserver.money.tips import check_wallets_open
 from mediaserver.routes.keys import CONFIG, GIVING
 from mediaserver.routes.page import viewer
 from mediaserver.routes.payments_view import ways_to_pay
 
-_DAY_MS = 24 * 3600 * 1000
+KINDS: tuple[tuple[ContributionKind, str], ...] = (
+    ("tip", "Tips"),
+    ("donation", "Donations"),
+    ("transfer", "Transfers"),
+)
+
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def money_there(request: web.Request) -> MoneyConfig:
+    """The settings. Raises `NotFound` where the site knows no money."""
+    config = request.app[CONFIG].money
+    if not config.enabled:
+        raise NotFound("There is nothing at this address.", code="no_money")
+    return config
 
 
 def wallet_config(request: web.Request) -> MoneyConfig:
@@ -64,6 +80,15 @@ def day_ms(text: str, field: str, *, is_end: bool = False) -> int | None:
             raise ValueError(text)
         begins = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
         begins_ms = int(begins.timestamp()) * 1000
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Invalid("Write a day such as 2026-11-20.", field=field) from error
-    return begins_ms + (_DAY_MS if is_end else 0)
+    return begins_ms + (limits.DAY_MS if is_end else 0)
+
+
+def wanted_earnings(kind: str, from_day: str, until_day: str) -> Wanted:
+    """What to list, both days included. Raises `Invalid`."""
+    return Wanted(
+        kind=next((name for name, _ in KINDS if name == kind), None),
+        from_ms=day_ms(from_day, "from"),
+        until_ms=day_ms(until_day, "until", is_end=True),
+    )

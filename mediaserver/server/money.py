@@ -22,7 +22,6 @@ from mediaserver.money.books import Books
 from mediaserver.money.checkouts import Checkouts
 from mediaserver.money.checks import Checks
 from mediaserver.money.corrections import Corrections
-from mediaserver.money.currencies import currency_of
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
 from mediaserver.money.earnings import Earnings
@@ -32,6 +31,7 @@ from mediaserver.money.gateways.gateways import configured
 from mediaserver.money.giving import Giving
 from mediaserver.money.history import History
 from mediaserver.money.hook_inbox import HookInbox
+from mediaserver.money.left_behind import LeftBehind
 from mediaserver.money.nightly_check import NightlyCheck
 from mediaserver.money.payment_decisions import PaymentDecisions
 from mediaserver.money.payment_views import PaymentViews
@@ -61,7 +61,6 @@ async def add_money(base: Foundations, app: web.Application) -> None:
     Raises `Invalid` or `Conflict` for settings that the books can't follow.
     """
     config = base.config.money
-    currency_of(config.currency)
     await base.db.read(_check_currency, config)
     await base.db.write(real_money.settle, config, base.clock.wall_ms())
     app[keys.TIPS] = Tips(base.db, base.clock, config)
@@ -95,9 +94,12 @@ async def _add_payments(base: Foundations, app: web.Application) -> None:
     checkouts = Checkouts(db, clock, throttles, letterhead)
     inbox = HookInbox(db, clock, found, checks)
     base.jobs.register(hook_inbox.JOB, inbox.process)
-    poll = Poller(db, clock, checks).poll
-    base.jobs.repeat("poll-payments", poll, limits.PAYMENT_POLL_INTERVAL_MS)
-    base.tidy(delete_old_notifications=inbox.delete_old)
+    poller = Poller(db, clock, checks)
+    base.jobs.repeat("poll-payments", poller.poll, limits.PAYMENT_POLL_INTERVAL_MS)
+    base.tidy(
+        delete_old_notifications=inbox.delete_old,
+        erase_old_guest_emails=poller.erase_old_emails,
+    )
     app[keys.GATEWAYS] = found
     app[keys.PAYMENT_CHECKS] = checks
     app[keys.PAYMENT_VIEWS] = PaymentViews(db)
@@ -114,7 +116,7 @@ async def _add_payouts(base: Foundations, app: web.Application) -> None:
     db, clock, vault, letterhead = base.db, base.clock, base.vault, base.letterhead
     config = base.config.money
     earned = Earnings(db, clock, config)
-    base.tidy(mature_earnings=earned.mature_due)
+    base.tidy(mature_earnings=earned.mature_due, move_left_behind=LeftBehind(db, clock).sweep)
     accounts = PayoutAccounts(db, clock, vault, letterhead)
     given_back = RefundDesk(db, clock, letterhead, partial(_gateway_of, app))
     base.jobs.register(refunds.JOB, given_back.work)

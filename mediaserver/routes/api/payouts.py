@@ -17,8 +17,8 @@ from mediaserver.money.earnings import Earned
 from mediaserver.money.payout_accounts import BankDetails, PayoutAccount
 from mediaserver.money.payout_rows import Payout
 from mediaserver.routes.api.operation import Answer, Body, Operations, Query, caller
-from mediaserver.routes.earnings_view import money_there, wanted_earnings
 from mediaserver.routes.keys import EARNINGS, PAYOUT_ACCOUNTS, PAYOUTS
+from mediaserver.routes.money_view import money_there, wanted_earnings
 
 api = Operations("Earnings and payouts", Scope.ACCOUNT)
 

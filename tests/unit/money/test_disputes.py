@@ -14,6 +14,7 @@ from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Conflict
+from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.money import disputes, ledger, take_back
 from mediaserver.money.disputes import Disputes
@@ -21,6 +22,7 @@ from mediaserver.money.earnings import Earnings
 from mediaserver.money.gateways.gateway import DisputeStatus
 from mediaserver.money.ledger import Kind
 from mediaserver.money.payments import Payment
+from mediaserver.money.support import SupportChanged
 from tests.unit.money.books import DAY_MS, USD, Books
 from tests.unit.outbox import Outbox
 
@@ -163,7 +165,7 @@ async def test_won_after_the_earnings_had_matured_gives_back_the_loss(
 async def test_whatever_is_heard_in_whatever_order(
     books: Books, alice: User, bobs: Channel, order: tuple[Any, ...]
 ) -> None:
-    """A decision stands, won beats lost, and each is booked once."""
+    """The last decision counts, "open" is late behind one, and each is booked once."""
     paid = await books.top_up(alice, 1_000)
     await books.tip(alice, bobs, 500)
     before = await books.all()
@@ -172,10 +174,71 @@ async def test_whatever_is_heard_in_whatever_order(
         await book(books, paid, stands(state))
     after = await books.all()
     assert after["gateway_fees:site"] == 15
-    if "won" in order:
+    decided = [state for state in order if state != "open"]
+    if decided and decided[-1] == "won":
         assert after == before | {"clearing:sandbox": 985, "gateway_fees:site": 15}
     else:
         assert after == {"clearing:sandbox": -15, "gateway_fees:site": 15}
+
+
+async def test_won_and_lost_after_all(
+    books: Books, alice: User, bob: User, bobs: Channel, letterhead: Letterhead
+) -> None:
+    paid = await books.top_up(alice, 1_000)
+    tip = await books.tip(alice, bobs, 600)
+    desk = Disputes(books.db, books.clock, letterhead)
+    for _ in range(2):
+        for state in ("open", "won", "lost"):
+            await book(books, paid, stands(state), letterhead)  # type: ignore[arg-type]  # of a tuple
+        assert await books.all() == {"clearing:sandbox": -15, "gateway_fees:site": 15}
+        assert await is_frozen(books, alice)
+        assert (await books.paid(paid)).disputed_minor == 1_000
+        assert (await books.given(tip)).taken_back_minor == 600
+        assert [one.state for one in await desk.page(["lost"])] == ["lost"]
+        await book(books, paid, stands("won"), letterhead)
+        assert await books.held(Kind.EARNINGS_PENDING, bob) == 468
+        assert await books.held(Kind.WALLET, alice) == 400
+        assert (await books.paid(paid)).disputed_minor == 0
+
+
+async def test_lost_after_it_was_won_before_we_heard_of_it(books: Books, alice: User) -> None:
+    paid = await books.top_up(alice, 1_000)
+    await book(books, paid, stands("won"))
+    await book(books, paid, stands("lost"))
+    assert await books.all() == {"clearing:sandbox": -15, "gateway_fees:site": 15}
+    assert (await books.paid(paid)).disputed_minor == 1_000
+
+
+@pytest.mark.parametrize("last", ["open", "lost", "won"])
+async def test_the_fee_is_booked_once_it_is_known(
+    books: Books, alice: User, last: Literal["open", "won", "lost"], letterhead: Letterhead
+) -> None:
+    paid = await books.top_up(alice, 1_000)
+    unknown = dataclasses.replace(OPEN, fee_minor=0)
+    await book(books, paid, unknown)
+    assert await books.held(Kind.GATEWAY_FEES) == 0
+    for fee in (15, 15, 20):
+        await book(books, paid, dataclasses.replace(stands(last), fee_minor=fee))
+        assert await books.held(Kind.GATEWAY_FEES) == 15
+    (found,) = await Disputes(books.db, books.clock, letterhead).page([last])
+    assert found.fee_minor == 15
+
+
+async def test_goals_and_boards_follow(
+    books: Books, alice: User, bobs: Channel, events: Events
+) -> None:
+    seen: list[SupportChanged] = []
+    events.subscribe(SupportChanged, seen.append)
+    paid = await books.top_up(alice, 1_000)
+    await books.tip(alice, bobs, 600)
+    await book(books, paid, stands("open", 300))
+    assert not seen, "that was in the wallet"
+    await book(books, paid, stands("won", 300))
+    other = dataclasses.replace(OPEN, provider_ref="dp_2")
+    await book(books, paid, other)
+    assert seen == [SupportChanged(bobs.id, bobs.slug)]
+    await book(books, paid, dataclasses.replace(other, state="won"))
+    assert seen == 2 * [SupportChanged(bobs.id, bobs.slug)]
 
 
 async def test_two_disputes_never_take_the_same_money_twice(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pyotp
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from mediaserver.accounts.personal_data import PersonalData, Source
@@ -29,9 +29,12 @@ from mediaserver.kernel.errors import (
 )
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.vault import Vault
+from mediaserver.money import disputes
 from mediaserver.money.earnings import Earnings, Wanted
 from mediaserver.money.earnings_personal import EarningsOfPerson
+from mediaserver.money.gateways.gateway import DisputeStatus
 from mediaserver.money.ledger import Kind
+from mediaserver.money.left_behind import LeftBehind
 from mediaserver.money.payout_accounts import BankDetails, PayoutAccounts, payout_account
 from mediaserver.money.payout_desk import PayoutDesk
 from mediaserver.money.payout_rows import OPEN, payout
@@ -253,6 +256,10 @@ async def test_a_large_one_takes_two_different_admins(
     desk = PayoutDesk(db, clock, vault, letterhead, MoneyConfig(two_admins_above="50"))
     assert (desk.needs_two(5_000), desk.needs_two(5_001)) == (False, True)
     made = await payouts.request(ready, 5_001)
+    for reference in ("", "E2E-1"):
+        with pytest.raises(Conflict) as caught:
+            await desk.approve(Actor(ready.id, ready.username), made.id, reference)
+        assert caught.value.code == "own_payout"
     first = await desk.approve(BOSS, made.id, "")
     assert (first.state, first.approved_by_name) == ("approved", "boss")
     with pytest.raises(Conflict) as caught:
@@ -398,3 +405,30 @@ async def test_an_account_with_earnings_stays(
         await desk.reveal(BOSS, made.id)
     await data.delete(alice)
     assert await books.held(Kind.UNCLAIMED) == 2_300
+    await desk.fail(BOSS, made.id, "The account is closed.")
+    sweeping = LeftBehind(db, clock)
+    for _ in range(2):
+        await sweeping.sweep()
+        assert await books.held(Kind.UNCLAIMED) == 8_300, "what came back to nobody"
+        assert await books.held(Kind.EARNINGS_AVAILABLE, ready) == 0
+    with pytest.raises(Conflict):
+        await desk.fail(BOSS, made.id, "Again.")
+
+
+async def test_what_comes_back_to_who_is_gone(
+    books: Books, alice: User, bob: User, db: Database, clock: FakeClock
+) -> None:
+    """A dispute that is won later; those who are still there keep theirs."""
+    paid = await books.top_up(alice, 1_000)
+    await books.top_up(bob, 700)
+    status = DisputeStatus("dp_1", 1_000, 0, "open")
+    await books.locked(paid, lambda tx, row: disputes.book(tx, row, status, 1))
+    gone = delete(user_account).where(user_account.c.id == alice.id)
+    await db.write(lambda tx: tx.execute(gone))
+    won = DisputeStatus("dp_1", 1_000, 0, "won")
+    await books.locked(paid, lambda tx, row: disputes.book(tx, row, won, 1))
+    assert await books.held(Kind.WALLET, alice) == 1_000
+    await LeftBehind(db, clock).sweep()
+    assert await books.held(Kind.WALLET, alice) == 0
+    assert await books.held(Kind.UNCLAIMED) == 1_000
+    assert await books.held(Kind.WALLET, bob) == 700

@@ -17,7 +17,7 @@ from mediaserver.kernel.errors import Conflict, Invalid, MediaserverError, NotFo
 from mediaserver.kernel.events import Events
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.worker import GiveUp, TooEarly, Worker
-from mediaserver.money import disputes, refunds
+from mediaserver.money import disputes, refunds, take_back
 from mediaserver.money.earnings import Earnings
 from mediaserver.money.gateways.gateway import (
     DisputeStatus,
@@ -25,7 +25,6 @@ from mediaserver.money.gateways.gateway import (
     GatewayRefused,
     Reference,
     RefundAnswer,
-    Status,
 )
 from mediaserver.money.ledger import Kind
 from mediaserver.money.payments import Payment
@@ -51,7 +50,6 @@ class FakeGateway:
         self.answer: RefundAnswer | MediaserverError = RefundAnswer("succeeded", "re_1")
         self.paid_back: dict[str, int] = {}
         self.asked = 0
-        self.refunded_minor = 0
 
     async def refund(self, reference: Reference, amount_minor: int, key: str) -> RefundAnswer:
         self.asked += 1
@@ -60,9 +58,6 @@ class FakeGateway:
         if self.answer.state == "succeeded":
             self.paid_back[key] = amount_minor
         return self.answer
-
-    async def fetch(self, reference: Reference) -> Status:
-        return Status("paid", 1_000, "USD", refunded_minor=self.refunded_minor)
 
 
 @pytest.fixture
@@ -232,9 +227,9 @@ async def test_one_that_is_decided_later(
     assert await books.held(Kind.EARNINGS_AVAILABLE, bob) == 0, "nobody knows yet what is left"
     with pytest.raises(TooEarly):
         await desk.work({"refund": made.id})
-    gateway.refunded_minor = 600
+    gateway.answer = RefundAnswer("succeeded", "re_1")
     await desk.work({"refund": made.id})
-    assert gateway.asked == 1
+    assert gateway.paid_back == {f"refund:{made.id}": 600}, "asked under the same key each time"
     assert (await desk.get(made.id)).refund.state == "succeeded"
     await Earnings(books.db, clock, books.config).mature_due()
     assert await books.held(Kind.EARNINGS_AVAILABLE, bob) == 312
@@ -250,7 +245,135 @@ async def test_one_that_is_never_decided_is_given_to_an_admin(
     clock.advance(limits.REFUND_POLLS_MS_MAX + 1)
     with pytest.raises(GiveUp):
         await desk.work({"refund": made.id})
+    for act in (desk.confirm, desk.reject):
+        with pytest.raises(Conflict) as caught:
+            await act(BOSS, made.id, "while the job runs")
+        assert caught.value.code == "being_asked"
+    await given_up(books.db)
     assert (await desk.confirm(BOSS, made.id, "seen there")).state == "succeeded"
+    gateway.answer = RefundAnswer("failed")
+    await desk.work({"refund": made.id})
+    assert (await desk.get(made.id)).refund.state == "succeeded", "it was sent by hand"
+
+
+async def given_up(db: Database) -> None:
+    """What becomes of jobs that can't be done."""
+    dead = text("UPDATE job SET state = 'dead', lease_until_ms = NULL, ended_at_ms = 1")
+    await db.write(lambda tx: tx.execute(dead))
+
+
+@pytest.mark.parametrize(
+    "answer", [RefundAnswer("failed", detail="expired_or_canceled_card"), GatewayRefused("No.")]
+)
+async def test_one_that_fails_after_it_was_pending(
+    books: Books,
+    alice: User,
+    bobs: Channel,
+    desk: RefundDesk,
+    gateway: FakeGateway,
+    answer: RefundAnswer | MediaserverError,
+) -> None:
+    paid = await books.donate(alice, bobs, 1_000)
+    before = await books.all()
+    made = await ask(desk, paid, 600)
+    gateway.answer = RefundAnswer("pending", "re_1")
+    with pytest.raises(TooEarly):
+        await desk.work({"refund": made.id})
+    gateway.answer = answer
+    if isinstance(answer, GatewayRefused):
+        with pytest.raises(TooEarly):
+            await desk.work({"refund": made.id})
+        found = (await desk.get(made.id)).refund
+        assert (found.state, found.provider_ref) == ("pending", "re_1"), "it only doesn't tell"
+    else:
+        await desk.work({"refund": made.id})
+        assert (await desk.get(made.id)).refund.state == "failed"
+        assert await books.all() == before
+
+
+async def look(books: Books, paid: Payment, refunded: int, letterhead: Letterhead) -> None:
+    """What settlement does with the gateway's answer."""
+    await books.locked(paid, lambda tx, row: refunds.look_again(tx, row, refunded, letterhead, 5))
+
+
+async def test_a_gateway_that_takes_its_word_back(
+    books: Books,
+    alice: User,
+    desk: RefundDesk,
+    gateway: FakeGateway,
+    letterhead: Letterhead,
+    clock: FakeClock,
+    events: Events,
+) -> None:
+    worker = Worker(books.db, clock, events)
+    worker.register(refunds.JOB, desk.work)
+    paid = await books.top_up(alice, 1_000)
+    first, second = await ask(desk, paid, 400), await ask(desk, paid, 300)
+    assert await worker.run_due() == 2
+    await look(books, paid, 700, letterhead)
+    assert await worker.run_due() == 0, "nothing is missing"
+    await look(books, paid, 300, letterhead)
+    await look(books, paid, 300, letterhead)
+    assert await worker.run_due() == 2
+    assert await books.held(Kind.WALLET, alice) == 300, "both stand there still"
+    answers = {first.id: RefundAnswer("failed", "re_1"), second.id: RefundAnswer("succeeded")}
+
+    async def refund(reference: Reference, amount_minor: int, key: str) -> RefundAnswer:
+        return answers[key.removeprefix("refund:")]
+
+    gateway.refund = refund  # type: ignore[method-assign]  # each of them has its own answer
+    await desk.work({"refund": first.id})
+    await desk.work({"refund": second.id})
+    await desk.work({"refund": first.id})
+    assert (await desk.get(first.id)).refund.state == "failed"
+    assert (await desk.get(second.id)).refund.state == "succeeded"
+    assert await books.held(Kind.WALLET, alice) == 700
+    assert (await books.paid(paid)).refunded_minor == 300
+
+
+@pytest.mark.parametrize(("now", "booked"), [(500, 500), (300, 300), (100, 100), (0, 0)])
+async def test_what_was_refunded_there_and_failed_later(
+    books: Books, alice: User, letterhead: Letterhead, now: int, booked: int
+) -> None:
+    paid = await books.top_up(alice, 1_000)
+    for so_much in (300, 500):
+        await books.locked(
+            paid, lambda tx, row, minor=so_much: refunds.book_outside(tx, row, minor, 5)
+        )
+    for _ in range(2):
+        await look(books, paid, now, letterhead)
+    assert (await books.paid(paid)).refunded_minor == booked
+    assert await books.held(Kind.WALLET, alice) == 1_000 - booked
+    assert await books.held(Kind.CLEARING, "sandbox") == 1_000 - booked
+
+
+async def test_an_admin_who_looks_at_an_old_page(
+    books: Books, alice: User, desk: RefundDesk, gateway: FakeGateway
+) -> None:
+    """What succeeded meanwhile isn't given back to the wallet as well."""
+    gateway.can_refund = False
+    paid = await books.top_up(alice, 1_000)
+    made = await ask(desk, paid)
+    await desk.confirm(BOSS, made.id, "E2E-77")
+    with pytest.raises(Conflict) as caught:
+        await desk.reject(BOSS, made.id, "They changed their mind.", "requested")
+    assert caught.value.code == "changed"
+    assert await books.held(Kind.WALLET, alice) == 0
+
+
+async def test_a_payment_that_is_reversed_during_its_refund(
+    books: Books, alice: User, desk: RefundDesk, gateway: FakeGateway
+) -> None:
+    """It can't be paid any more, and what was on hold for it isn't given back to the wallet."""
+    paid = await books.top_up(alice, 1_000)
+    made = await ask(desk, paid, 600)
+    await books.locked(paid, lambda tx, row: take_back.reverse_payment(tx, row, "deny", 5))
+    reversed_ = text("UPDATE payment SET state = 'reversed'")
+    await books.db.write(lambda tx: tx.execute(reversed_))
+    gateway.answer = GatewayRefused("It was denied.")
+    await desk.work({"refund": made.id})
+    assert await books.all() == {}
+    assert await books.held(Kind.LOSSES) == 0
 
 
 async def test_the_gateway_is_down(

@@ -15,8 +15,8 @@ from mediaserver.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from mediaserver.money.payout_rows import OPEN, STATES, Payout
 from mediaserver.routes.api.operation import Answer, Body, Operations, Query, acting
 from mediaserver.routes.api.payouts import PayoutOut, payout_out
-from mediaserver.routes.earnings_view import money_there
 from mediaserver.routes.keys import PAYOUT_DESK
+from mediaserver.routes.money_view import money_there
 
 api = Operations("Admin: payouts and refunds", Scope.ADMIN)
 

@@ -16,10 +16,9 @@ from mediaserver.money.currencies import money
 from mediaserver.money.dispute_rows import Dispute
 from mediaserver.money.ledger import Kind
 from mediaserver.money.refund_rows import Refund
-from mediaserver.routes.api.admin.payouts import MoneyReason
 from mediaserver.routes.api.operation import Answer, Body, Operations, Query, acting
-from mediaserver.routes.earnings_view import money_there
 from mediaserver.routes.keys import DISPUTES, REFUND_DESK
+from mediaserver.routes.money_view import money_there
 
 api = Operations("Admin: payouts and refunds", Scope.ADMIN)
 
@@ -87,6 +86,17 @@ class RefundList(Answer):
 
 class Sent(Body):
     bank_reference: str = Field(max_length=limits.BANK_REFERENCE_CHARS_MAX, examples=["E2E-77"])
+
+
+class RefundFailed(Body):
+    reason: str = Field(
+        max_length=limits.MONEY_REASON_CHARS_MAX, examples=["The bank doesn't know this account."]
+    )
+    state: Literal["requested", "pending", "succeeded"] | None = Field(
+        None,
+        description="Only if it still stands like this, as it may have succeeded meanwhile.",
+        examples=["requested"],
+    )
 
 
 class DisputeQuery(Query):
@@ -223,7 +233,7 @@ async def show_refund(request: web.Request) -> RefundOut:
     errors=(Conflict, Forbidden, Invalid, NotFound),
 )
 async def confirm_refund(request: web.Request, body: Sent) -> RefundOut:
-    """By hand, under this reference of the bank."""
+    """By hand, under this reference of the bank. 409 while its gateway is being asked."""
     actor = _decider(request)
     desk = request.app[REFUND_DESK]
     return _refund(await desk.confirm(actor, request.match_info["id"], body.bank_reference))
@@ -232,17 +242,19 @@ async def confirm_refund(request: web.Request, body: Sent) -> RefundOut:
 @api.post(
     "/admin/refunds/{id}/reject",
     "Take a refund back",
-    body=MoneyReason,
+    body=RefundFailed,
     answer=RefundOut,
     sign_in=True,
     confirm=True,
     errors=(Conflict, Forbidden, Invalid, NotFound),
 )
-async def reject_refund(request: web.Request, body: MoneyReason) -> RefundOut:
-    """It failed, or isn't wanted any more: everything is as it was before."""
+async def reject_refund(request: web.Request, body: RefundFailed) -> RefundOut:
+    """It failed, or isn't wanted any more: everything is as it was before. 409 while its gateway is
+    being asked.
+    """
     actor = _decider(request)
     desk = request.app[REFUND_DESK]
-    return _refund(await desk.reject(actor, request.match_info["id"], body.reason))
+    return _refund(await desk.reject(actor, request.match_info["id"], body.reason, body.state))
 
 
 @api.get(

@@ -10,9 +10,9 @@ from mediaserver.accounts.permissions import Action
 from mediaserver.kernel import limits
 from mediaserver.money.currencies import money
 from mediaserver.money.dispute_rows import State
-from mediaserver.routes.earnings_view import money_there
 from mediaserver.routes.forms import FORM_ERRORS, FormError
 from mediaserver.routes.keys import DISPUTES
+from mediaserver.routes.money_view import money_there
 from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.admin.frame import admin, admin_page, confirmed_admin
 

@@ -12,9 +12,9 @@ from mediaserver.kernel.audit import Actor
 from mediaserver.money.currencies import money
 from mediaserver.money.payout_accounts import BankDetails
 from mediaserver.money.payout_rows import OPEN, STATES
-from mediaserver.routes.earnings_view import money_there
 from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
 from mediaserver.routes.keys import PAYOUT_DESK
+from mediaserver.routes.money_view import money_there
 from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.admin.frame import admin, admin_page, confirmed_admin
 

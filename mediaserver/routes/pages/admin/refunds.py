@@ -17,10 +17,11 @@ from mediaserver.kernel.errors import Conflict, Invalid, NotFound
 from mediaserver.kernel.ids import new_word
 from mediaserver.money.currencies import currency_of, money, parsed_amount, plain
 from mediaserver.money.ledger import Kind
+from mediaserver.money.refund_rows import STATES
 from mediaserver.money.refunds import Preview
-from mediaserver.routes.earnings_view import money_there
 from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
 from mediaserver.routes.keys import REFUND_DESK
+from mediaserver.routes.money_view import money_there
 from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.admin.frame import admin, admin_page, confirmed_admin
 
@@ -111,7 +112,8 @@ async def reject(request: web.Request) -> web.Response:
     actor = await _decider(request, f"{_PAGE}/{refund_id}")
     form = await read_form(request)
     try:
-        await request.app[REFUND_DESK].reject(actor, refund_id, form.get("reason", ""))
+        seen = next((one for one in STATES if one == form.get("state")), None)
+        await request.app[REFUND_DESK].reject(actor, refund_id, form.get("reason", ""), seen)
     except FORM_ERRORS as error:
         return await _one(request, form, error)
     return noticed(request, f"{_PAGE}/{refund_id}", "refund-rejected")
@@ -174,6 +176,7 @@ async def _one(
     context = {
         "one": found.refund,
         "paid": found.paid,
+        "is_being_asked": found.is_being_asked,
         "amount": money(found.refund.amount_minor, found.refund.currency),
         "is_test_money": not money_there(request).production,
     }

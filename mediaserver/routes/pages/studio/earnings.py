@@ -18,10 +18,10 @@ from mediaserver.money.earnings import Earned
 from mediaserver.money.payout_accounts import BankDetails
 from mediaserver.routes.confirming import confirmed
 from mediaserver.routes.csv import csv_lines
-from mediaserver.routes.earnings_view import KINDS, money_there, wanted_earnings
 from mediaserver.routes.forms import FORM_ERRORS, read_form
 from mediaserver.routes.keys import EARNINGS, PAYOUT_ACCOUNTS, PAYOUTS
 from mediaserver.routes.moments import iso_moment
+from mediaserver.routes.money_view import KINDS, money_there, wanted_earnings
 from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.studio.frame import Returned, Studio, open_studio, studio_page
 
