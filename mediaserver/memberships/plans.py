@@ -4,7 +4,7 @@
     off_sale    whoever has it keeps it
     withdrawn   whoever has it has it to the end of what they paid
 
-A new price counts for who comes new; members are told, and pay it later (price_changes.py). Admins
+A new price counts for who comes new; members are told, and pay it later (renewals.py). Admins
 change plans, with an entry in the audit log each time. Owns the table `plan`.
 """
 
