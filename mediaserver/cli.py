@@ -73,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     create_channel.add_argument("--slug", required=True, help="the name in the address")
     create_channel.add_argument("--name", help="what it is called; default: the slug")
 
+    money = commands.add_parser("money", help="manage money").add_subparsers(
+        title="commands", required=True, metavar="COMMAND"
+    )
+    _command(
+        money, "forget-test", _forget_test_money, "empty the books of a site that was tried out"
+    )
+
     backup = _command(commands, "backup", _backup, "save everything into one file")
     backup.add_argument(
         "--to", type=Path, metavar="FOLDER", help="where; default: as the settings say"
@@ -242,6 +249,16 @@ def _do(config: Config, command: str, wanted: dict[str, Any]) -> dict[str, Any]:
     from mediaserver.server import run_command
 
     return _run(run_command(config, command, wanted))
+
+
+def _forget_test_money(options: argparse.Namespace) -> None:
+    from mediaserver.server import forget_test_money
+
+    forgotten = _run(forget_test_money(_quiet_config(options)))
+    sys.stdout.write(
+        f"Forgotten: {forgotten.payments:,} payments, {forgotten.contributions:,} tips and "
+        f"donations, {forgotten.entries:,} entries of the books. Real money can come.\n"
+    )
 
 
 def _backup(options: argparse.Namespace) -> None:

@@ -77,7 +77,7 @@ class Administration:
         """Make somebody normal, premium or an admin; they have to log in again.
 
         Raises `NotFound`, `Invalid` (no such role) or `Conflict` (the last admin; a banned one who
-        would become one; or a member, who is premium, who would become normal).
+        would become one; or one who is premium by a membership alone, who would become normal).
         """
         if role not in ROLES:
             raise Invalid("Choose one of the list.", field="role")
@@ -106,10 +106,10 @@ class Administration:
     ) -> User:
         admins = lock_admins(tx)  # of two who demote each other at once, one is refused
         user = _get(tx, username)
-        before = role_of(user)
-        if role == before and (role != Role.PREMIUM or is_premium_by_hand(tx, user.id)):
+        before, is_by_hand = role_of(user), is_premium_by_hand(tx, user.id)
+        if role == before and (role != Role.PREMIUM or is_by_hand):
             return user
-        if role == Role.NORMAL and before == Role.PREMIUM and user.is_member:
+        if role == Role.NORMAL and before == Role.PREMIUM and not is_by_hand:
             raise Conflict(
                 "They are premium by a membership, until it ends.", field="role", code="member"
             )
@@ -123,12 +123,14 @@ class Administration:
             .values(is_admin=int(role == Role.ADMIN), is_premium=int(role == Role.PREMIUM))
         )
         credentials.end_all(tx, user.id, now_ms)
+        changed = _get(tx, username)
+        after = role_of(changed)  # members stay premium
         details = {"before": before.label, "after": role.label}
         audit.append(tx, actor, "user.role", target_of(user), now_ms, details)
-        mail = letters.role_changed(self._letterhead, user.email, user.username, role.label)
+        mail = letters.role_changed(self._letterhead, user.email, user.username, after.label)
         send(tx, mail, now_ms)
-        _log.info("role changed", user=user.id, role=role.label)
-        return _get(tx, username)
+        _log.info("role changed", user=user.id, role=after.label)
+        return changed
 
     def _end_sessions(self, tx: Transaction, actor: Actor, username: str, now_ms: int) -> None:
         user = _get(tx, username)

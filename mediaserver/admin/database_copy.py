@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy import Connection, create_engine, event, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import audit, limits
@@ -118,8 +118,10 @@ def examine_sqlite(path: Path, stop: Stop, *, quick: bool = False) -> Examined:
 
 @contextmanager
 def sqlite_connection(path: Path) -> Iterator[Connection]:
-    """A database, to read with the tables that our modules declare."""
+    """A database as it is at one moment, to read with the tables that our modules declare."""
     engine = create_engine("sqlite://", creator=lambda: _connect(path, "ro"))
+    # Python's driver begins nothing to read: a site that runs would change between two looks.
+    event.listen(engine, "begin", lambda opened: opened.exec_driver_sql("BEGIN"))
     try:
         with engine.connect() as connection:
             yield connection
@@ -152,7 +154,7 @@ def broken_books(connection: Connection, stop: Stop = lambda: None) -> tuple[str
 
 async def examine_postgresql(url: URL) -> Examined:
     """The same of a PostgreSQL database, which checks its own pages. Raises `Unavailable`."""
-    engine = create_async_engine(url)
+    engine = postgresql_reader(url)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(
@@ -162,6 +164,13 @@ async def examine_postgresql(url: URL) -> Examined:
         raise Unavailable("PostgreSQL doesn't answer. Does it run?") from error
     finally:
         await engine.dispose()
+
+
+def postgresql_reader(url: URL) -> AsyncEngine:
+    """Reads a database as it is at one moment."""
+    return create_async_engine(
+        url, isolation_level="REPEATABLE READ", execution_options={"postgresql_readonly": True}
+    )
 
 
 def dump_postgresql(url: URL, target: Path, stop: Stop) -> None:

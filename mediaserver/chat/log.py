@@ -7,7 +7,7 @@ processes number one after the other. Owns the tables `chat_event` and `chat_roo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -300,6 +300,28 @@ def clear(tx: Transaction, room: Room) -> None:
         .where(chat_room.c.channel_id == room.channel_id)
         .values(cleared_sequence=room.sequence)
     )
+
+
+def forget(
+    tx: Transaction,
+    line_id: str,
+    data: Callable[[dict[str, Any]], dict[str, Any]],
+    now_ms: int,
+) -> None:
+    """Empty a line for good; `data` makes what is left of its data."""
+    row = tx.execute(
+        select(chat_event.c.data, chat_event.c.removed_at_ms).where(chat_event.c.id == line_id)
+    ).first()
+    if row is not None:
+        tx.execute(
+            update(chat_event)
+            .where(chat_event.c.id == line_id)
+            .values(
+                text="",
+                data=json.dumps(data(json.loads(row.data))),
+                removed_at_ms=row.removed_at_ms or now_ms,
+            )
+        )
 
 
 def set_pinned(tx: Transaction, room: Room, line_id: str | None) -> None:

@@ -77,7 +77,11 @@ class DemoGifts:
     def __init__(self, till: Till) -> None:
         self._till = till
         self._currency = currency_of(till.config.currency)
-        self._least = parsed_amount(till.config.tip_min, self._currency) or 1
+
+    @property
+    def _least(self) -> int:
+        """The least tip, as the settings are now."""
+        return parsed_amount(self._till.config.tip_min, self._currency) or 1
 
     @property
     def is_possible(self) -> bool:

@@ -993,7 +993,7 @@ NOTICE_KEEP_MS: Final = 180 * 24 * 3600 * 1000
 USERS_LISTED_MAX: Final = 50
 """Accounts on one page of the list."""
 
-SETTING_CHARS_MAX: Final = 1_000
+SETTING_CHARS_MAX: Final = 2_000
 """A setting as it is typed; most have tighter bounds of their own."""
 
 END_REASON_CHARS_MAX: Final = 200
@@ -1158,9 +1158,18 @@ PAYMENTS_ASKED_AT_ONCE: Final = 5
 """The poller looks once a minute for payments that are due: three minutes after they began, then
 after pauses that double."""
 
+PAID_PAYMENT_PAUSES_MS: Final = tuple(
+    days * 24 * 3600 * 1000 for days in (1, 3, 7, 14, 30, 60, 120)
+)
+"""After which a paid payment is looked at again, each behind the one before: 235 days in all. Cards
+are disputed for up to 120 days, and a dispute is decided within three months."""
+
 PAYMENT_CHECK_TIMEOUT_S: Final = 4.0
 """How long an answer waits for what a gateway says: Midtrans wants ours within five seconds. What
 takes longer goes on by itself."""
+
+PAYMENT_ASKED_MAX: Final = 3
+"""How often a gateway is asked in one check, when another process settles its payment meanwhile."""
 
 PAYMENT_CHECK_PAUSE_MS: Final = 2_000
 """A page that is looked at again and again asks the gateway no more often than this."""
@@ -1171,6 +1180,10 @@ GATEWAY_CALL_TIMEOUT_S: Final = 20.0
 PAYMENTS_BURST: Final = 10
 PAYMENTS_INTERVAL_MS: Final = 2 * 60 * 1000
 """Payments that one member, or one address of guests, begins: each opens a checkout somewhere."""
+
+GUEST_EMAIL_KEEP_MS: Final = 400 * 24 * 3600 * 1000
+GUEST_EMAILS_ERASED_AT_ONCE: Final = 500
+"""A guest's address is kept with the payment as long as a refund or a dispute may need it."""
 
 PAYMENTS_LISTED_MAX: Final = 50
 PAYMENT_REASON_CHARS_MAX: Final = 300

@@ -6,6 +6,7 @@ Only `CHANGEABLE` keys, and none that the environment sets. Owns the table `sett
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -21,7 +22,7 @@ from mediaserver.kernel.config import Config
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import int64, table, text
 from mediaserver.kernel.errors import Conflict, Invalid, MediaserverError, NotFound
-from mediaserver.kernel.texts import checked_line
+from mediaserver.kernel.texts import checked_line, checked_paragraphs
 
 _log = structlog.get_logger(__name__)
 
@@ -78,6 +79,9 @@ CHANGEABLE = frozenset(
 """Keys that take effect without a restart. All others are read at start, from the file: what opens
 ports and files, and what reaches out, which a stolen admin session must not point elsewhere."""
 
+_PARAGRAPHS = frozenset({"money.manual_instructions"})
+"""Texts of several lines; all others have one."""
+
 _SECRETS = frozenset(
     {
         "mail.smtp_password",
@@ -93,10 +97,14 @@ _SECRETS = frozenset(
 Source = Literal["default", "file", "environment", "admin"]
 Effect = Literal["now", "next_stream", "restart"]
 
+Checks = Mapping[str, Callable[[Any], None]]
+"""By section: raises `Invalid` for one whose values don't fit each other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting with its explanation. `choices`: the values it may have, when they are few.
+    """One setting with its explanation. `choices`: the values it may have, when they are few;
+    `is_long`: it is a text of several lines.
 
     The value of a secret is never shown: True when there is one. `effect`: when a change counts.
     """
@@ -109,28 +117,39 @@ class Setting:
     is_changeable: bool
     effect: Effect
     choices: tuple[str, ...]
+    is_long: bool
 
 
 class Settings:
     """Shows what is in force, and changes it. Make it with `Settings.open`."""
 
-    def __init__(self, db: Database, clock: Clock, config: Config) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, config: Config, checks: Checks | None = None
+    ) -> None:
         self._db = db
         self._clock = clock
         self._config = config
+        self._checks = checks or {}
         self._from_file = config.model_copy(deep=True)
 
         self._changed: set[str] = set()
 
     @classmethod
-    async def open(cls, db: Database, clock: Clock, config: Config) -> Settings:
+    async def open(
+        cls, db: Database, clock: Clock, config: Config, checks: Checks | None = None
+    ) -> Settings:
         """Put what admins have changed over `config`; a stored value that is wrong by now is left
         out, and one that the environment sets gives way to it.
+
+        `checks` are for what kernel can't know; raises what they raise about `config` itself.
         """
-        settings = cls(db, clock, config)
+        settings = cls(db, clock, config, checks)
+        for section, check in settings._checks.items():
+            check(getattr(config, section))
         for key, value in (await db.read(_stored)).items():
             try:
                 settings._field(key)
+                settings._tried(key, value)
                 settings._assign(key, value)
             except MediaserverError as error:
                 _log.warning("a stored setting is left out", key=key, reason=error.message)
@@ -152,10 +171,7 @@ class Settings:
         Raises `NotFound`, `Conflict` (it can't be changed here) or `Invalid`.
         """
         field = self._field(key)
-        section, name = _parts(key)
-        trial = getattr(self._config, section).model_copy()
-        _assign(trial, name, value)
-        before, value = self._value(key), getattr(trial, name)
+        before, value = self._value(key), self._tried(key, value)
         if value != before:
             await self._db.write(_put, key, value, before, actor, self._clock.wall_ms())
             self._assign(key, value)
@@ -172,9 +188,17 @@ class Settings:
         self._changed.discard(key)
         return self._setting(key, field)
 
-    def _assign(self, key: str, value: Any) -> None:
+    def _tried(self, key: str, value: Any) -> Any:
+        """The value as it would be in force. Raises `Invalid`."""
         section, name = _parts(key)
-        _assign(getattr(self._config, section), name, value)
+        trial = getattr(self._config, section).model_copy()
+        _assign(trial, key, value)
+        if section in self._checks:
+            self._checks[section](trial)
+        return getattr(trial, name)
+
+    def _assign(self, key: str, value: Any) -> None:
+        _assign(getattr(self._config, _parts(key)[0]), key, value)
 
     def _field(self, key: str) -> FieldInfo:
         """The field of a key that can be changed."""
@@ -212,6 +236,7 @@ class Settings:
             is_changeable=key in CHANGEABLE and source != "environment",
             effect=_effect(key),
             choices=get_args(field.annotation) if literal else (),
+            is_long=key in _PARAGRAPHS,
         )
 
 
@@ -226,9 +251,11 @@ def _effect(key: str) -> Effect:
     return "next_stream" if key in NEXT_STREAM else "now"
 
 
-def _assign(section: BaseModel, name: str, value: Any) -> None:
+def _assign(section: BaseModel, key: str, value: Any) -> None:
+    name = _parts(key)[1]
     if isinstance(value, str):
-        value = checked_line(value, name, limits.SETTING_CHARS_MAX)
+        checked = checked_paragraphs if key in _PARAGRAPHS else checked_line
+        value = checked(value, name, limits.SETTING_CHARS_MAX)
     try:
         setattr(section, name, value)
     except ValidationError as error:

@@ -134,10 +134,11 @@ def approve(
     tx: Transaction, found: Channel, actor: User, alert_id: str, now_ms: int, *, message: bool
 ) -> Contribution:
     """Write the line and show the alert of one that is held; without `message`, both are silent
-    about what its giver wrote. Raises `NotFound` or `Conflict`.
+    about what its giver wrote. Raises `NotFound` or `Conflict`, also when the money was taken back.
     """
     given, _ = _locked(tx, found, alert_id)
     _check_held(given)
+    _check_kept(given)
     rules = alert_looks.rules_of(tx, found.id)
     wants_alert = _wants_alert(rules, given)
     said = given.message if message else ""
@@ -183,8 +184,7 @@ def replay(tx: Transaction, found: Channel, alert_id: str, now_ms: int) -> Contr
     given, row = _locked(tx, found, alert_id)
     if given.alert in ("held", "denied"):
         raise Conflict("This one isn't approved.", code="not_approved")
-    if given.taken_back_minor >= given.amount_minor:
-        raise Conflict("This money was taken back.", code="taken_back")
+    _check_kept(given)
     tx.execute(
         update(alert)
         .where(alert.c.contribution_id == given.id)
@@ -383,6 +383,11 @@ def _locked(tx: Transaction, found: Channel, alert_id: str) -> tuple[Contributio
 def _check_held(given: Contribution) -> None:
     if given.alert != "held":
         raise Conflict("Somebody has decided on this one.", code="not_held")
+
+
+def _check_kept(given: Contribution) -> None:
+    if given.taken_back_minor >= given.amount_minor:
+        raise Conflict("This money was taken back.", code="taken_back")
 
 
 def _decide(tx: Transaction, given: Contribution, actor: User, now_ms: int, **values: Any) -> None:

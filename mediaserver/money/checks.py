@@ -20,7 +20,7 @@ from mediaserver.kernel.errors import MediaserverError
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.tasks import Tasks
 from mediaserver.money import payments, settlement
-from mediaserver.money.gateways.gateway import GatewayDown
+from mediaserver.money.gateways.gateway import GatewayDown, Status
 from mediaserver.money.gateways.gateways import Gateways
 from mediaserver.money.payments import WAITING, Payment
 from mediaserver.money.settlement import Rules
@@ -30,7 +30,8 @@ _log = structlog.get_logger(__name__)
 
 class Checks:
     """Asks and settles. Answers about one payment are settled in the order in which they were
-    asked for, since a "failed" of before may come behind a "paid".
+    asked for, since a "failed" of before may come behind a "paid"; what another process settles
+    meanwhile `settlement.answer` sees.
     """
 
     def __init__(
@@ -63,23 +64,30 @@ class Checks:
         """As it stands here. Raises `NotFound`."""
         return await self._db.read(payments.get, payment_id)
 
-    async def run(self, payment_id: str) -> Payment:
-        """Raises `NotFound` (no such payment, or its gateway is gone), `GatewayDown` or
-        `GatewayRefused`.
+    async def ask(self, found: Payment) -> Status | None:
+        """How a payment stands at its gateway; None if that never heard of it. Raises `NotFound`
+        (the gateway is gone), `GatewayDown` or `GatewayRefused`.
         """
+        gateway = self._gateways.get(found.gateway)
+        try:
+            async with asyncio.timeout(limits.GATEWAY_CALL_TIMEOUT_S):
+                return await gateway.fetch(found.reference)
+        except TimeoutError as error:
+            raise GatewayDown(f"{gateway.label} doesn't answer.") from error
+
+    async def run(self, payment_id: str) -> Payment:
+        """Ask and settle. Raises `NotFound` for no such payment, and what `ask` does."""
         async with self._turn(payment_id):
-            found = await self.get(payment_id)
-            gateway = self._gateways.get(found.gateway)
-            try:
-                async with asyncio.timeout(limits.GATEWAY_CALL_TIMEOUT_S):
-                    status = await gateway.fetch(found.reference)
-            except TimeoutError as error:
-                raise GatewayDown(f"{gateway.label} doesn't answer.") from error
-            if status is None:
-                return found
-            return await self._db.write(
-                settlement.settle, payment_id, status, self.rules, self._clock.wall_ms()
-            )
+            for _ in range(limits.PAYMENT_ASKED_MAX):
+                found = await self.get(payment_id)
+                status = await self.ask(found)
+                if status is None:
+                    return found
+                now_ms = self._clock.wall_ms()
+                settled = await self._db.write(settlement.answer, found, status, self.rules, now_ms)
+                if settled is not None:
+                    return settled
+            return await self.get(payment_id)
 
     async def look(self, payment_id: str) -> Payment:
         """The payment as well as it can be known within `PAYMENT_CHECK_TIMEOUT_S`, for somebody who

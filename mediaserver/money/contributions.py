@@ -26,6 +26,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy import text as sql
 
 from mediaserver.accounts.users import User, find_by_id
 from mediaserver.channels import channels, streams
@@ -100,6 +101,15 @@ Index(
     contribution.c.id,
 )
 Index(None, contribution.c.stream_id)
+_IS_GUESTS = sql("sender_id IS NULL AND idempotency_key IS NOT NULL")
+Index(
+    "ix_contribution_guest_key",
+    contribution.c.channel_id,
+    contribution.c.idempotency_key,
+    unique=True,
+    sqlite_where=_IS_GUESTS,
+    postgresql_where=_IS_GUESTS,
+)
 Index(None, contribution.c.state, contribution.c.matured_at_ms, contribution.c.matures_at_ms)
 
 ContributionKind = Literal["tip", "donation", "transfer"]
@@ -296,6 +306,17 @@ def end(tx: Transaction, given: Contribution, state: State) -> None:
     """What was announced doesn't come: rejected by the streamer, or its payment failed."""
     assert state in ("rejected", "failed"), state
     tx.execute(update(contribution).where(contribution.c.id == given.id).values(state=state))
+
+
+def set_amount(tx: Transaction, given: Contribution, amount_minor: int) -> None:
+    """For settlement.py: something else was paid than was announced. Nothing is booked yet."""
+    assert given.state in ("open", "failed"), given.state
+    split = Split(amount_minor, given.commission_bps)
+    tx.execute(
+        update(contribution)
+        .where(contribution.c.id == given.id)
+        .values(amount_minor=amount_minor, fee_minor=split.fee_minor, net_minor=split.net_minor)
+    )
 
 
 def locked(tx: Transaction, contribution_ids: Iterable[str]) -> list[Contribution]:

@@ -13,7 +13,7 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Forbidden, Invalid, NotFound
-from mediaserver.money import contributions, idempotency, payments, poller
+from mediaserver.money import contributions, idempotency, payment_watch, payments
 from mediaserver.money.checkouts import Checkouts, expiry_ms
 from mediaserver.money.contributions import Offer, Words
 from mediaserver.money.currencies import checked_amount, currency_of, formatted, parsed_amount
@@ -131,7 +131,7 @@ def _make(
     asked = idempotency.Request.of(
         key, "donation", found.id, gift.amount_minor, gateway.name, gift.words, email
     )
-    if (first := payments.first_of(tx, sender, asked)) is not None:
+    if (first := payments.first_of(tx, sender, asked, email)) is not None:
         return first
     contributions.check_may_receive(tx, found, sender, now_ms)
     _check_terms(tx, config, found.id, gift.amount_minor)
@@ -160,7 +160,7 @@ def _make(
         payment_id=made.id,
     )
     contributions.create(tx, offer, "open", now_ms)
-    poller.watch(tx, made.id, now_ms)
+    payment_watch.watch(tx, made.id, now_ms)
     return made
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
@@ -54,13 +54,20 @@ class Request:
 
 def first_contribution(tx: Transaction, sender: User, asked: Request) -> Contribution | None:
     """What the same request made before. Raises `Conflict` when it was another request."""
+    return _first(tx, asked, contribution.c.sender_id == sender.id)
+
+
+def first_of_guest(tx: Transaction, channel_id: str, asked: Request) -> Contribution | None:
+    """The same for who has no account: a channel's guests share their keys."""
+    is_theirs = and_(contribution.c.sender_id.is_(None), contribution.c.channel_id == channel_id)
+    return _first(tx, asked, is_theirs)
+
+
+def _first(tx: Transaction, asked: Request, is_theirs: ColumnElement[bool]) -> Contribution | None:
     if asked.key is None:
         return None
-    row = tx.execute(
-        select(contribution).where(
-            contribution.c.sender_id == sender.id, contribution.c.idempotency_key == asked.key
-        )
-    ).first()
+    query = select(contribution).where(is_theirs, contribution.c.idempotency_key == asked.key)
+    row = tx.execute(query).first()
     if row is None:
         return None
     asked.check_same(row.request_hash)

@@ -1,4 +1,5 @@
-"""What admins decide about payments: a transfer has come or not, a payment in review is closed.
+"""What admins decide about payments: a transfer has come or not, and what becomes of a review: it
+is closed, or what was really paid is booked.
 
 Owns the table `payment_approval`: the first of two admins, where an amount takes two.
 """
@@ -8,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ForeignKey, Row, insert, select
+from sqlalchemy import ForeignKey, Row, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from mediaserver.kernel import audit, limits
 from mediaserver.kernel.audit import Actor, Target
@@ -16,11 +18,11 @@ from mediaserver.kernel.clock import Clock
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.db.schema import int64, table, text
-from mediaserver.kernel.errors import Conflict
+from mediaserver.kernel.errors import Conflict, Invalid
 from mediaserver.kernel.texts import checked_line
 from mediaserver.money import payments, settlement
 from mediaserver.money.checks import Checks
-from mediaserver.money.currencies import currency_of, money, parsed_amount
+from mediaserver.money.currencies import checked_amount, currency_of, money, parsed_amount
 from mediaserver.money.gateways.gateway import Status
 from mediaserver.money.gateways.manual import NAME as MANUAL
 from mediaserver.money.payments import UNPAID, WAITING, Payment
@@ -32,17 +34,19 @@ payment_approval = table(
     text("admin_id"),
     text("admin_name"),
     text("bank_ref"),
+    int64("amount_minor"),
     int64("created_at_ms"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """The first admin of two has confirmed it."""
+    """The first admin of two has confirmed that `amount_minor` came. `bank_ref`: of a transfer."""
 
     admin_id: str
     admin_name: str
     bank_ref: str
+    amount_minor: int
     created_at_ms: int
 
 
@@ -67,17 +71,40 @@ class PaymentDecisions:
     async def approval(self, payment_id: str) -> Approval | None:
         return await self._db.read(_approval, payment_id)
 
-    async def confirm(self, actor: Actor, payment_id: str, bank_ref: str) -> Payment:
-        """The transfer has come, as the bank's statement says under `bank_ref`. Above
-        `two_admins_above` it is booked once another admin says so too.
+    async def confirm(
+        self, actor: Actor, payment_id: str, bank_ref: str, amount_minor: int | None = None
+    ) -> Payment:
+        """The transfer has come, as the bank's statement says under `bank_ref`; with `amount_minor`
+        another amount than was announced. Above `two_admins_above`, or into the admin's own wallet,
+        it is booked once another admin says the same.
 
         Raises `NotFound`, `Invalid`, or `Conflict` (no transfer, paid already, the same admin).
         """
+        came = _Came(bank_ref, amount_minor)
+        now_ms = self._clock.wall_ms()
+        try:
+            return await self._db.write(
+                _confirm, actor, payment_id, came, self._config, self._checks.rules, now_ms
+            )
+        except IntegrityError as error:  # two payments were confirmed with it at the same moment
+            raise _used() from error
+
+    async def accept(self, actor: Actor, payment_id: str, amount_minor: int) -> Payment:
+        """Book a payment in review as what its gateway says was paid, which is `amount_minor`, as
+        the admin has seen. Two admins as with `confirm`.
+
+        Raises `NotFound`, `Invalid` (it is another amount), `Conflict` (not in review, not paid,
+        another currency, the same admin), and what `Checks.ask` does.
+        """
+        found = await self._checks.get(payment_id)
+        _check_in_review(found)
+        status = await self._checks.ask(found)
         return await self._db.write(
-            _confirm,
+            _accept,
             actor,
             payment_id,
-            bank_ref,
+            amount_minor,
+            status,
             self._config,
             self._checks.rules,
             self._clock.wall_ms(),
@@ -97,46 +124,125 @@ class PaymentDecisions:
         return await self._checks.run(payment_id)
 
 
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """What stands on the bank's statement; `amount_minor` is None for what was announced."""
+
+    bank_ref: str
+    amount_minor: int | None
+
+
 def _confirm(
     tx: Transaction,
     actor: Actor,
     payment_id: str,
-    bank_ref: str,
+    came: _Came,
     config: MoneyConfig,
     rules: Rules,
     now_ms: int,
 ) -> Payment:
-    bank_ref = checked_line(bank_ref, "bank_ref", limits.BANK_REFERENCE_CHARS_MAX, is_required=True)
+    most = limits.BANK_REFERENCE_CHARS_MAX
+    bank_ref = checked_line(came.bank_ref, "bank_ref", most, is_required=True)
     found = payments.get(tx, payment_id, locks=True)
-    _check_by_bank(found)
+    if found.gateway != MANUAL:
+        raise Conflict("Only its gateway can say that it was paid.", code="not_a_transfer")
     if found.state not in (*WAITING, *UNPAID):
         raise Conflict("That payment is booked already.", code="wrong_state")
+    amount_minor = found.amount_minor
+    if came.amount_minor is not None:
+        amount_minor = checked_amount(came.amount_minor)
     booked = payments.by_charge(tx, MANUAL, bank_ref)
     if booked is not None and booked.id != found.id:
+        raise _used()
+    if _waits_for_another(tx, actor, found, bank_ref, amount_minor, config, now_ms):
+        return found
+    _audit(tx, actor, "payment.confirm", found, now_ms, **_booked(found, amount_minor, bank_ref))
+    status = Status("paid", amount_minor, found.currency, charge_ref=bank_ref)
+    return settlement.accept(tx, found, status, rules, now_ms)
+
+
+def _accept(
+    tx: Transaction,
+    actor: Actor,
+    payment_id: str,
+    amount_minor: int,
+    status: Status | None,
+    config: MoneyConfig,
+    rules: Rules,
+    now_ms: int,
+) -> Payment:
+    found = payments.get(tx, payment_id, locks=True)
+    _check_in_review(found)
+    if status is None or status.standing not in ("paid", "review"):
+        raise Conflict("Its gateway doesn't say that it was paid.", code="not_paid")
+    if status.currency != found.currency:
         raise Conflict(
-            "That bank reference belongs to another payment.", field="bank_ref", code="used"
+            f"It was paid in {status.currency[:8]}, and {found.currency} is booked here. Give it "
+            "back at its gateway, and close it.",
+            code="other_currency",
         )
+    if amount_minor != checked_amount(status.amount_minor):
+        paid = money(status.amount_minor, status.currency)
+        raise Invalid(f"Its gateway says that {paid} were paid.", field="amount_minor")
+    if _waits_for_another(tx, actor, found, "", amount_minor, config, now_ms):
+        return found
+    _audit(tx, actor, "payment.accept", found, now_ms, **_booked(found, amount_minor))
+    return settlement.accept(tx, found, status, rules, now_ms)
+
+
+def _waits_for_another(
+    tx: Transaction,
+    actor: Actor,
+    found: Payment,
+    bank_ref: str,
+    amount_minor: int,
+    config: MoneyConfig,
+    now_ms: int,
+) -> bool:
+    """Whether this is the first of two admins: what they say is kept for the other one. Who says
+    something else than the first becomes the first.
+    """
+    bound = parsed_amount(config.two_admins_above, currency_of(found.currency), "two_admins_above")
+    is_own = found.user_id is not None and found.user_id == actor.id
+    if not bound or (amount_minor <= bound and not is_own):
+        return False
     assert actor.id is not None
     first = _approval(tx, found.id)
-    if _takes_two(found, config):
-        if first is None:
-            tx.execute(
-                insert(payment_approval).values(
-                    payment_id=found.id,
-                    admin_id=actor.id,
-                    admin_name=actor.name,
-                    bank_ref=bank_ref,
-                    created_at_ms=now_ms,
-                )
-            )
-            _audit(tx, actor, "payment.approve", found, now_ms, bank_ref=bank_ref)
-            return found
+    if first is not None and (first.bank_ref, first.amount_minor) == (bank_ref, amount_minor):
         if first.admin_id == actor.id:
             raise Conflict("Another admin has to confirm it too.", code="same_admin")
-    found = payments.change(tx, found, charge_ref=bank_ref)
-    _audit(tx, actor, "payment.confirm", found, now_ms, bank_ref=bank_ref)
-    status = Status("paid", found.amount_minor, found.currency, charge_ref=bank_ref)
-    return settlement.settle(tx, found.id, status, rules, now_ms)
+        return False
+    _forget_approval(tx, found)
+    tx.execute(
+        insert(payment_approval).values(
+            payment_id=found.id,
+            admin_id=actor.id,
+            admin_name=actor.name,
+            bank_ref=bank_ref,
+            amount_minor=amount_minor,
+            created_at_ms=now_ms,
+        )
+    )
+    _audit(tx, actor, "payment.approve", found, now_ms, **_booked(found, amount_minor, bank_ref))
+    return True
+
+
+def _forget_approval(tx: Transaction, found: Payment) -> None:
+    tx.execute(delete(payment_approval).where(payment_approval.c.payment_id == found.id))
+
+
+def _booked(found: Payment, amount_minor: int, bank_ref: str = "") -> dict[str, str]:
+    """What the audit log keeps of what came."""
+    details = {"bank_ref": bank_ref} if bank_ref else {}
+    if amount_minor != found.amount_minor:
+        details["paid"] = money(amount_minor, found.currency)
+    return details
+
+
+def _used() -> Conflict:
+    return Conflict(
+        "That bank reference belongs to another payment.", field="bank_ref", code="used"
+    )
 
 
 def _reject(
@@ -146,19 +252,15 @@ def _reject(
     found = payments.get(tx, payment_id, locks=True)
     if found.state != "review" and not (found.gateway == MANUAL and found.state in WAITING):
         raise Conflict("That can't be closed here.", code="wrong_state")
+    _forget_approval(tx, found)
     _audit(tx, actor, "payment.reject", found, now_ms, reason=reason)
     why = f"{found.problem} {reason}".strip()
     return settlement.end(tx, found, "failed", why, rules.letterhead, now_ms)
 
 
-def _check_by_bank(found: Payment) -> None:
-    if found.gateway != MANUAL:
-        raise Conflict("Only its gateway can say that it was paid.", code="not_a_transfer")
-
-
-def _takes_two(found: Payment, config: MoneyConfig) -> bool:
-    bound = parsed_amount(config.two_admins_above, currency_of(found.currency), "two_admins_above")
-    return 0 < bound < found.amount_minor
+def _check_in_review(found: Payment) -> None:
+    if found.gateway == MANUAL or found.state != "review":
+        raise Conflict("Only a payment in review can be accepted.", code="wrong_state")
 
 
 def _approval(tx: Transaction, payment_id: str) -> Approval | None:
@@ -166,7 +268,7 @@ def _approval(tx: Transaction, payment_id: str) -> Approval | None:
     row: Row[Any] | None = tx.execute(query).first()
     if row is None:
         return None
-    return Approval(row.admin_id, row.admin_name, row.bank_ref, row.created_at_ms)
+    return Approval(row.admin_id, row.admin_name, row.bank_ref, row.amount_minor, row.created_at_ms)
 
 
 def _audit(

@@ -26,6 +26,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy import text as sql
 
 from mediaserver.accounts.users import User
 from mediaserver.kernel import limits
@@ -82,6 +83,23 @@ Index(None, payment.c.state, payment.c.created_at_ms, payment.c.id)
 Index(None, payment.c.created_at_ms, payment.c.id)
 Index("ix_payment_provider_ref", payment.c.gateway, payment.c.provider_ref)
 Index("ix_payment_charge_ref", payment.c.gateway, payment.c.charge_ref)
+_IS_GUESTS = sql("user_id IS NULL AND email <> ''")
+Index(
+    "ix_payment_guest_key",
+    payment.c.email,
+    payment.c.idempotency_key,
+    unique=True,
+    sqlite_where=_IS_GUESTS,
+    postgresql_where=_IS_GUESTS,
+)
+_IS_TRANSFER = sql("gateway = 'manual' AND charge_ref <> ''")
+Index(
+    "ix_payment_bank_ref",
+    payment.c.charge_ref,
+    unique=True,
+    sqlite_where=_IS_TRANSFER,
+    postgresql_where=_IS_TRANSFER,
+)
 
 Purpose = Literal["topup", "donation"]
 State = Literal["created", "open", "review", "paid", "failed", "cancelled", "expired", "reversed"]
@@ -200,17 +218,21 @@ def change(tx: Transaction, found: Payment, **values: Any) -> Payment:
     return to_payment(row)
 
 
-def first_of(tx: Transaction, payer: User | None, asked: Request) -> Payment | None:
-    """What the same request made before. Raises `Conflict` when it was another request."""
+def first_of(
+    tx: Transaction, payer: User | None, asked: Request, email: str = ""
+) -> Payment | None:
+    """What the same request made before; guests are told apart by their `email`. Raises `Conflict`
+    when it was another request.
+    """
     if asked.key is None:
         return None
-    payer_id = None if payer is None else payer.id
+    if payer is not None:
+        is_theirs = payment.c.user_id == payer.id
+    else:
+        assert email, "a payment without it is of an account that is gone"
+        is_theirs = and_(payment.c.user_id.is_(None), payment.c.email == email)
     row = tx.execute(
-        select(payment)
-        .where(payment.c.user_id.is_(None) if payer is None else payment.c.user_id == payer_id)
-        .where(payment.c.idempotency_key == asked.key)
-        .order_by(payment.c.created_at_ms)
-        .limit(1)
+        select(payment).where(is_theirs, payment.c.idempotency_key == asked.key)
     ).first()
     if row is None:
         return None
@@ -249,6 +271,18 @@ def count_waiting(tx: Transaction) -> int:
     by_bank = and_(payment.c.gateway == "manual", payment.c.state.in_(("created", "open")))
     waiting = select(func.count()).where(or_(payment.c.state == "review", by_bank))
     return int(tx.execute(waiting).scalar_one())
+
+
+def erase_old_emails(tx: Transaction, before_ms: int) -> None:
+    """Forget where guests are reached whose payments began before that, some at a time. Their page
+    isn't shown any more, as nothing tells that it was a guest's.
+    """
+    old = (
+        select(payment.c.id)
+        .where(_IS_GUESTS, payment.c.created_at_ms < before_ms, payment.c.state.not_in(WAITING))
+        .limit(limits.GUEST_EMAILS_ERASED_AT_ONCE)
+    )
+    tx.execute(update(payment).where(payment.c.id.in_(old.scalar_subquery())).values(email=""))
 
 
 def export(tx: Transaction, user_id: str) -> list[dict[str, Any]]:

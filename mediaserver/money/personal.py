@@ -10,9 +10,11 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from mediaserver.chat import log
 from mediaserver.kernel.db import Transaction
 from mediaserver.money import thanks
-from mediaserver.money.contributions import contribution
+from mediaserver.money.alerts import alert
+from mediaserver.money.contributions import NOBODY, contribution
 from mediaserver.money.ledger import Kind, ledger_account
 
 
@@ -51,9 +53,20 @@ def export(tx: Transaction, user_id: str) -> dict[str, Any]:
 
 
 def erase(tx: Transaction, user_id: str, now_ms: int) -> None:
-    """What somebody gave stays, without name and words."""
+    """What somebody gave stays, without name and words, in the chat too."""
+    lines = tx.execute(
+        select(alert.c.line_id)
+        .join(contribution, contribution.c.id == alert.c.contribution_id)
+        .where(contribution.c.sender_id == user_id, alert.c.line_id.is_not(None))
+    )
+    for line_id in lines.scalars().all():
+        log.forget(tx, line_id, _without_name, now_ms)
     tx.execute(
         update(contribution)
         .where(contribution.c.sender_id == user_id)
         .values(sender_id=None, sender_name="", message="", idempotency_key=None, is_anonymous=1)
     )
+
+
+def _without_name(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "tip": {**data["tip"], "name": NOBODY}}

@@ -1,7 +1,7 @@
 """Settlement: what becomes of a payment here, once its gateway has said how it stands there.
 
 Safe to be called with any answer, as often as one likes: money moves once for each payment,
-whatever its state was. Called by checks.py, which asks, and by what admins confirm; never by who
+whatever its state was. Called by checks.py, which asks, and by what admins decide; never by who
 has only a notification in hand.
 """
 
@@ -19,6 +19,7 @@ from mediaserver.money import (
     disputes,
     ledger,
     payment_letters,
+    payment_watch,
     payments,
     refunds,
     take_back,
@@ -50,6 +51,25 @@ class Rules:
     maturity_days: int
 
 
+def answer(
+    tx: Transaction, asked: Payment, status: Status, rules: Rules, now_ms: int
+) -> Payment | None:
+    """`settle` by what its gateway said of the payment that was `asked` about.
+
+    None when it is another by now and the answer may be older than that: ask again. So a "failed"
+    of before can't take back what another process has booked meanwhile.
+    """
+    found = payments.get(tx, asked.id, locks=True)
+    is_news = status.standing == "paid" and found.entry_id is None
+    if not is_news and _progress(found) != _progress(asked):
+        return None
+    return settle(tx, asked.id, status, rules, now_ms)
+
+
+def _progress(found: Payment) -> tuple[str, int, int]:
+    return found.state, found.refunded_minor, found.disputed_minor
+
+
 def settle(tx: Transaction, payment_id: str, status: Status, rules: Rules, now_ms: int) -> Payment:
     """The payment as it is now. Raises `NotFound`."""
     found = payments.get(tx, payment_id, locks=True)
@@ -70,6 +90,25 @@ def settle(tx: Transaction, payment_id: str, status: Status, rules: Rules, now_m
     if ending is not None and found.state in WAITING:
         return end(tx, found, ending, status.detail, rules.letterhead, now_ms)
     return found
+
+
+def accept(tx: Transaction, found: Payment, status: Status, rules: Rules, now_ms: int) -> Payment:
+    """Book what was really paid, though it isn't what was asked for: an admin wants it so. `found`
+    is locked and not booked; a donation's commission is that of its beginning, of the new amount.
+    """
+    assert (found.entry_id, status.currency) == (None, found.currency), found.id
+    if status.amount_minor != found.amount_minor:
+        given = contributions.of_payment(tx, found.id)
+        if given is not None:
+            contributions.set_amount(tx, given, status.amount_minor)
+    found = payments.change(
+        tx,
+        found,
+        amount_minor=status.amount_minor,
+        charge_ref=status.charge_ref or found.charge_ref,
+    )
+    paid = _pay(tx, found, rules, now_ms)
+    return _after(tx, paid, replace(status, standing="paid"), rules, now_ms)
 
 
 def end(
@@ -155,6 +194,7 @@ def _pay(tx: Transaction, found: Payment, rules: Rules, now_ms: int) -> Payment:
         paid_at_ms=now_ms,
         ended_at_ms=now_ms,
     )
+    payment_watch.watch_on(tx, paid, now_ms)
     for remark in remarks:
         payment_letters.needs_eyes(tx, rules.letterhead, paid, remark, now_ms)
     if given is not None or paid.purpose == "topup":

@@ -33,12 +33,19 @@ class Support:
     board: Board
     currency: str
 
-    def as_json(self) -> dict[str, Any]:
-        """The shape that the API and the socket send."""
+    def for_overlay(self) -> dict[str, Any]:
+        """As overlays get it."""
+        board = {"period": self.board.period, "tippers": self.rows(self.large)}
+        return {**self.for_viewers(), "board": board}
+
+    def for_viewers(self) -> dict[str, Any]:
+        """As the channel's page and its chat get it: the overlay's board may show more than the
+        streamer wants there.
+        """
         return {
             "goal": None if self.goal is None else goal_json(self.goal),
             "tippers": None if self.small is None else self.rows(self.small),
-            "board": {"period": self.board.period, "tippers": self.rows(self.large)},
+            "board": None,
         }
 
     def rows(self, found: list[Tipper]) -> list[dict[str, Any]]:

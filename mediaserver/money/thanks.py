@@ -112,7 +112,7 @@ class Thanks:
         Raises `NotFound` (nobody gave), `Forbidden`, `Invalid`, `Conflict` (thanked already) or
         `RateLimited`.
         """
-        found, _ = await self._db.read(_managed, actor, slug)
+        found = await self._db.read(_managed, actor, slug)
         message = checked_message(message)
         await self._throttles.charge((_OFTEN, found.id))
         return await self._db.write(
@@ -132,14 +132,14 @@ def checked_message(message: str) -> str:
     return message
 
 
-def _managed(tx: Transaction, actor: User, slug: str) -> tuple[Channel, User]:
+def _managed(tx: Transaction, actor: User, slug: str) -> Channel:
     found = channels.get(tx, slug)
     check(actor, Action.MANAGE_MONEY, Thing(found.owner_id))
-    return found, actor
+    return found
 
 
 def _biggest(tx: Transaction, actor: User, slug: str, now_ms: int) -> list[Biggest]:
-    found, _ = _managed(tx, actor, slug)
+    found = _managed(tx, actor, slug)
     of_periods = (_find(tx, found, period, now_ms) for period in PERIODS)
     return [one for one in of_periods if one is not None]
 
@@ -191,7 +191,7 @@ def _send(
     letterhead: Letterhead,
     now_ms: int,
 ) -> Biggest:
-    found, _ = _managed(tx, actor, slug)
+    found = _managed(tx, actor, slug)
     biggest = _find(tx, found, period, now_ms)
     if biggest is None:
         raise NotFound("Nobody with an account gave anything in that time.", code="nobody_gave")

@@ -10,7 +10,7 @@ from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
 from mediaserver.kernel.errors import Invalid, NotFound
 from mediaserver.kernel.mail import Letterhead
-from mediaserver.money import idempotency, ledger, payment_letters, payments, poller
+from mediaserver.money import idempotency, ledger, payment_letters, payment_watch, payments
 from mediaserver.money.checkouts import Checkouts, expiry_ms
 from mediaserver.money.currencies import checked_amount, currency_of, formatted, parsed_amount
 from mediaserver.money.gateways.gateway import Gateway
@@ -98,7 +98,7 @@ def _make(
         asked,
         now_ms,
     )
-    poller.watch(tx, made.id, now_ms)
+    payment_watch.watch(tx, made.id, now_ms)
     if gateway.name == MANUAL:
         code = reference_code(made.id)
         payment_letters.transfer_expected(tx, letterhead, made, code, now_ms)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from mediaserver.accounts.permissions import Action, Thing, check
 from mediaserver.accounts.throttles import Rule, Throttles
@@ -84,15 +85,12 @@ class Transfers:
         if sender is not None:
             check(sender, Action.GIVE)
         await self._throttles.charge((_RULE, _RULE.key(sender.id if sender else said.address)))
-        return await self._db.write(
-            _declare,
-            self._config,
-            self._letterhead,
-            sender,
-            said,
-            key,
-            self._clock.wall_ms(),
-        )
+        now_ms = self._clock.wall_ms()
+        asked = (self._config, self._letterhead, sender, said, key, now_ms)
+        try:
+            return await self._db.write(_declare, *asked)
+        except IntegrityError:  # the same key from two tabs at once: now the other one's is there
+            return await self._db.write(_declare, *asked)
 
     async def page(
         self, actor: User, slug: str, *, only_open: bool, after: str | None = None
@@ -137,10 +135,12 @@ def _declare(
 ) -> Contribution:
     found = channels.get(tx, said.slug)
     asked = idempotency.Request.of(key, "transfer", found.id, said.amount_minor, said.words)
-    if sender is not None:
+    if sender is None:
+        first = idempotency.first_of_guest(tx, found.id, asked)
+    else:
         first = idempotency.first_contribution(tx, sender, asked)
-        if first is not None:
-            return first
+    if first is not None:
+        return first
     contributions.check_may_receive(tx, found, sender, now_ms)
     terms = terms_of(tx, found.id, config)
     if not (terms.takes_transfers and terms.transfer_instructions):
@@ -161,8 +161,8 @@ def _declare(
         said.amount_minor,
         config.currency,
         0,
-        idempotency_key=None if sender is None else asked.key,
-        request_hash=None if sender is None else asked.hash,
+        idempotency_key=asked.key,
+        request_hash=asked.hash,
     )
     declared = contributions.create(tx, offer, "declared", now_ms)
     _tell_streamer(tx, letterhead, found, declared, now_ms)

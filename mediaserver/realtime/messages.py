@@ -320,7 +320,9 @@ INBOX = FromServer(
     Inbox,
     {"id": "ntc_7k2m9d0q4x8w1v5t3r6z", "title": "The Lab invites you", "url": "/teams/lab"},
 )
-SUPPORT = FromServer(CHAT, "support", NewSupport, {"channel": "ada", "support": _SUPPORT})
+SUPPORT = FromServer(
+    CHAT, "support", NewSupport, {"channel": "ada", "support": {**_SUPPORT, "board": None}}
+)
 CHAT_CLOSING = FromServer(CHAT, "closing", Closing, {"reason": "restart"})
 HEALTH = FromServer(STUDIO, "health", NewHealth, {"channel": "ada", "health": _HEALTH})
 ACTIVITY = FromServer(STUDIO, "activity", NewActivity, {"channel": "ada", "item": _ACTIVITY})
@@ -333,7 +335,9 @@ OVERLAY_EVENTS = FromServer(OVERLAY, "events", NewEvents, EVENTS.example)
 OVERLAY_LIVE = FromServer(OVERLAY, "live", NewLive, LIVE.example)
 ALERT = FromServer(OVERLAY, "alert", NewAlert, {"channel": "ada", "alert": _ALERT})
 SKIP = FromServer(OVERLAY, "skip", Skip, {"channel": "ada", "id": _TIP["id"]})
-OVERLAY_SUPPORT = FromServer(OVERLAY, "support", NewSupport, SUPPORT.example)
+OVERLAY_SUPPORT = FromServer(
+    OVERLAY, "support", NewSupport, {"channel": "ada", "support": _SUPPORT}
+)
 OVERLAY_CLOSING = FromServer(OVERLAY, "closing", Closing, {"reason": "restart"})
 
 FROM_CLIENT = (JOIN, LEAVE, SAY, ACT, CARD, REPORT, WATCH, HELLO, SHOWN)

@@ -105,7 +105,7 @@ class OverlayNamespace(Namespace):
             **nothing,
             "alerts": waiting,
             "more": len(waiting) == limits.ALERTS_WAITING_MAX,
-            "support": support.as_json(),
+            "support": support.for_overlay(),
         }
 
     async def shown(self, client: Client, asked: Shown) -> None:

@@ -19,8 +19,6 @@ from mediaserver.realtime.namespace import Namespace, encode
 
 _log = structlog.get_logger(__name__)
 
-_TOLD = (messages.SUPPORT, messages.OVERLAY_SUPPORT)
-
 
 class SupportTeller:
     """`changed` never waits; `run` is a task."""
@@ -55,9 +53,11 @@ class SupportTeller:
             await asyncio.sleep(limits.SUPPORT_INTERVAL_S)
 
     async def _tell(self, channel_id: str, slug: str) -> None:
-        rooms = {one: self._namespaces[one.namespace].rooms for one in _TOLD}
-        if not any(channel_id in room for room in rooms.values()):
+        told = (messages.SUPPORT, messages.OVERLAY_SUPPORT)
+        if not any(channel_id in self._namespaces[one.namespace].rooms for one in told):
             return
-        payload = {"channel": slug, "support": (await self._alerts.support(channel_id)).as_json()}
-        for one, room in rooms.items():
-            self._broadcast.send(room, channel_id, encode(one, payload))
+        support = await self._alerts.support(channel_id)
+        for one, shown in zip(told, (support.for_viewers(), support.for_overlay()), strict=True):
+            rooms = self._namespaces[one.namespace].rooms
+            payload = {"channel": slug, "support": shown}
+            self._broadcast.send(rooms, channel_id, encode(one, payload))

@@ -191,7 +191,7 @@ class Support(Told):
     tippers: tuple[Tipper, ...] | None = Field(
         description="This month's, on the channel's page; null where it has none."
     )
-    board: Board
+    board: Board | None = Field(description="For overlays; null for viewers.")
 
 
 class NewSupport(Told):

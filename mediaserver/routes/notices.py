@@ -118,6 +118,7 @@ NOTICES: Mapping[str, str] = {
     "transfer-confirmed": "Thank you. It is shown like a donation now.",
     "transfer-rejected": "It is noted that it didn’t come.",
     "payment-confirmed": "It is in their wallet, and they have been told.",
+    "payment-accepted": "What was paid is booked, and they have been told.",
     "payment-approved": "Noted. Another admin has to confirm it too.",
     "payment-rejected": "It is closed, and they have been told why.",
     "payment-checked": "The gateway was asked.",

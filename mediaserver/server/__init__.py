@@ -7,8 +7,8 @@ ports.
 
 from __future__ import annotations
 
-from mediaserver.server.commands import run_command
+from mediaserver.server.commands import forget_test_money, run_command
 from mediaserver.server.media_path import MediaPath, OpenMedia
 from mediaserver.server.server import Server
 
-__all__ = ["MediaPath", "OpenMedia", "Server", "run_command"]
+__all__ = ["MediaPath", "OpenMedia", "Server", "forget_test_money", "run_command"]

@@ -8,6 +8,8 @@ from typing import Any
 from mediaserver.accounts.passwords import Passwords
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import Users
+from mediaserver.admin import real_money
+from mediaserver.admin.real_money import Forgotten
 from mediaserver.channels.channels import Channels
 from mediaserver.kernel.clock import SystemClock
 from mediaserver.kernel.config import Config
@@ -32,3 +34,9 @@ async def run_command(config: Config, command: str, wanted: dict[str, Any]) -> d
             return await control.run(users, channels, command, wanted)
     except DatabaseInUse:
         return await control.ask(config.storage.path, command, wanted)
+
+
+async def forget_test_money(config: Config) -> Forgotten:
+    """Empty the books of a site that doesn't run. Raises `Conflict`, or `Unavailable` (it runs)."""
+    async with Database(config.database_url, Events()) as db:
+        return await db.write(real_money.forget_test_money, SystemClock().wall_ms())

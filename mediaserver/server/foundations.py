@@ -22,6 +22,7 @@ from mediaserver.kernel.outbound import Outbound
 from mediaserver.kernel.settings import Settings
 from mediaserver.kernel.vault import Vault
 from mediaserver.kernel.worker import Worker
+from mediaserver.money import amount_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ async def lay(stack: AsyncExitStack, config: Config, url: Callable[[], str]) -> 
     make_storage(config)
     clock, events = SystemClock(), Events()
     db = await stack.enter_async_context(Database(config.database_url, events))
-    settings = await Settings.open(db, clock, config)
+    settings = await _settings(db, clock, config)
     vault = Vault.open(config.storage.path, config.storage.master_key)
     letterhead = Letterhead(lambda: config.site.name, url, vault.mac)
     smtp, mailbox = Smtp(config.mail, _sender(config), clock), Mailbox(db, clock)
@@ -86,6 +87,14 @@ async def lay(stack: AsyncExitStack, config: Config, url: Callable[[], str]) -> 
         delete_expired_accounts=accounts.delete_expired,
     )
     return base
+
+
+async def _settings(db: Database, clock: Clock, config: Config) -> Settings:
+    try:
+        return await Settings.open(db, clock, config, {"money": amount_settings.check})
+    except Invalid as error:
+        key = f"money.{error.field}"
+        raise Invalid(f"{key}: {error.message}", field=key) from error
 
 
 def make_storage(config: Config) -> None:

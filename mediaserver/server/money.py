@@ -6,6 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
+from mediaserver.admin import real_money
 from mediaserver.kernel import limits
 from mediaserver.kernel.config import MoneyConfig
 from mediaserver.kernel.db import Transaction
@@ -21,7 +22,6 @@ from mediaserver.money.books import Books
 from mediaserver.money.checkouts import Checkouts
 from mediaserver.money.checks import Checks
 from mediaserver.money.corrections import Corrections
-from mediaserver.money.currencies import currency_of
 from mediaserver.money.disputes import Disputes
 from mediaserver.money.donations import Donations
 from mediaserver.money.earnings import Earnings
@@ -61,8 +61,8 @@ async def add_money(base: Foundations, app: web.Application) -> None:
     Raises `Invalid` or `Conflict` for settings that the books can't follow.
     """
     config = base.config.money
-    currency_of(config.currency)
     await base.db.read(_check_currency, config)
+    await base.db.write(real_money.settle, config, base.clock.wall_ms())
     app[keys.TIPS] = Tips(base.db, base.clock, config)
     await _add_payments(base, app)
     await _add_payouts(base, app)
@@ -94,9 +94,12 @@ async def _add_payments(base: Foundations, app: web.Application) -> None:
     checkouts = Checkouts(db, clock, throttles, letterhead)
     inbox = HookInbox(db, clock, found, checks)
     base.jobs.register(hook_inbox.JOB, inbox.process)
-    poll = Poller(db, clock, checks).poll
-    base.jobs.repeat("poll-payments", poll, limits.PAYMENT_POLL_INTERVAL_MS)
-    base.tidy(delete_old_notifications=inbox.delete_old)
+    poller = Poller(db, clock, checks)
+    base.jobs.repeat("poll-payments", poller.poll, limits.PAYMENT_POLL_INTERVAL_MS)
+    base.tidy(
+        delete_old_notifications=inbox.delete_old,
+        erase_old_guest_emails=poller.erase_old_emails,
+    )
     app[keys.GATEWAYS] = found
     app[keys.PAYMENT_CHECKS] = checks
     app[keys.PAYMENT_VIEWS] = PaymentViews(db)

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from gallery_desk import DESK_PAGES, desk_context
+from gallery_money import MONEY_PAGES, money_context
 from gallery_operations import OPERATIONS_PAGES, operations_context
 from gallery_people import PEOPLE_PAGES, people_context
 from gallery_studio import STUDIO_PAGES, MadeUp, studio_context
@@ -361,6 +362,8 @@ def context_of(template: str, case: str) -> dict[str, Any]:
             return trust_context(template, case, now_ms())
         case _ if template in {page for _, page, _ in OPERATIONS_PAGES.values()}:
             return operations_context(template, case, now_ms())
+        case _ if template.startswith("money/"):
+            return money_context(template, case, now_ms())
         case "notices.html":
             return notices_page(case, now_ms())
         case _ if template in {page for _, page, _ in PEOPLE_PAGES.values()}:
@@ -412,6 +415,7 @@ PAGES = {
     "embed": ("/embed/mira", "embed.html", ["live", "offline", "gate"]),
     **STUDIO_PAGES,
     **WEBHOOK_PAGES,
+    **MONEY_PAGES,
     **PEOPLE_PAGES,
     **TRUST_PAGES,
     **OPERATIONS_PAGES,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gallery_money import alerts_page, giving_page, supporters_page
 from gallery_webhooks import webhook_page, webhooks_page
 
 STUDIO_PAGES = {
@@ -41,6 +42,7 @@ STUDIO_PAGES = {
     "studio-new": ("/studio/new", "studio/new.html", ["first", "another", "errors"]),
 }
 
+_MONEY = {"alerts": alerts_page, "supporters": supporters_page, "giving": giving_page}
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 SECTIONS = [
@@ -50,6 +52,11 @@ SECTIONS = [
     "schedule",
     "teams",
     "overlays",
+    "alerts",
+    "supporters",
+    "giving",
+    "transfers",
+    "earnings",
     "webhooks",
     "connect",
     "settings",
@@ -92,7 +99,7 @@ def studio_context(section: str, case: str, made_up: MadeUp) -> dict[str, Any]:
         "channels": [channel, {"slug": "lab", "name": "The Lab", "path": "/studio/lab"}],
         "channel": channel,
         "section": section,
-        "sections": ["chat", "health"] if is_helper else SECTIONS,
+        "sections": ["chat", "health", "alerts"] if is_helper else SECTIONS,
         "is_owner": not is_helper,
         "on_air": case == "live",
         "returned": None,
@@ -101,6 +108,8 @@ def studio_context(section: str, case: str, made_up: MadeUp) -> dict[str, Any]:
     if section in ("webhooks", "webhook"):
         make = webhooks_page if section == "webhooks" else webhook_page
         return frame | {"section": "webhooks"} | make(case, made_up.now_ms)
+    if section in _MONEY:
+        return frame | _MONEY[section](case, made_up.now_ms)
     page = {
         "desk": _desk,
         "chat": _chat,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from accessibility import faults
 from playwright.async_api import Browser, Page, expect
 from visitors import close
 
@@ -156,6 +157,19 @@ async def test_a_tip_stands_in_the_chat_and_on_top_of_it(scene: Scene) -> None:
     assert status == 200
     await expect(page.locator(".line-tip .line-removed")).to_be_visible()
     await expect(page.locator(".chat-tips")).to_be_hidden()
+
+
+async def test_tips_of_every_size_can_be_read(scene: Scene, axe: str) -> None:
+    await scene.till.site.member("zoe")
+    for times in (1, 2, 5, 10, 20):
+        await scene.till.tip("zoe" if times % 2 else "bob", "alice", times * 100, "hello")
+    for width in (390, 1440):
+        size = {"width": width, "height": 900}
+        page = await scene.open("/@alice", viewport=size, reduced_motion="reduce")
+        await expect(page.locator(".tip-chip")).to_have_count(4)
+        await expect(page.locator(".line-tip")).to_have_count(5)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        assert await faults(page, axe) == []
 
 
 async def test_the_studio_follows_and_decides(scene: Scene) -> None:

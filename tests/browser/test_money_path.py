@@ -128,7 +128,7 @@ async def test_a_transfer_that_the_streamer_has_seen(street: Street) -> None:
     await expect(studio.locator("[data-notice]")).to_be_visible()
 
     guest = await street.window("/@alice/donate", size=PHONE)
-    await guest.get_by_label("Or another amount").fill("30")
+    await guest.get_by_label("Another amount").fill("30")
     await guest.get_by_label("Message").fill("From my bank")
     await guest.get_by_label("Your name").fill("Grandmother")
     await guest.locator("[name=gateway][value=transfer]").check()

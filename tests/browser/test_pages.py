@@ -66,6 +66,16 @@ async def test_page_reads_without_javascript(open_page: Open, path: str) -> None
     await expect(page.locator(".player-bar:visible")).to_have_count(0)
 
 
+async def test_a_long_balance_leaves_the_sites_name_its_room(open_page: Open) -> None:
+    for width, is_there in ((390, False), (1440, True)):
+        page = await open_page("/wallet?case=some", width, 844)
+        name = page.locator(".brand span")
+        await expect(page.locator(".header-wallet")).to_be_visible(visible=is_there)
+        assert await name.evaluate("name => name.scrollWidth <= name.clientWidth")
+        await page.locator(".site-header [data-menu] summary").click()
+        await expect(page.get_by_role("link", name="Wallet · Rp12,500,000.00")).to_be_visible()
+
+
 async def test_theme_is_switched_at_once_and_kept(open_page: Open) -> None:
     page = await open_page("/?case=many")
     await page.get_by_role("button", name="Light").click()

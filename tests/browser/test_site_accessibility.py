@@ -49,6 +49,9 @@ FOR_STREAMERS = (
     "/team/night-owls/manage",
     "/notices",
     "/settings/notifications",
+    "/wallet",
+    "/@kofi-cooks/tip",
+    "/@kofi-cooks/donate",
     *(
         f"/studio/mira{page}"
         for page in (
@@ -58,6 +61,11 @@ FOR_STREAMERS = (
             "/schedule",
             "/teams",
             "/overlays",
+            "/alerts",
+            "/supporters",
+            "/giving",
+            "/transfers",
+            "/earnings",
             "/webhooks",
             "/connect",
             "/settings",
@@ -123,6 +131,9 @@ async def test_pages_for_streamers(lively: Lively, axe: str, size: tuple[int, in
         *FOR_STREAMERS,
         f"/studio/mira/schedule/{entries[0]['id']}",
         f"/overlay/{overlay['token']}/chat",
+        f"/overlay/{overlay['token']}/alerts?test=1",
+        f"/overlay/{overlay['token']}/goal?test=1",
+        f"/overlay/{overlay['token']}/top?test=1",
         f"/dock/{dock['token']}",
     )
     assert await all_faults(page, axe, paths) == {}

@@ -119,6 +119,11 @@ async def test_goal_and_board_follow_the_money(till: Till) -> None:
         assert told["board"]["tippers"] == [{"name": "bob", "amount": "$5.00"}]
         told = (await viewer.event("support"))["support"]
         assert told["tippers"] == [{"name": "bob", "amount": "$5.00"}]
+        await alice.api("PUT", "/channels/alice/tip-board", json={"is_public": False})
+        told = (await overlay.event("support", OVERLAY))["support"]
+        assert (told["tippers"], len(told["board"]["tippers"])) == (None, 1)
+        told = (await viewer.event("support"))["support"]
+        assert (told["tippers"], told["board"]) == (None, None)  # it is the overlay's alone
 
 
 async def test_a_line_on_top_is_there_for_who_joins_later(till: Till) -> None:

@@ -72,6 +72,18 @@ async def test_a_tip_without_javascript(scene: Scene) -> None:
     assert "bob gave you $5.00" in letter.subject
 
 
+async def test_going_back_to_a_form_that_gave_a_tip_can_give_another(scene: Scene) -> None:
+    await fund(scene.folder, "bob", 2_000)
+    _, page, _ = await scene.bob.get("/@alice/tip")
+    form = {"key": key_of(page), "choice": "5.00", "message": "first"}
+    assert (await scene.bob.post("/@alice/tip", form))[0] == 303
+    status, page, _ = await scene.bob.post("/@alice/tip", {**form, "message": "second"})
+    assert status == 409
+    assert "given before" in page
+    assert "Idempotency" not in page
+    assert (await scene.bob.post("/@alice/tip", {**form, "key": key_of(page)}))[0] == 303
+
+
 async def test_too_little_money_keeps_what_was_written(scene: Scene) -> None:
     await fund(scene.folder, "bob", 300)
     _, page, _ = await scene.bob.get("/@alice/tip")

@@ -272,8 +272,11 @@ async def test_guests_are_slowed_down(site: Site) -> None:
 async def test_without_money_there_is_nothing(tmp_path: Path) -> None:
     async with running_site(tmp_path, money={"enabled": False}) as site:
         bob = await site.streamer("bob")
-        for path in ("/@bob/donate", "/payments/pay_1", "/sandbox/sbx_1"):
+        for path in ("/@bob/donate", "/payments/pay_1", "/sandbox/sbx_1", "/studio/bob/transfers"):
             assert (await bob.get(path))[0] == 404
+        _, text, _ = await bob.get("/studio/bob")
+        assert "/studio/bob/chat" in text
+        assert "/studio/bob/transfers" not in text
         body = {"amount_minor": 1_000, "gateway": "sandbox"}
         assert (await bob.api("POST", "/wallet/topups", body))[0] == 404
         assert (await bob.api("POST", "/channels/bob/donations", body))[0] == 404
@@ -316,6 +319,30 @@ async def test_an_admin_confirms_a_bank_transfer(site: Site) -> None:
     assert rows(site, "SELECT action FROM audit_entry WHERE target_kind = 'payment'") == [
         ("payment.confirm",)
     ]
+
+
+async def test_an_admin_books_what_was_really_paid(site: Site) -> None:
+    boss = await admin_of(site)
+    bob = await site.member("bob")
+    made = await top_up(bob)
+    change(site, "UPDATE sandbox_payment SET amount_minor = ?", 2_450)
+    await press(bob, made, "pay")
+    path = f"/admin/payments/{made['id']}"
+    _, text, _ = await boss.get(path)
+    assert "$24.50 (USD) was paid instead of $25.00" in text
+    assert path + "/accept" in text
+    assert (await bob.post(path + "/accept", {"amount": "24.50"}))[0] == 403
+    assert (await bob.api("POST", path + "/accept", {"amount_minor": 2_450}))[0] == 403
+    for typed, words in (("", "Write down"), ("25", "Its gateway says that $24.50")):
+        status, text, _ = await boss.post(path + "/accept", {"amount": typed})
+        assert (status, words in text) == (422, True), typed
+    status, answer = await boss.api("POST", path + "/accept", {"amount_minor": 2_500})
+    assert (status, answer["error"]["field"]) == (422, "amount_minor")
+    assert balance(site, "wallet") == 0
+    assert (await boss.post(path + "/accept", {"amount": "24.50"}))[0] == 303
+    assert balance(site, "wallet") == 2_450
+    status, answer = await boss.api("POST", path + "/accept", {"amount_minor": 2_450})
+    assert (status, answer["error"]["code"]) == (409, "wrong_state")
 
 
 async def test_an_admin_reads_what_a_gateway_told(site: Site) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from mediaserver.admin.backup_file import list_backups
 from mediaserver.admin.database_copy import (
@@ -17,6 +16,7 @@ from mediaserver.admin.database_copy import (
     broken_audit,
     broken_books,
     examine_sqlite,
+    postgresql_reader,
     sqlite_connection,
 )
 from mediaserver.admin.doctor.finding import Finding, bad, ok, warn
@@ -69,7 +69,7 @@ def sqlite_database(path: Path, now_ms: int, stop: Stop) -> list[Finding]:
 
 async def postgresql_database(url: str, now_ms: int) -> list[Finding]:
     """The same of PostgreSQL."""
-    engine = create_async_engine(make_url(url))
+    engine = postgresql_reader(make_url(url))
 
     def look(connection: Connection) -> list[Finding]:
         schema = current(connection)

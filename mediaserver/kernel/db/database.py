@@ -241,7 +241,10 @@ class Database:
                 },
             },
         )
-        return writer, writer.execution_options(postgresql_readonly=True)
+        # Otherwise each statement of a reader would see what was committed just before it.
+        return writer, writer.execution_options(
+            postgresql_readonly=True, isolation_level="REPEATABLE READ"
+        )
 
 
 def _parse(url: str) -> URL:
@@ -309,14 +312,29 @@ def _join(
     handler: Callable[[Transaction, Any], None],
     emitted: object,
 ) -> None:
-    """One that fails leaves nothing behind, and what it wanted to join stands all the same."""
+    """One that fails leaves nothing behind, and what it wanted to join stands all the same.
+
+    Raises what the database raises that would spoil the whole transaction.
+    """
+    known = len(tx.events)
     try:
         with connection.begin_nested():
             handler(tx, emitted)
     except Exception as error:
-        if isinstance(error, DBAPIError) and _may_run_again(error):
+        if _is_spoilt(connection, error):
             raise
+        del tx.events[known:]
         _log.exception("handler in a transaction failed", event_type=type(emitted).__name__)
+
+
+def _is_spoilt(connection: Connection, error: Exception) -> bool:
+    """Whether more is lost than one savepoint: in a deadlock, without a connection, or on a full
+    disk, when SQLite rolls everything back by itself and a commit would look like success.
+    """
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        return not driver.in_transaction
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or _may_run_again(error))
 
 
 async def _outcome(coroutine: Any) -> tuple[Any, Exception | None]:

@@ -21,7 +21,7 @@ from mediaserver.money.payments import Purpose
 
 _CURRENCIES: Mapping[str, frozenset[str]] = {
     "midtrans": frozenset({"IDR"}),
-    "sslcommerz": frozenset({"BDT", "EUR", "GBP", "INR", "MYR", "SGD", "USD"}),
+    "sslcommerz": frozenset({"AUD", "BDT", "CAD", "EUR", "GBP", "INR", "MYR", "SGD", "USD"}),
 }
 """What those take that don't take (nearly) everything."""
 

@@ -54,7 +54,7 @@ async def _support(request: web.Request, channel: Channel) -> dict[str, Any] | N
     alerts = request.app[ALERTS]
     if not (alerts.is_on and channel.is_verified):
         return None
-    return (await alerts.support(channel.id)).as_json()
+    return (await alerts.support(channel.id)).for_viewers()
 
 
 async def without_slash(request: web.Request) -> web.Response:

@@ -34,7 +34,7 @@ async def alerts_overlay(request: web.Request) -> web.Response:
 
 async def goal_overlay(request: web.Request) -> web.Response:
     channel = await _channel(request)
-    shown = (await request.app[ALERTS].support(channel.id)).as_json()
+    shown = (await request.app[ALERTS].support(channel.id)).for_overlay()
     if request.query.get("test") == "1":
         shown["goal"] = sample_goal(request.app[ALERTS].currency)
     return _overlay(request, channel, "goal", {"shown": shown})
@@ -43,7 +43,7 @@ async def goal_overlay(request: web.Request) -> web.Response:
 async def top_overlay(request: web.Request) -> web.Response:
     channel = await _channel(request)
     support = await request.app[ALERTS].support(channel.id)
-    shown = support.as_json()
+    shown = support.for_overlay()
     if request.query.get("test") == "1":
         currency = currency_of(request.app[ALERTS].currency)
         shown["board"]["tippers"] = [

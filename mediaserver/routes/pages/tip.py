@@ -79,6 +79,9 @@ async def _again(
         errors = form_errors(error)
         if "amount_minor" in errors:
             errors["amount"] = errors.pop("amount_minor")
+    if error.code == "idempotency_key":  # gone back to a form that gave a tip
+        errors = {"": "A tip from this form was given before. Give another one?"}
+        form = {**form, "key": ""}
     lacks = error.code == "insufficient_funds"
     return _page(
         request, invited, form, errors=errors, lacks=lacks, status=problem_of(error).status

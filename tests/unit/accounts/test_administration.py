@@ -8,7 +8,7 @@ import pytest
 
 from mediaserver.accounts.administration import Administration
 from mediaserver.accounts.user_list import Show
-from mediaserver.accounts.users import User, Users
+from mediaserver.accounts.users import User, Users, set_member
 from mediaserver.kernel import audit, jobs, mail
 from mediaserver.kernel.audit import Actor
 from mediaserver.kernel.clock import FakeClock
@@ -72,3 +72,15 @@ async def test_what_is_refused(desk: Administration, admin: User, alice: User) -
         await desk.set_role(_actor(admin), "root", "premium")
     with pytest.raises(Conflict):
         await desk.reset_second_factor(_actor(admin), "alice")
+
+
+async def test_premium_by_hand_is_taken_from_a_member_who_stays_premium(
+    desk: Administration, db: Database, admin: User, alice: User
+) -> None:
+    await desk.set_role(_actor(admin), "alice", "premium")
+    await db.write(set_member, alice.id, is_member=True)
+    assert (await desk.set_role(_actor(admin), "alice", "normal")).is_premium
+    with pytest.raises(Conflict, match="by a membership"):
+        await desk.set_role(_actor(admin), "alice", "normal")
+    await db.write(set_member, alice.id, is_member=False)
+    assert not (await desk.dossier("alice")).user.is_premium

@@ -61,6 +61,62 @@ async def test_events_come_after_the_commit_and_only_then(db: Database, events: 
     assert seen == ["posted"]
 
 
+async def test_a_failing_handler_in_a_transaction_leaves_nothing_behind(
+    db: Database, events: Events
+) -> None:
+    seen: list[object] = []
+
+    def fail(tx: Transaction, event: str) -> None:
+        values.put(tx, "handler", event, 1)
+        tx.emit(7)
+        tx.execute(text("SELECT nothing FROM nowhere"))
+
+    def post(tx: Transaction) -> None:
+        values.put(tx, "colour", "green", 1)
+        tx.emit("posted")
+
+    events.join(str, fail)
+    events.join(str, lambda tx, event: values.put(tx, "other", event, 1))
+    events.subscribe(str, seen.append)
+    events.subscribe(int, seen.append)
+    await db.write(post)
+    assert seen == ["posted"]
+    assert await db.read(values.get, "colour") == "green"
+    assert await db.read(values.get, "other") == "posted"
+    assert await db.read(values.get, "handler") is None
+
+
+async def test_a_full_disk_is_no_success(tmp_path: Path) -> None:
+    """SQLite rolls everything back then, not just what the handler did."""
+    events = Events()
+
+    def fill(tx: Transaction, event: str) -> None:
+        pages = tx.execute(text("PRAGMA page_count")).scalar_one()
+        tx.execute(text(f"PRAGMA max_page_count = {pages}"))
+        values.put(tx, "big", "x" * 1_000_000, 1)
+
+    def post(tx: Transaction) -> None:
+        values.put(tx, "colour", "green", 1)
+        tx.emit("posted")
+
+    events.join(str, fill)
+    async with Database(f"sqlite+aiosqlite:///{tmp_path / 'site.db'}", events) as database:
+        with pytest.raises(Unavailable):
+            await database.write(post)
+
+
+@pytest.mark.postgres
+async def test_a_reader_on_postgresql_sees_one_moment(postgresql: PostgresqlServer) -> None:
+    """Also in its second statement, when somebody has written meanwhile."""
+
+    def level(tx: Transaction) -> str:
+        return str(tx.execute(text("SHOW transaction_isolation")).scalar_one())
+
+    async with Database(await postgresql.new_database(), Events()) as database:
+        assert await database.read(level) == "repeatable read"
+        assert await database.write(level) == "read committed"
+
+
 async def test_reading_cannot_write(db: Database) -> None:
     with pytest.raises(Exception, match=r"read-?only|doesn't answer"):
         await db.read(values.put, "colour", "green", 1)

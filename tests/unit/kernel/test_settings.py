@@ -118,3 +118,14 @@ async def test_the_list_explains_all_and_shows_no_secret(db: Database, clock: Fa
     assert {one.key for one in shown} == keys
     registration = next(one for one in shown if one.key == "accounts.registration")
     assert registration.choices == ("open", "closed")
+
+
+async def test_bank_details_keep_their_lines(db: Database, clock: FakeClock) -> None:
+    settings, _ = await opened(db, clock)
+    typed = "Bank of Somewhere\r\nDE00 1234\r\n"
+    changed = await settings.change(ROOT, "money.manual_instructions", typed)
+    assert (changed.value, changed.is_long) == ("Bank of Somewhere\nDE00 1234", True)
+    _, again = await opened(db, clock)
+    assert again.money.manual_instructions == changed.value
+    with pytest.raises(Invalid):
+        await settings.change(ROOT, "money.manual_instructions", "x" * 2_001)

@@ -18,7 +18,7 @@ from mediaserver.kernel.errors import Conflict, Forbidden, NotFound
 from mediaserver.kernel.events import Events
 from mediaserver.moderation import ranks, rules, words
 from mediaserver.moderation.rules import Rules
-from mediaserver.money import ledger, tip_lines
+from mediaserver.money import contributions, ledger, tip_lines
 from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.alerts import AlertChanged, AlertReady, AlertTaken, Showing
 from mediaserver.money.contributions import Contribution
@@ -179,6 +179,18 @@ async def test_approved_it_is_shown_and_denied_it_is_not(
             await decide(alice, "alice-tv", third.id)
     with pytest.raises(Conflict):
         await desk.replay(alice, "alice-tv", third.id)
+
+
+async def test_nobody_approves_what_was_taken_back(
+    giving: Giving, desk: AlertDesk, heard: Heard, db: Database, alice: User, bob: User
+) -> None:
+    await desk.set_rules(alice, "alice-tv", {"approves_first": True})
+    given = await giving.give(500, bob, "it was not my card")
+    await db.write(contributions.take_back, given.id, 500)
+    with pytest.raises(Conflict):
+        await desk.approve(alice, "alice-tv", given.id)
+    assert (heard.lines, heard.shown) == ([], [])
+    assert (await desk.deny(alice, "alice-tv", given.id)).alert == "denied"
 
 
 async def test_a_closed_overlay_gets_each_once_and_the_oldest_first(

@@ -13,13 +13,15 @@ from mediaserver.channels.channels import Channel
 from mediaserver.channels.channels import channel as channel_table
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
-from mediaserver.money import disputes, refunds, settlement, take_back
+from mediaserver.money import disputes, payments, refunds, settlement, take_back
+from mediaserver.money.checks import Checks
 from mediaserver.money.contributions import Words
 from mediaserver.money.donations import Gift
 from mediaserver.money.gateways.gateway import DisputeStatus, GatewayDown, Status
+from mediaserver.money.gateways.gateways import Gateways
 from mediaserver.money.ledger import Kind, ledger_entry
 from mediaserver.money.payments import Payment
-from tests.unit.money.paying import Paying, count, notice
+from tests.unit.money.paying import FakeGateway, Paying, count, notice
 from tests.unit.outbox import Outbox
 
 THREE_DAYS_MS = 3 * 24 * 3600 * 1000
@@ -109,6 +111,47 @@ async def test_even_without_turns_the_database_books_once(
         *(db.write(settlement.settle, made.id, status, paying.checks.rules, 5) for _ in range(8))
     )
     assert await paying.held(Kind.WALLET, bob.id) == 2_000
+
+
+async def test_an_answer_that_another_process_overtook_takes_nothing_back(
+    paying: Paying, bob: User, clock: FakeClock, db: Database
+) -> None:
+    """Its turns are its own, so the database has to see it."""
+    made = await top_up(paying, bob)
+    slow = FakeGateway(status=Status("failed", 2_000, "USD"), gate=asyncio.Event())
+    other = Checks(
+        db,
+        clock,
+        Gateways((slow,), paying.config),
+        paying.checks.rules.letterhead,
+        paying.config,
+    )
+    asked = asyncio.create_task(other.run(made.id))
+    while not slow.fetches:
+        await asyncio.sleep(0)
+    paying.pays(2_000)
+    await paying.checks.run(made.id)
+    old_answers = iter([Status("failed", 2_000, "USD"), Status("paid", 2_000, "USD")])
+    slow.on_fetch = lambda: next(old_answers)
+    assert slow.gate is not None
+    slow.gate.set()
+    assert (await asked).state == "paid"
+    assert slow.fetches == 2, "it asked again"
+    assert await paying.held(Kind.WALLET, bob.id) == 2_000
+
+
+async def test_an_old_answer_refunds_nothing_again(paying: Paying, bob: User, db: Database) -> None:
+    made = await top_up(paying, bob)
+    paying.pays(2_000)
+    await paying.checks.run(made.id)
+    paying.pays(2_000, refunded_minor=500)
+    asked = await paying.checks.run(made.id)
+    assert asked.refunded_minor == 500
+    await db.write(lambda tx: payments.take_back(tx, made.id, refunded_minor=-500))
+    old = Status("paid", 2_000, "USD", refunded_minor=500)
+    answer = await db.write(settlement.answer, asked, old, paying.checks.rules, 5)
+    assert answer is None
+    assert (await paying.checks.get(made.id)).refunded_minor == 0
 
 
 @pytest.mark.parametrize("ended", ["failed", "cancelled", "expired"])

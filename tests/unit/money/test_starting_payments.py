@@ -6,13 +6,15 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from mediaserver.accounts.throttles import Throttles
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import Config, MoneyConfig
-from mediaserver.kernel.db import Database
+from mediaserver.kernel.db import Database, Transaction
 from mediaserver.kernel.errors import Conflict, Invalid, NotFound, RateLimited
 from mediaserver.kernel.mail import Letterhead
 from mediaserver.kernel.vault import Vault
@@ -104,7 +106,35 @@ async def test_a_guests_key_is_bound_to_the_gift(paying: Paying) -> None:
     first = await paying.donations.start(None, gift(), "k")
     assert (await paying.donations.start(None, gift(), "k")).id == first.id
     with pytest.raises(Conflict):
-        await paying.donations.start(None, gift(email="other@example.org"), "k")
+        await paying.donations.start(None, gift(1_001), "k")
+    other = await paying.donations.start(None, gift(email="other@example.org"), "k")
+    assert other.id != first.id, "another guest"
+
+
+@pytest.mark.usefixtures("channel")
+async def test_a_guests_two_tabs_begin_one_payment(paying: Paying, db: Database) -> None:
+    both = (paying.donations.start(None, gift(), "k") for _ in range(4))
+    assert len({one.id for one in await asyncio.gather(*both)}) == 1
+    assert await count(db, payment) == 1
+
+    def begin_again(tx: Transaction) -> None:
+        row = tx.execute(select(payment)).one()._asdict()
+        tx.execute(insert(payment).values(row | {"id": "pay_other"}))
+
+    with pytest.raises(IntegrityError):
+        await db.write(begin_again)
+
+
+@pytest.mark.usefixtures("channel")
+async def test_keys_of_accounts_that_are_gone_are_nobodys(
+    paying: Paying, alice: User, bob: User, db: Database
+) -> None:
+    """Two of them may be the same, and no guest gets what they paid."""
+    first = await paying.topups.start(alice, 2_000, "fake", "k")
+    second = await paying.topups.start(bob, 2_000, "fake", "k")
+    await db.write(lambda tx: tx.execute(update(payment).values(user_id=None)))
+    given = await paying.donations.start(None, gift(), "k")
+    assert given.id not in (first.id, second.id)
 
 
 @pytest.mark.usefixtures("channel")
@@ -166,6 +196,8 @@ async def test_what_is_offered(
     assert names("donation", money={"production": True}) == []
     assert names("donation", money={"currency": "IDR"}, **keys) == ["midtrans", "sandbox"]
     assert names("donation", money={"currency": "BDT"}, **keys) == ["sslcommerz", "sandbox"]
+    for code in ("AUD", "CAD"):
+        assert names("donation", money={"currency": code}, **keys) == ["sslcommerz", "sandbox"]
     assert names("donation", money={"enabled": False}) == []
 
 

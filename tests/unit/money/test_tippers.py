@@ -135,12 +135,14 @@ async def test_the_board_shows_what_its_streamer_wants(
     heard: list[str] = []
     events.subscribe(SupportChanged, lambda one: heard.append(one.channel_slug))
     await giving.give(500, bob)
-    shown = (await desk.support(giving.channel.id)).as_json()
+    shown = (await desk.support(giving.channel.id)).for_overlay()
     assert shown["tippers"] == [{"name": "bob", "amount": "$5.00"}]
     await desk.set_board(alice, "alice-tv", Board(False, "all", 3, False))
-    shown = (await desk.support(giving.channel.id)).as_json()
+    support = await desk.support(giving.channel.id)
+    shown = support.for_overlay()
     assert shown["tippers"] is None
     assert shown["board"] == {"period": "all", "tippers": [{"name": "bob", "amount": None}]}
+    assert support.for_viewers() == {"goal": None, "tippers": None, "board": None}
     assert (await desk.top("alice-tv", "all", 5)).large == []
     assert heard == ["alice-tv"]
     for wrong in (Board(rows=0), Board(rows=31)):

@@ -98,6 +98,17 @@ async def test_the_same_key_declares_once(paying: Paying, bob: User) -> None:
 
 
 @pytest.mark.usefixtures("takes_transfers")
+async def test_a_guests_key_declares_once_too(paying: Paying, alice: User) -> None:
+    both = (paying.transfers.declare(None, said(), "k") for _ in range(4))
+    assert len({one.id for one in await asyncio.gather(*both)}) == 1
+    with pytest.raises(Conflict):
+        await paying.transfers.declare(None, said(1_001), "k")
+    for _ in range(2):
+        await paying.transfers.declare(None, said())
+    assert len(await _waiting(paying, alice)) == 3
+
+
+@pytest.mark.usefixtures("takes_transfers")
 @pytest.mark.parametrize("amount", [-1, 0, 499, 10**12 + 1, 2**63])
 async def test_amounts(paying: Paying, amount: int) -> None:
     with pytest.raises(Invalid) as caught:

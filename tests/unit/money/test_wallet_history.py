@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from mediaserver.accounts.users import User
 from mediaserver.channels.channels import Channel
+from mediaserver.chat import log
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.db import Database
 from mediaserver.kernel.errors import Forbidden, NotFound
@@ -203,4 +204,7 @@ async def test_what_somebody_gave_stays_without_their_name(
     seen = await Receipts(db).get(alice, given.id)
     assert (seen.giver, seen.given.message, seen.given.sender_id) == ("Somebody", "", None)
     assert seen.given.amount_minor == 500
+    written = await db.read(lambda tx: tx.execute(select(log.chat_event)).all())
+    assert written
+    assert not any("bob" in f"{one.text} {one.data}".lower() for one in written)
     assert (await db.read(personal.export, bob.id))["given"] == []

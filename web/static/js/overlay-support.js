@@ -17,7 +17,7 @@ const isTest = new URLSearchParams(location.search).get("test") === "1";
 /** @param {Support} support */
 function show(support) {
   if (part === "top") {
-    showBoard(stage, support.board.tippers);
+    showBoard(stage, support.board?.tippers ?? []);
     return;
   }
   showGoal(stage, support.goal);

@@ -23,8 +23,10 @@ function lookOf(form) {
 /** @param {HTMLFormElement} form */
 function preview(form) {
   const look = lookOf(form);
-  const alert = { id: "preview", turn: 0, kind: "tip", name: "mira", amount: "$12.50", amount_minor: 1250, message: "Greetings from the harbour", goal: "$124.00 of $200.00", line_id: null, gap_ms: 0, look };
-  form.querySelector("[data-preview]")?.replaceChildren(alertElement(alert));
+  const stage = /** @type {HTMLElement | null} */ (form.querySelector("[data-preview]"));
+  const { amount = "", goal = "" } = stage?.dataset ?? {};
+  const alert = { id: "preview", turn: 0, kind: "tip", name: "mira", amount, amount_minor: 0, message: "Greetings from the harbour", goal, line_id: null, gap_ms: 0, look };
+  stage?.replaceChildren(alertElement(alert));
 }
 
 function wire() {

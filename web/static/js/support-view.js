@@ -3,7 +3,7 @@
 /** @typedef {{title: string, target_minor: number, raised_minor: number, target: string, raised: string,
  *   percent: number, ends_at_ms: number | null}} Goal */
 /** @typedef {{name: string, amount: string | null}} Tipper */
-/** @typedef {{goal: Goal | null, tippers: Tipper[] | null, board: {period: string, tippers: Tipper[]}}} Support */
+/** @typedef {{goal: Goal | null, tippers: Tipper[] | null, board: {period: string, tippers: Tipper[]} | null}} Support */
 
 /** @param {Element | null} place @param {string} text */
 function write(place, text) {

@@ -45,6 +45,16 @@ class TransferCame(Body):
         examples=["2026-11-20/4711"],
     )
 
+    amount_minor: int | None = Field(
+        None, description="What came, if it isn't what was announced.", examples=[4900]
+    )
+
+
+class WasPaid(Body):
+    amount_minor: int = Field(
+        description="What was really paid, as the payment's problem says.", examples=[1000]
+    )
+
 
 class NotComing(Body):
     reason: str = Field(
@@ -94,14 +104,35 @@ async def show_any_payment(request: web.Request) -> PaymentOut:
     errors=(Forbidden, NotFound, Invalid, Conflict),
 )
 async def confirm_payment(request: web.Request, body: TransferCame) -> PaymentOut:
-    """The money has come: it is put into the payer's wallet. Above the site's bound for two admins
-    it stays open until another one confirms it too.
+    """The money has come: it is put into the payer's wallet. Above the site's bound for two admins,
+    or when the payer is you, it stays open until another one says the same.
     """
     money_config(request)
     actor = acting(request, Action.DECIDE_PAYMENT)
     done = await request.app[PAYMENT_DECISIONS].confirm(
-        actor, request.match_info["id"], body.bank_ref
+        actor, request.match_info["id"], body.bank_ref, body.amount_minor
     )
+    return payment_out(done)
+
+
+@api.post(
+    "/admin/payments/{id}/accept",
+    "Book what was really paid",
+    body=WasPaid,
+    answer=PaymentOut,
+    sign_in=True,
+    confirm=True,
+    errors=(Forbidden, NotFound, Invalid, Conflict, Unavailable),
+)
+async def accept_payment(request: web.Request, body: WasPaid) -> PaymentOut:
+    """Of a payment in review, such as one of another amount. Its gateway is asked, and has to say
+    the same amount; the commission of a donation is that of what was paid. Above the site's bound
+    for two admins it stays in review until another one accepts it too.
+    """
+    money_config(request)
+    actor = acting(request, Action.DECIDE_PAYMENT)
+    decisions = request.app[PAYMENT_DECISIONS]
+    done = await decisions.accept(actor, request.match_info["id"], body.amount_minor)
     return payment_out(done)
 
 

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from mediaserver.accounts.permissions import Action
 from mediaserver.kernel import limits
-from mediaserver.money.currencies import money
+from mediaserver.kernel.errors import Invalid
+from mediaserver.money.currencies import currency_of, money, parsed_amount
 from mediaserver.money.gateways.manual import NAME as MANUAL
 from mediaserver.money.payments import Payment, State
 from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
@@ -69,9 +70,24 @@ async def confirm(request: web.Request) -> web.Response:
     async def act(form: Mapping[str, str]) -> str:
         actor = await _deciding(request)
         done = await request.app[PAYMENT_DECISIONS].confirm(
-            actor, payment_id, form.get("bank_ref", "")
+            actor, payment_id, form.get("bank_ref", ""), _amount(request, form)
         )
         return "payment-confirmed" if done.state == "paid" else "payment-approved"
+
+    return await _decide(request, act)
+
+
+async def accept(request: web.Request) -> web.Response:
+    """Book what was really paid."""
+    payment_id = request.match_info["id"]
+
+    async def act(form: Mapping[str, str]) -> str:
+        actor = await _deciding(request)
+        amount_minor = _amount(request, form)
+        if amount_minor is None:
+            raise Invalid("Write down what was paid.", field="amount")
+        done = await request.app[PAYMENT_DECISIONS].accept(actor, payment_id, amount_minor)
+        return "payment-accepted" if done.state == "paid" else "payment-approved"
 
     return await _decide(request, act)
 
@@ -98,6 +114,13 @@ async def check(request: web.Request) -> web.Response:
     return await _decide(request, act)
 
 
+def _amount(request: web.Request, form: Mapping[str, str]) -> int | None:
+    """What was typed; None for an empty field. Raises `Invalid`."""
+    typed = form.get("amount", "").strip()
+    currency = currency_of(money_config(request).currency)
+    return parsed_amount(typed, currency, "amount") if typed else None
+
+
 async def _deciding(request: web.Request) -> Any:
     back = f"{_PAGE}/{request.match_info['id']}"
     return await confirmed_admin(request, Action.DECIDE_PAYMENT, back)
@@ -107,10 +130,13 @@ async def _decide(
     request: web.Request, act: Callable[[Mapping[str, str]], Awaitable[str]]
 ) -> web.Response:
     money_config(request)
+    await admin(request, Action.DECIDE_PAYMENT)
     form = await read_form(request)
     try:
         notice = await act(form)
     except FORM_ERRORS as error:
+        if isinstance(error, Invalid) and error.field == "amount_minor":
+            error = Invalid(error.message, field="amount")
         return await _one(request, form, error)
     return noticed(request, f"{_PAGE}/{request.match_info['id']}", notice)
 
@@ -132,6 +158,8 @@ async def _one(
         "may_confirm": is_by_bank and found.state not in ("paid", "reversed"),
         "may_reject": found.state == "review"
         or (is_by_bank and found.state in ("created", "open")),
+        "may_accept": found.state == "review" and not is_by_bank,
+        "approved": None if first is None else money(first.amount_minor, found.currency),
         "may_check": not is_by_bank,
         "reason_chars_max": limits.PAYMENT_REASON_CHARS_MAX,
         "reference_chars_max": limits.BANK_REFERENCE_CHARS_MAX,
@@ -157,6 +185,7 @@ routes = [
     web.get(_PAGE, show_list),
     web.get(_PAGE + "/{id}", show_one),
     web.post(_PAGE + "/{id}/confirm", confirm),
+    web.post(_PAGE + "/{id}/accept", accept),
     web.post(_PAGE + "/{id}/reject", reject),
     web.post(_PAGE + "/{id}/check", check),
 ]

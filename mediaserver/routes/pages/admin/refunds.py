@@ -69,6 +69,8 @@ async def show_new(request: web.Request) -> web.Response:
 
 
 async def ask(request: web.Request) -> web.Response:
+    money_there(request)
+    await admin(request, Action.DECIDE_PAYMENT)
     form = await read_form(request)
     payment_id = form.get("payment", "")
     actor = await _decider(request, f"{_PAGE}/new?payment={quote(payment_id)}")

@@ -25,12 +25,14 @@ _LABELS = {
     "accounts": "Accounts",
     "mail": "Mail",
     "webhooks": "Webhooks",
+    "sslcommerz": "SSLCommerz",
     "chat": "Chat",
     "log": "Log",
     "metrics": "Metrics",
 }
 _SHORT = {"url": "address", "tls": "TLS", "kbps": "kb/s", "dvr": "rewind", "smtp": "SMTP"}
 _SHORT |= {"totp": "two-step log-in", "s": "(seconds)", "max": "at most"}
+_SHORT |= {"min": "at least", "topup": "top-up", "bps": "(hundredths of a percent)"}
 """Words of keys as people read them."""
 
 

@@ -15,7 +15,14 @@ from mediaserver.kernel.errors import Forbidden, Invalid, NotFound, TooLarge
 from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.alert_looks import ANIMATIONS, LAYOUTS, PICTURES, SOUNDS, Look
 from mediaserver.money.contributions import Contribution
-from mediaserver.money.currencies import Currency, currency_of, money, parsed_amount, plain
+from mediaserver.money.currencies import (
+    Currency,
+    currency_of,
+    formatted,
+    money,
+    parsed_amount,
+    plain,
+)
 from mediaserver.money.goals import Plan
 from mediaserver.money.tippers import Board
 from mediaserver.routes.api.alerts import desk_of
@@ -23,6 +30,7 @@ from mediaserver.routes.forms import FORM_ERRORS, read_form
 from mediaserver.routes.keys import CLOCK, DISPLAY_TOKENS
 from mediaserver.routes.moments import day_of, parse_day_end
 from mediaserver.routes.page import noticed, site_url
+from mediaserver.routes.pages.overlays import sample_goal
 from mediaserver.routes.pages.studio.frame import (
     Returned,
     Studio,
@@ -34,6 +42,7 @@ from mediaserver.routes.uploads import read_upload
 
 _ERRORS = (*FORM_ERRORS, NotFound)
 _PAGE_ITEMS = 25
+_SAMPLE_UNITS = 5
 
 Form = Mapping[str, str]
 
@@ -202,6 +211,10 @@ async def _owners(request: web.Request, studio: Studio, desk: AlertDesk) -> dict
             "gap_s": setup.rules.gap_ms // 1000,
         },
         "looks": [_look_view(look, currency) for look in setup.looks],
+        "sample": {
+            "amount": formatted(_SAMPLE_UNITS * currency.unit_minor, currency),
+            "goal": "{raised} of {target}".format(**sample_goal(currency.code)),
+        },
         "looks_max": limits.ALERT_LOOKS_MAX,
         "choices": {
             "picture": PICTURES,

@@ -23,6 +23,17 @@ def flag(name: str, default: int = 0) -> sa.Column[int]:
     return sa.Column(name, INT64, nullable=False, server_default=sa.text(str(default)))
 
 
+def _unique_where(name: str, table: str, columns: list[str], where: str) -> None:
+    op.create_index(
+        name,
+        table,
+        columns,
+        unique=True,
+        sqlite_where=sa.text(where),
+        postgresql_where=sa.text(where),
+    )
+
+
 def upgrade() -> None:
     create_table(
         "payment",
@@ -68,6 +79,15 @@ def upgrade() -> None:
     create_index("payment", "created_at_ms", "id")
     op.create_index("ix_payment_provider_ref", "payment", ["gateway", "provider_ref"])
     op.create_index("ix_payment_charge_ref", "payment", ["gateway", "charge_ref"])
+    _unique_where(
+        "ix_payment_guest_key",
+        "payment",
+        ["email", "idempotency_key"],
+        "user_id IS NULL AND email <> ''",
+    )
+    _unique_where(
+        "ix_payment_bank_ref", "payment", ["charge_ref"], "gateway = 'manual' AND charge_ref <> ''"
+    )
     create_table(
         "contribution",
         id_column(),
@@ -121,6 +141,12 @@ def upgrade() -> None:
     create_index("contribution", "recipient_id", "created_at_ms", "id")
     create_index("contribution", "sender_id", "created_at_ms", "id")
     create_index("contribution", "stream_id")
+    _unique_where(
+        "ix_contribution_guest_key",
+        "contribution",
+        ["channel_id", "idempotency_key"],
+        "sender_id IS NULL AND idempotency_key IS NOT NULL",
+    )
     create_index("contribution", "state", "matured_at_ms", "matures_at_ms")
     create_table(
         "giving",

@@ -52,6 +52,7 @@ def upgrade() -> None:
         text("admin_id"),
         text("admin_name"),
         text("bank_ref"),
+        int64("amount_minor"),
         int64("created_at_ms"),
         foreign("payment_approval", "payment_id", "payment", "CASCADE"),
         key="payment_id",
