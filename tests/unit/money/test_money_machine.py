@@ -181,7 +181,7 @@ class WholeMachine(MoneyMachine):
 
     @rule(what=disputed, state=st.sampled_from(("open", "won", "lost")), times=st.integers(1, 2))
     def dispute_goes_on(self, what: tuple[Begun, DisputeStatus], state: Any, times: int) -> None:
-        """Decided, told twice, told in a wrong order."""
+        """Decided, told twice, told in a wrong order, decided otherwise."""
         one, found = what
         if one.id in self.gone:
             return
@@ -193,6 +193,13 @@ class WholeMachine(MoneyMachine):
             clearing = ledger.clearing_of(one.gateway, CURRENCY)
             assert changes.pop(clearing, 0) == found.amount_minor
             self.check_given_back(changes, self.taken[found.provider_ref])
+            return
+        if before == "won" and state == "lost":
+            self.states[found.provider_ref] = "lost"
+            clearing = ledger.clearing_of(one.gateway, CURRENCY)
+            assert changes.pop(clearing, 0) == -found.amount_minor
+            self.check_taken(one, changes, found.amount_minor)
+            self.taken[found.provider_ref] = changes
             return
         if before == "open" and state == "lost":
             self.states[found.provider_ref] = "lost"
