@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from mediaserver.admin.database_copy import sqlite_file
-from mediaserver.admin.doctor import data, machine, network
+from mediaserver.admin.doctor import data, machine, money, network
 from mediaserver.admin.doctor.finding import Finding
 from mediaserver.admin.long_work import Stop
 from mediaserver.kernel import limits
@@ -47,6 +47,7 @@ class Doctor:
             if self.listening is not None:
                 found.append(await network.own_answer(config, self.listening.http_port))
             found.append(network.mail(config))
+            found.append(money.ways_to_pay(config))
             return found
 
     async def mail_server(self) -> Finding:

@@ -18,6 +18,7 @@ from mediaserver.admin.backups import back_up_stopped_site
 from mediaserver.admin.doctor import data, machine, network
 from mediaserver.admin.doctor.doctor import Doctor
 from mediaserver.admin.doctor.finding import Finding, Result, bad, ok, warn, worst
+from mediaserver.admin.doctor.money import ways_to_pay
 from mediaserver.kernel import limits
 from mediaserver.kernel.clock import FakeClock
 from mediaserver.kernel.config import Config
@@ -53,7 +54,7 @@ async def test_a_healthy_stopped_site(storage: Path, config: Config) -> None:
     assert {one.name for one in findings} >= {
         *("python", "libraries", "sqlite", "storage", "free_space", "master_key", "open_files"),
         *("clock", "database", "audit", "jobs", "backups", "http_port", "rtmp_port"),
-        *("public_url", "mail"),
+        *("public_url", "mail", "payments"),
     }
 
 
@@ -350,3 +351,27 @@ async def test_the_mail_server(config: Config, mail_server: int) -> None:
         free.bind(("127.0.0.1", 0))
         config.mail.smtp_port = free.getsockname()[1]
     assert (await doctor.mail_server()).result == Result.BAD
+
+
+@pytest.mark.parametrize(
+    ("money", "stripe", "result", "says"),
+    [
+        ({"enabled": False}, {}, "ok", "turned off"),
+        ({}, {}, "ok", "Test money: the sandbox."),
+        ({"production": True}, {}, "warn", "no way to pay"),
+        ({"production": True, "manual_instructions": "IBAN"}, {}, "ok", "bank transfer"),
+        ({"production": True}, {"secret_key": "sk_live_1"}, "warn", "can't tell"),
+        (
+            {"production": True},
+            {"secret_key": "sk_live_1", "webhook_secret": "whsec_1"},
+            "ok",
+            "Real money by Stripe.",
+        ),
+    ],
+)
+def test_ways_to_pay(
+    money: dict[str, object], stripe: dict[str, str], result: str, says: str
+) -> None:
+    found = ways_to_pay(Config.model_validate({"money": money, "stripe": stripe}))
+    assert found.result == result
+    assert says in found.meaning
