@@ -42,12 +42,15 @@ JOB = "refund"
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a refund of so much would take from whom. `left_minor`: the most that may be given."""
+    """What a refund of so much would take from whom. `left_minor`: the most that may be given.
+    `earlier`: refunds of the same payment, newest first.
+    """
 
     paid: Payment
     amount_minor: int
     left_minor: int
     plan: Plan
+    earlier: tuple[Refund, ...]
 
 
 def left_minor(tx: Transaction, paid: Payment) -> int:
@@ -62,7 +65,8 @@ def preview(tx: Transaction, payment_id: str, amount_minor: int | None) -> Previ
     left = _checked_left(tx, paid)
     amount = left if amount_minor is None else _checked_amount(amount_minor, left, paid.currency)
     hold = ledger.site_account(Kind.REFUND_HOLD, paid.currency)
-    return Preview(paid, amount, left, take_back.plan(tx, Wanted(paid, amount, hold)))
+    plan = take_back.plan(tx, Wanted(paid, amount, hold))
+    return Preview(paid, amount, left, plan, tuple(refund_rows.of_payment(tx, paid.id)))
 
 
 def ask(

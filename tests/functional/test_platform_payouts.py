@@ -186,6 +186,10 @@ async def test_a_refund_through_the_sandbox(site: Site) -> None:
     assert rows(site, "SELECT refunded_minor FROM payment") == [(1_000,)]
     await bob.get(f"/payments/{payment_id}")
     assert rows(site, "SELECT count(*) FROM refund") == [(1,)], "not taken for one from outside"
+    _, text, _ = await boss.get(new)
+    assert "Refunds of this payment so far" in text
+    assert "$10.00</a> (given back)" in text
+    assert '<a href="/admin/users/bob">bob</a> paid $25.00' in text
 
 
 async def test_a_dispute_through_the_sandbox(site: Site) -> None:
@@ -198,6 +202,7 @@ async def test_a_dispute_through_the_sandbox(site: Site) -> None:
     assert "$25.00" in text
     (dispute_id,) = set(re.findall(r"/admin/disputes/(dsp_\w+)", text))
     path = f"/admin/disputes/{dispute_id}"
+    assert '<a href="/admin/users/bob">bob</a>' in (await boss.get(path))[1]
     assert "frozen" in (await boss.get(path))[1]
     assert (await boss.post(f"{path}/unfreeze"))[0] == 409
     status, answer = await boss.api(

@@ -25,8 +25,6 @@ def ways_to_pay(config: Config) -> Finding:
         advice = "Set one up (docs/payments.md), or turn money off: money.enabled = false"
         return warn("payments", _TITLE, "Money is real, and there is no way to pay.", advice)
     if config.stripe.secret_key and not config.stripe.webhook_secret:
-        advice = (
-            "Set stripe.webhook_secret; until then payments are found minutes later."
-        )
+        advice = "Set stripe.webhook_secret; until then payments are found minutes later."
         return warn("payments", _TITLE, "Stripe can't tell the site what was paid.", advice)
     return ok("payments", _TITLE, f"Real money by {ways}.")

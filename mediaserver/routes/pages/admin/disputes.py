@@ -11,7 +11,7 @@ from mediaserver.kernel import limits
 from mediaserver.money.currencies import money
 from mediaserver.money.dispute_rows import State
 from mediaserver.routes.forms import FORM_ERRORS, FormError
-from mediaserver.routes.keys import DISPUTES
+from mediaserver.routes.keys import DISPUTES, PAYMENT_VIEWS
 from mediaserver.routes.money_view import money_there
 from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.admin.frame import admin, admin_page, confirmed_admin
@@ -59,6 +59,7 @@ async def _one(request: web.Request, error: FormError | None = None) -> web.Resp
         "case": found,
         "one": found.dispute,
         "paid": found.paid,
+        "payer": (await request.app[PAYMENT_VIEWS].of_any(found.paid.id)).payer,
         "money": money,
         "is_test_money": not money_there(request).production,
     }

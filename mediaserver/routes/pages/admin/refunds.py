@@ -20,7 +20,7 @@ from mediaserver.money.ledger import Kind
 from mediaserver.money.refund_rows import STATES
 from mediaserver.money.refunds import Preview
 from mediaserver.routes.forms import FORM_ERRORS, FormError, read_form
-from mediaserver.routes.keys import REFUND_DESK
+from mediaserver.routes.keys import PAYMENT_VIEWS, REFUND_DESK
 from mediaserver.routes.money_view import money_there
 from mediaserver.routes.page import noticed
 from mediaserver.routes.pages.admin.frame import admin, admin_page, confirmed_admin
@@ -142,6 +142,10 @@ async def _new(
     context = {
         "payment_id": payment_id,
         "seen": None if seen is None else _seen(seen),
+        "paid": None if seen is None else seen.paid,
+        "payer": seen and (await request.app[PAYMENT_VIEWS].of_any(seen.paid.id)).payer,
+        "earlier": () if seen is None else seen.earlier,
+        "money": money,
         "can_ask_gateway": seen is not None and desk.can_ask_gateway(seen.paid),
         "key": new_word(_KEY_CHARS),
         "is_test_money": not money_there(request).production,
