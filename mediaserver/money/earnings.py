@@ -155,6 +155,12 @@ def mature(tx: Transaction, contribution_id: str, now_ms: int) -> bool:
     return True
 
 
+def mature_new(tx: Transaction, paid: Contribution, now_ms: int) -> None:
+    """On a site where nothing has to wait (`maturity_days = 0`), what was just given is there."""
+    if paid.matures_at_ms is not None and paid.matures_at_ms <= now_ms:
+        mature(tx, paid.id, now_ms)
+
+
 def overview(tx: Transaction, user_id: str, currency: str, now_ms: int) -> Overview:
     """`Earnings.overview` inside a transaction."""
     held = ledger.balances_of(tx, user_id, currency)

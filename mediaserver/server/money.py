@@ -15,7 +15,7 @@ from mediaserver.memberships.memberships import RENEW
 from mediaserver.memberships.plans import TELL, Plans
 from mediaserver.memberships.renewals import Renewals
 from mediaserver.memberships.subscriptions import Subscriptions
-from mediaserver.money import contributions, hook_inbox, ledger, refunds
+from mediaserver.money import contributions, earnings, hook_inbox, ledger, refunds
 from mediaserver.money import told as told_jobs
 from mediaserver.money.alert_desk import AlertDesk
 from mediaserver.money.books import Books
@@ -150,7 +150,7 @@ async def _add_alerts(base: Foundations, app: web.Application) -> None:
 async def _add_wallets(base: Foundations, app: web.Application) -> None:
     """Wallets, terms of giving, history and thanks."""
     db, clock, config, letterhead = base.db, base.clock, base.config.money, base.letterhead
-    told = Told(db, clock, letterhead, (partial(gifts.announce, letterhead),))
+    told = Told(db, clock, letterhead, (partial(gifts.announce, letterhead), earnings.mature_new))
     base.jobs.register(contributions.JOB, told.paid)
     base.jobs.register(told_jobs.JOB_MANY, told.many)
     app[keys.WALLETS] = Wallets(db, config)

@@ -20,10 +20,6 @@ BANK = {
     "routing": "COBADEFFXXX",
     "country": "DE",
 }
-_MATURE = """
-INSERT INTO job (id, kind, payload, state, attempts, run_at_ms, created_at_ms)
-VALUES ('job_mature', 'mature-earnings', '{}', 'waiting', 0, 0, 0)
-"""
 
 
 @pytest.fixture
@@ -57,7 +53,6 @@ async def give(site: Site, giver: Person, amount: int) -> str:
     status, made = await giver.api("POST", "/channels/alice/donations", gift)
     assert status == 201, made
     await press(giver, made, "pay")
-    await alter(site, _MATURE)
     for _ in range(200):
         if rows(site, "SELECT 1 FROM contribution WHERE matured_at_ms IS NOT NULL"):
             break
