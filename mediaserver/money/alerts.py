@@ -105,8 +105,8 @@ class AlertChanged:
     is_new: bool = False
 
 
-def present(tx: Transaction, found: Channel, paid: Contribution, now_ms: int) -> None:
-    """Show what was just paid, or hold it until somebody approves."""
+def present(tx: Transaction, found: Channel, paid: Contribution, now_ms: int) -> Contribution:
+    """Show what was just paid, or hold it until somebody approves; it, as it is then."""
     rules = alert_looks.rules_of(tx, found.id)
     wants_alert = _wants_alert(rules, paid)
     is_held = (wants_alert and rules.approves_first) or _is_doubtful(tx, found, paid, now_ms)
@@ -128,6 +128,7 @@ def present(tx: Transaction, found: Channel, paid: Contribution, now_ms: int) ->
                 AlertReady(found.id, found.slug, _showing(tx, paid, rules, paid.message, line_id))
             )
     tx.emit(AlertChanged(found.id, found.slug, changed, is_new=True))
+    return changed
 
 
 def approve(

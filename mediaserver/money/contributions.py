@@ -281,9 +281,7 @@ def pay(
     ).one()
     paid = to_contribution(row)
     jobs.enqueue(tx, JOB, {"contribution": paid.id}, now_ms, key=f"told:{paid.id}")
-    if found is not None:
-        alerts.present(tx, found, paid, now_ms)
-    return paid
+    return paid if found is None else alerts.present(tx, found, paid, now_ms)
 
 
 def get(tx: Transaction, contribution_id: str, *, locks: bool = False) -> Contribution:
